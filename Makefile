@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all their own set-up in .venv; Python 3.10 or newer and make are enough.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs/from_demo.py
+
+.PHONY: demo test test-matrix lint format bench clean
+
+demo: $(READY)
+	$(BIN)/llm-telemetry demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+# The oldest and the middle generations of what the library stands on; needs python3.10 and python3.13 for the ends.
+test-matrix:
+	./tests/matrix
+
+lint: $(READY)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: $(READY)
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python benchmarks/calls.py
+	$(BIN)/python benchmarks/wandb_sink.py
+	$(BIN)/python benchmarks/verdicts.py
+	$(BIN)/python benchmarks/startup.py
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, e.g. make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group dev
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,53 @@
+"""Where a call happens: the scopes that the trainer's own functions open around it.
+
+One `ContextVar` holds the innermost scope. It follows `await`, tasks, `gather`, `wait_for` and `to_thread` by
+itself; `hooks/threads.py` carries it into thread pools. What is mutable (the rollout, the evaluation, the call)
+is referenced by the scope, never copied into it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llm_telemetry.events import Role, Split
+    from llm_telemetry.rollouts import Phase
+    from llm_telemetry.session import Session
+
+
+class Scope(NamedTuple):
+    """One level of what is going on; an inner scope is made from the outer one."""
+
+    session: Session
+    phase: Phase | None
+    """The training step or validation that is open; `None` outside of all."""
+    role: Role = "other"
+    rollout: Any = None
+    """The `rollouts.OpenRollout` that is being executed or rewarded."""
+    evaluation: Any = None
+    """The open evaluation, inside the judge function."""
+    call: Any = None
+    """The open call, inside the SDK: what the SDK calls within itself is not a call of its own."""
+
+    @property
+    def split(self) -> Split:
+        """Training, unless a validation is open."""
+        return self.phase.split if self.phase else "train"
+
+
+SCOPE: ContextVar[Scope | None] = ContextVar("llm_telemetry_scope", default=None)
+
+LAST_ROLLOUT: ContextVar[Any] = ContextVar("llm_telemetry_last_rollout", default=None)
+"""The rollout that was executed last in this context: the next reward computed here is its reward."""
+
+
+def weakly(part: Any) -> Callable[[], Any]:
+    """Return what gives `part` for as long as it lives: the trainer's objects are not kept alive."""
+    try:
+        return weakref.ref(part)
+    except TypeError:  # slots without `__weakref__`: it lives until telemetry is taken off
+        return lambda: part

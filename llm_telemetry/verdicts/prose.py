@@ -1,0 +1,96 @@
+"""Verdicts without any mark: a reply that is one, opens with one or closes with one; and the last resort."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from . import chinese, english
+from .candidates import touches_end
+from .grades import read_grade
+from .values import VALUE_LIMIT, clean, read_letter, read_value, read_words
+from .verdict import AMBIGUOUS, Reading, Unreadable, Verdict, binary
+
+if TYPE_CHECKING:
+    from .english import Phrase
+    from .reply import Reply
+
+_ALONE = 60
+"""Characters of a reply or a line that may be a letter or a number and nothing else."""
+
+_LINE = 160
+"""Characters of a last line that may be a verdict with its reason."""
+
+_TAIL, _CONTEXT = 200, 400
+"""Characters at the end in which a last resort is looked for, and those that tell whether it is meant."""
+
+_ZERO_ONE = re.compile(r"[*`\"'\s]*[01][*`\"'\s.]*")
+
+
+def read_bare(reply: Reply) -> Reading | None:
+    """Read a reply that is a verdict, or whose beginning or last line is one; the two must not clash."""
+    text = reply.text
+    if len(text) <= _ALONE and "\n" not in text:
+        alone = read_value(text, "binary") if _is_alone(text) else None
+        if alone is not None:
+            return _cut(alone, reply)
+    readings = [one for one in (_read_opening(text), _read_last_line(text)) if one is not None]
+    verdicts = [one for one in readings if isinstance(one, Verdict)]
+    if len(verdicts) < len(readings) or len({one.correct for one in verdicts}) > 1:
+        return AMBIGUOUS
+    return _cut(verdicts[0], reply) if verdicts else None
+
+
+def read_last_resort(reply: Reply) -> Reading | None:
+    """Read the last statement, or the last lone True or False, of the reply's end; never confident."""
+    if reply.cut:
+        return None
+    text = clean(reply.text[-_CONTEXT:])
+    start = max(0, len(text) - _TAIL)
+    found = [*english.statements(text, start), *english.loose_words(text, start)]
+    if chinese.is_chinese(text):
+        found += chinese.statements(text, start)
+    found.sort(key=lambda phrase: phrase.end)
+    if not found:
+        return None
+    last = found[-1]
+    clash = any(phrase.polarity != last.polarity for phrase in found)
+    if isinstance(last.polarity, Unreadable) or (clash and not _concludes(text, last)):
+        return AMBIGUOUS
+    return binary(last.polarity, last.raw, confident=False)
+
+
+def _concludes(text: str, phrase: Phrase) -> bool:
+    return english.concludes(text, phrase) or chinese.concludes(text, phrase)
+
+
+def _is_alone(text: str) -> bool:
+    """Say whether a short reply is a lone symbol; words with a reason are read as an opening."""
+    value = clean(text)
+    return read_letter(value) is not None or read_grade(value, "binary") is not None
+
+
+def _read_opening(text: str) -> Reading | None:
+    head = clean(text[:VALUE_LIMIT])
+    first = text.partition("\n")[0]
+    words = read_words(head, far=clean(text[VALUE_LIMIT:][-_TAIL:]), marks=first)
+    return read_letter(clean(first)) if words is None and len(first) <= _ALONE else words
+
+
+def _read_last_line(text: str) -> Reading | None:
+    before, newline, line = text.rpartition("\n")
+    if not (newline and before) or len(line) > _LINE:
+        return None
+    if _ZERO_ONE.fullmatch(line):
+        return binary("1" in line, line.strip(), confident=False)
+    words = read_words(clean(line), marks=line)
+    return read_letter(clean(line)) if words is None and len(line) <= _ALONE else words
+
+
+def _cut(reading: Reading, reply: Reply) -> Reading:
+    """Keep what stands before a cut, as a guess: the reply might have gone on to take it back."""
+    if not reply.cut or not isinstance(reading, Verdict):
+        return reading
+    if touches_end(reading, reply.text) and reading.score is not None:
+        return Unreadable("truncated")
+    return reading._replace(confident=False)

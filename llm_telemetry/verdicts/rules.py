@@ -1,0 +1,64 @@
+"""The table of rules: the families of verdicts in the order in which they are tried; the first that speaks decides.
+
+The order goes from what was asked for by machine to what merely looks like a verdict. `<answer>` comes late, against
+the order of the other tags, because judges quote the answer tags of those they judge.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .labels import read_label
+from .marks import read_answer_tag, read_boxed, read_bracket, read_tag
+from .prose import read_bare, read_last_resort
+from .reply import Reply, prepare
+from .structured import read_structured
+from .verdict import NO_VERDICT, Family, Reading, Unreadable, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Rule(NamedTuple):
+    """One family and the pure function that reads it: a verdict, why there is none, or `None` to pass on."""
+
+    family: Family
+    read: Callable[[Reply], Reading | None]
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("structured", read_structured),  # {"correct": true}: asked for by schema
+    Rule("tag", read_tag),  # <true_false>True</true_false>
+    Rule("bracket", read_bracket),  # [[A]]
+    Rule("boxed", read_boxed),  # \boxed{A}
+    Rule("label", read_label),  # Judgement: 1
+    Rule("tag", read_answer_tag),  # <answer>yes</answer>
+    Rule("bare", read_bare),  # Yes.
+    Rule("last_resort", read_last_resort),  # … so I go with False
+)
+
+
+def read_verdict(text: str, *, truncated: bool = False) -> Reading:
+    """Read what a judge said.
+
+    Args:
+        text: The judge's whole reply, thoughts included.
+        truncated: The API said that the reply was cut off at its length limit. A clear verdict before the cut counts;
+            without one the kind is "truncated". A thought that never ended is "unclosed_think" in either case: it
+            says better where the tokens went.
+    """
+    reply = prepare(text, truncated=truncated)
+    if isinstance(reply, Unreadable):
+        return reply
+    reading = _first(reply) if reply.text else NO_VERDICT
+    return Unreadable("truncated") if truncated and isinstance(reading, Unreadable) else reading
+
+
+def _first(reply: Reply) -> Reading:
+    for rule in RULES:
+        reading = rule.read(reply)
+        if isinstance(reading, Verdict):
+            return reading._replace(family=rule.family)
+        if reading is not None:
+            return reading
+    return NO_VERDICT

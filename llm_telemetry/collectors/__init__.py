@@ -1,0 +1,1 @@
+"""Events → keys: what a payload is made of."""

@@ -1,0 +1,96 @@
+"""Calls, tokens, errors, retries and latency by role."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from llm_telemetry.aggregates import Quantiles
+from llm_telemetry.collectors.base import drop_unknown
+from llm_telemetry.events import SPLITS, Call, Role, Split, Usage
+
+
+class RoleWindow:
+    """What the calls of one role did since the last flush."""
+
+    __slots__ = ("calls", "errors", "latency", "no_usage", "retries", "tokens")
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.calls = 0
+        self.retries = 0
+        self.no_usage = 0
+        self.errors: Counter[str] = Counter()
+        self.tokens: Counter[str] = Counter()
+        self.latency = Quantiles()
+
+    def describe(self, role: Role) -> dict[str, float | None]:
+        """Return the keys of this role."""
+        return {
+            **{f"tokens/{role}/{kind}": count for kind, count in self.tokens.items()},
+            f"llm/{role}/calls": self.calls,
+            f"llm/{role}/errors": self.errors.total(),
+            f"llm/{role}/retries": self.retries,
+            f"llm/{role}/no_usage": self.no_usage,
+            **{f"llm/{role}/errors/{kind}": count for kind, count in self.errors.items()},
+            f"llm/{role}/latency_p50": self.latency.quantile(0.5),
+            f"llm/{role}/latency_p95": self.latency.quantile(0.95),
+        }
+
+
+class CallCollector:
+    """Counts calls by role and split."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._windows: dict[Split, defaultdict[Role, RoleWindow]] = {split: defaultdict(RoleWindow) for split in SPLITS}
+        self._total_tokens: int | None = None
+
+    def add_call(self, call: Call) -> None:
+        """Count one call; unpacked at once, because this runs for every call."""
+        role, split, _, _, _, usage, error, retries, latency = call
+        window = self._windows[split][role]
+        window.calls += 1
+        window.latency.add(latency)
+        if retries:
+            window.retries += retries
+        if error is not None:
+            window.errors[error] += 1
+        if usage is not None:
+            window.no_usage += usage.prompt is None or usage.completion is None
+            self._add_tokens(window.tokens, usage)
+        elif error is None:
+            window.no_usage += 1
+
+    def _add_tokens(self, tokens: Counter[str], usage: Usage) -> None:
+        prompt, completion, cached, reasoning = usage
+        if prompt is not None:
+            tokens["prompt"] += prompt
+        if completion is not None:
+            tokens["completion"] += completion
+        if cached is not None:
+            tokens["cached"] += cached
+        if reasoning is not None:
+            tokens["reasoning"] += reasoning
+        self._total_tokens = (self._total_tokens or 0) + (prompt or 0) + (completion or 0)
+
+    def state(self) -> int | None:
+        """Return the tokens of the run, for `restore` in another process."""
+        return self._total_tokens
+
+    def restore(self, state: int | None) -> None:
+        """Add the tokens of a run that this one goes on with."""
+        if state is not None:
+            self._total_tokens = (self._total_tokens or 0) + state
+
+    def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
+        """Return the keys `tokens/…` and `llm/…` since the last `collect`."""
+        logs: dict[str, float | None] = {"tokens/total": self._total_tokens}
+        for role, window in sorted(self._windows[split].items()):
+            logs |= window.describe(role)
+        return drop_unknown(logs)
+
+    def collect(self, split: Split) -> dict[str, float]:
+        """Return the logs and begin a new window for `split`."""
+        logs = self.get_wandb_logs(split)
+        self._windows[split].clear()
+        return logs

@@ -1,0 +1,240 @@
+"""USD: by role for the run, by source and split for the window."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+
+from llm_telemetry.aggregates import Sums
+from llm_telemetry.collectors.base import to_usd
+from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split
+from llm_telemetry.pricing import EXACT, PriceTable
+from llm_telemetry.sources import SourceNames
+from llm_telemetry.tables import format_usd, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_SOURCE_ROLES: tuple[Role, ...] = ("executor", "judge")
+"""The roles whose cost belongs to a rollout."""
+
+
+_MOST_NAMES = 20
+"""Of models without a price: a policy may have a new name at every checkpoint."""
+
+
+class _Bucket(NamedTuple):
+    """Calls that cost the same per token."""
+
+    split: Split
+    role: Role
+    source: str
+    requested_model: str | None
+    model: str | None
+    tier: int
+
+
+_Key = tuple[Split, Role, str, str | None, str | None, int]
+"""A `_Bucket` that is not named yet: this is made for every call."""
+
+
+@dataclass(slots=True)
+class _Tokens(Sums):
+    """Tokens of calls that are not priced yet."""
+
+    calls: int = 0
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+
+
+@dataclass(slots=True)
+class RoleSums(Sums):
+    """What the calls of one role cost; `unmetered` succeeded without telling their tokens."""
+
+    calls: int = 0
+    priced: int = 0
+    unpriced: int = 0
+    unmetered: int = 0
+    usd: Decimal = Decimal(0)
+
+    @property
+    def known(self) -> Decimal | None:
+        """USD, or `None` when calls were made and the cost of not one of them is known."""
+        return self.usd if self.priced or not (self.unpriced or self.unmetered) else None
+
+
+def exactly(method: Callable[P, R]) -> Callable[P, R]:
+    """Let `method` do its arithmetic in a decimal context of our own."""
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with localcontext(EXACT):
+            return method(*args, **kwargs)
+
+    return call
+
+
+class CostTracker:
+    """Adds up what calls cost; usable alone.
+
+    Calls are summed per model and priced when the sums are asked for: a price costs more to find than a call
+    takes to count. `Decimal` until the payload.
+
+    Args:
+        prices: Finds the price of a model; by default genai-prices.
+        names: Shared between collectors that must agree on the names of sources; by default its own.
+    """
+
+    def __init__(self, prices: PriceTable | None = None, names: SourceNames | None = None) -> None:
+        self._prices = prices or PriceTable()
+        self._names = names or SourceNames()
+        self._pending: defaultdict[_Key, _Tokens] = defaultdict(_Tokens)
+        self._run: dict[Role, RoleSums] = {role: RoleSums() for role in ROLES}
+        self._window: dict[Split, RoleSums] = {split: RoleSums() for split in SPLITS}
+        self._by_source: dict[Split, defaultdict[str, Decimal]] = {split: defaultdict(Decimal) for split in SPLITS}
+        self._samples = 0
+        self.unpriced_models: set[str] = set()
+        """Models that a call named and no price is known for; the first twenty."""
+
+    def add_call(self, call: Call) -> None:
+        """Count one call; its tokens wait for their price."""
+        usage = call.usage
+        if usage is None or usage.prompt is None or usage.completion is None:
+            for sums in (self._run[call.role], self._window[call.split]):
+                sums.calls += 1
+                sums.unmetered += call.error is None
+            return
+        models = (call.model, call.requested_model)
+        tier = self._prices.tier(models, usage.prompt)
+        tokens = self._pending[call.split, call.role, call.source, call.requested_model, call.model, tier]
+        tokens.calls += 1
+        tokens.prompt += usage.prompt
+        tokens.completion += usage.completion
+        tokens.cached += usage.cached or 0
+
+    @exactly
+    def add_cost(
+        self,
+        cost: float | Decimal | None,
+        is_executor: bool,
+        *,
+        source: str = "unknown",
+        split: Split = "train",
+    ) -> None:
+        """Count one call whose cost is known to the caller.
+
+        Args:
+            cost: USD, or `None` when it is unknown: the call then counts as unpriced.
+            is_executor: The executor made it; else the judge did.
+            source: The dataset it was made for.
+            split: `train` or `val`.
+        """
+        self._book(split, "executor" if is_executor else "judge", source, 1, None if cost is None else to_usd(cost))
+
+    def add_samples(self, count: int = 1) -> None:
+        """Count rollouts: what `cost/avg_cost_per_sample` divides by."""
+        self._samples += count
+
+    def add_rollout(self, _rollout: Rollout) -> None:
+        """Count a closed rollout."""
+        self.add_samples()
+
+    @exactly
+    def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
+        """Return the keys `cost/…`: USD of the run, and of the window of `split` since its last `collect`."""
+        self._price_pending()
+        total = _merged(self._run.values())
+        run_cost = {role: self._run[role].known for role in _SOURCE_ROLES}
+        usd: dict[str, Decimal | None] = {
+            "cost/total_cost": total.known,
+            "cost/executor_cost": run_cost["executor"],
+            "cost/judge_cost": run_cost["judge"],
+            "cost/step_cost": self._window[split].known,
+            "cost/avg_cost_per_sample": total.known / self._samples
+            if total.known is not None and self._samples
+            else None,
+        }
+        return {
+            **{key: float(cost) for key, cost in usd.items() if cost is not None},
+            "cost/total_samples": self._samples,
+            "cost/executor_calls": self._run["executor"].calls,
+            "cost/judge_calls": self._run["judge"].calls,
+            "cost/unpriced_calls": total.unpriced,
+        }
+
+    @exactly
+    def by_source(self, split: Split) -> dict[str, float]:
+        """Return the USD of executor and judge by name of the source since the last `collect`; what is known."""
+        self._price_pending()
+        return {name: float(usd) for name, usd in self._by_source[split].items()}
+
+    def collect(self, split: Split) -> dict[str, float]:
+        """Return the logs and begin a new window for `split`."""
+        logs = self.get_wandb_logs(split)
+        self._window[split] = RoleSums()
+        self._by_source[split].clear()
+        return logs
+
+    @exactly
+    def state(self) -> dict[str, Any]:
+        """Return the sums of the run, for `restore` in another process."""
+        self._price_pending()
+        return {"roles": {role: sums.to_state() for role, sums in self._run.items()}, "samples": self._samples}
+
+    @exactly
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Add the sums of a run that this one goes on with."""
+        for role, sums in state["roles"].items():
+            self._run[role] = self._run[role].merge(RoleSums.from_state(sums))
+        self._samples += state["samples"]
+
+    @exactly
+    def print_summary(self) -> None:
+        """Print a line per role: calls and USD of the run."""
+        self._price_pending()
+        rows = [
+            (
+                role,
+                str(sums.calls),
+                "unknown" if sums.known is None else format_usd(float(sums.known)),
+                str(sums.unpriced),
+            )
+            for role, sums in self._run.items()
+            if sums.calls
+        ]
+        print_table(("cost", "calls", "USD", "unpriced calls"), rows)
+
+    def _price_pending(self) -> None:
+        for key, tokens in self._pending.items():
+            bucket = _Bucket(*key)
+            models = (bucket.model, bucket.requested_model)
+            rate = self._prices.rate(models, bucket.tier)
+            if rate is None and len(self.unpriced_models) < _MOST_NAMES:
+                self.unpriced_models.add(bucket.requested_model or bucket.model or "unknown")
+            usd = None if rate is None else rate.cost(tokens.calls, tokens.prompt, tokens.cached, tokens.completion)
+            self._book(bucket.split, bucket.role, bucket.source, tokens.calls, usd)
+        self._pending.clear()
+
+    def _book(self, split: Split, role: Role, source: str, calls: int, usd: Decimal | None) -> None:
+        for sums in (self._run[role], self._window[split]):
+            sums.calls += calls
+            if usd is None:
+                sums.unpriced += calls
+            else:
+                sums.priced += calls
+                sums.usd += usd
+        if usd is not None and role in _SOURCE_ROLES:
+            self._by_source[split][self._names(source)] += usd
+
+
+def _merged(parts: Iterable[RoleSums]) -> RoleSums:
+    total = RoleSums()
+    for part in parts:
+        total = total.merge(part)
+    return total

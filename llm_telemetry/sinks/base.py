@@ -1,0 +1,22 @@
+"""What a sink is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from llm_telemetry.events import Payload
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """What `instrument(trainer, sinks=[…])` takes besides its own sinks.
+
+    A sink that raises is counted in `telemetry/errors`; training and the other sinks go on.
+    """
+
+    def write(self, payload: Payload) -> None:
+        """Take the payload of one step or validation; called in the trainer's thread, so be quick."""
+
+    def close(self) -> None:
+        """Write what is left; nothing comes after."""

@@ -1,0 +1,87 @@
+"""Finding each other: the process that owns a run, and those that it has started.
+
+`spool` says what goes from one to the other; here is how a child learns whose it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import _llm_telemetry_autostart as autostart
+from llm_telemetry.config import Config
+from llm_telemetry.guard import guarded
+from llm_telemetry.hooks import openai, threads
+from llm_telemetry.hooks import trainer as spans
+from llm_telemetry.parts import EveryPart
+from llm_telemetry.patching import Row
+from llm_telemetry.session import Session, active
+from llm_telemetry.spool import SpoolReader, SpoolWriter, ranks_folder, read_parts, write_parts
+from llm_telemetry.wiring import SPANS, found, patches
+
+if TYPE_CHECKING:
+    from llm_telemetry.adapters.grpo import Parts
+
+
+def tell_children(session: Session, parts: Parts) -> None:
+    """With `LLM_TELEMETRY=1`, let processes that this one starts find it, and know what to hook."""
+    if not autostart.is_on() or session.is_child:
+        return
+    classes = [(kind, type(part.owner), part.name) for kind, part in found(parts) if kind not in ("step", "validation")]
+    write_parts(session.children.folder, [(kind, c.__module__, c.__qualname__, name) for kind, c, name in classes])
+    os.environ[autostart.SPOOL] = str(session.children.folder)
+
+
+def forget_children(session: Session) -> None:
+    """Let processes that this one starts from now on go their own way."""
+    if os.environ.get(autostart.SPOOL) == str(session.children.folder):
+        del os.environ[autostart.SPOOL]
+
+
+@guarded
+def join_owner() -> None:
+    """Tell the process that has started this one what is seen here, if it is a watched one."""
+    folder = os.environ.get(autostart.SPOOL)
+    if not folder or active:
+        return
+    session = Session(Config())
+    session.parts = EveryPart()
+    session.forward_to(SpoolWriter(Path(folder)))
+    active.append(session)
+    for row in (threads.ROW, *openai.rows()):
+        patches.apply(row)
+
+
+@guarded
+def hook_parts(names: dict[str, Any]) -> None:
+    """Put hooks, in a child, on the classes of a module that the owner's trainer has its parts from."""
+    module = {"__mp_main__": "__main__"}.get(names["__name__"], names["__name__"])
+    for kind, home, qualname, name in read_parts(Path(os.environ[autostart.SPOOL])):
+        if home == module and qualname in names:
+            method = inspect.getattr_static(names[qualname], name, None)
+            parameters = spans.parameters_of(method)[1:]
+            patches.apply(Row(names[qualname], name, spans.hook(SPANS[kind], parameters, lambda: None)))
+
+
+def join_ranks(session: Session) -> None:
+    """Under torchrun, let rank 0 be the owner of what all ranks of this machine count."""
+    folder = ranks_folder(os.environ)
+    if folder is None:
+        return
+    if os.environ["RANK"] == "0":
+        session.children = SpoolReader(folder)
+    else:
+        session.forward_to(SpoolWriter(folder))
+
+
+@guarded
+def _become_children() -> None:
+    """Count nothing in a forked child: it tells its parent, whose files and run these are."""
+    for session in active:
+        session.become_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_become_children)

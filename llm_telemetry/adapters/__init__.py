@@ -1,0 +1,1 @@
+"""What a trainer looks like: one module for each kind."""

@@ -1,0 +1,1 @@
+"""What is hooked: the SDK's two request methods, and the trainer's own functions around them."""

@@ -1,0 +1,85 @@
+"""The table of hooks of one trainer: which function opens which span, on which class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry.config import InstrumentError
+from llm_telemetry.hooks import openai, threads
+from llm_telemetry.hooks import trainer as spans
+from llm_telemetry.hooks.judge import judge
+from llm_telemetry.patching import Patches, Row
+from llm_telemetry.scope import weakly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llm_telemetry.adapters.grpo import Part, Parts
+    from llm_telemetry.patching import Key
+    from llm_telemetry.session import Session
+
+patches = Patches()
+"""All hooks of this process."""
+
+
+def hook_all(session: Session, trainer: Any, parts: Parts) -> list[Key]:
+    """Put every hook in place, and return the keys to undo them by; none at all when one cannot be.
+
+    Raises:
+        InstrumentError: A class does not let itself be hooked.
+    """
+    keys: list[Key] = []
+    try:
+        for row in (threads.ROW, *openai.rows(), *_rows(session, parts)):
+            if (key := patches.apply(row)) is not None:
+                keys.append(key)  # noqa: PERF401 - what is applied before a failure has to be known
+    except TypeError as error:
+        patches.undo(keys)
+        raise InstrumentError(f"{type(trainer).__name__} cannot be watched: {error}") from error
+    _know_clients(session, trainer, parts)
+    return keys
+
+
+SPANS: dict[str, Any] = {
+    "step": spans.train_step,
+    "validation": spans.validation,
+    "executor": spans.execution,
+    "reward": spans.reward,
+    "items": spans.handout,
+    "judges": judge,
+}
+
+
+def found(parts: Parts) -> Iterator[tuple[str, Part]]:
+    """Yield kind and part of everything that was found on a trainer."""
+    for kind, value in parts._asdict().items():
+        for part in value if kind == "judges" else (value,):
+            if part is not None:
+                yield kind, part
+
+
+def _rows(session: Session, parts: Parts) -> Iterator[Row]:
+    """Yield the trainer's own hooks: on the class, or on the object for what only the object has."""
+    for kind, part in found(parts):
+        session.parts.add(part.owner)
+        owner = part.owner if part.name in getattr(part.owner, "__dict__", {}) else type(part.owner)
+        hook = spans.hook(SPANS[kind], spans.parameters_of(part.function), weakly(part.owner))
+        yield Row(owner, part.name, hook)
+
+
+def _know_clients(session: Session, trainer: Any, parts: Parts) -> None:
+    """Register the clients whose role is known from where they are."""
+    for part in (parts.reward, *parts.judges):
+        for client in _clients(getattr(part and part.owner, "__dict__", {}).values()):
+            session.parts.add_client(client, "judge")
+    held = [value for name, value in getattr(trainer, "__dict__", {}).items() if "policy" in name.lower()]
+    inside = [value for one in held for value in getattr(one, "__dict__", {}).values()]
+    given = session.config.policy
+    for client in _clients([*held, *inside, *(given if isinstance(given, list | tuple) else [given])]):
+        session.parts.add_client(client, "policy")
+
+
+def _clients(candidates: Any) -> list[Any]:
+    from openai._base_client import BaseClient  # noqa: PLC0415 - openai is imported when something is to be watched
+
+    return [candidate for candidate in candidates if isinstance(candidate, BaseClient)]

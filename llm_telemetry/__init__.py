@@ -1,0 +1,59 @@
+"""Watch an RL trainer's LLM clients from outside: accuracy by dataset, judge health and cost, a row per step.
+
+`instrument(trainer)` is the one line. Nothing heavy is imported before it is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llm_telemetry.api import Telemetry, instrument, uninstrument
+    from llm_telemetry.collectors.base import Collector
+    from llm_telemetry.collectors.cost import CostTracker
+    from llm_telemetry.collectors.dataset import DatasetMetricsCollector
+    from llm_telemetry.collectors.judge import JudgeMetricsCollector
+    from llm_telemetry.config import Config, InstrumentError
+    from llm_telemetry.sinks.base import Sink
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Collector",
+    "Config",
+    "CostTracker",
+    "DatasetMetricsCollector",
+    "InstrumentError",
+    "JudgeMetricsCollector",
+    "Sink",
+    "Telemetry",
+    "instrument",
+    "uninstrument",
+]
+
+_HOME = {
+    "Collector": "collectors.base",
+    "Config": "config",
+    "CostTracker": "collectors.cost",
+    "DatasetMetricsCollector": "collectors.dataset",
+    "InstrumentError": "config",
+    "JudgeMetricsCollector": "collectors.judge",
+    "Sink": "sinks.base",
+    "Telemetry": "api",
+    "instrument": "api",
+    "uninstrument": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    """Show the public names."""
+    return [*__all__, "__version__"]

@@ -1,0 +1,252 @@
+"""`instrument(trainer)`, and the handle that it returns."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import _llm_telemetry_autostart as autostart
+from llm_telemetry.adapters.grpo import find_parts, missing
+from llm_telemetry.children import forget_children, join_ranks, tell_children
+from llm_telemetry.config import Config, InstrumentError
+from llm_telemetry.guard import failures, guarded
+from llm_telemetry.hooks.calls import finish_held
+from llm_telemetry.place import Place
+from llm_telemetry.pricing import own_rates
+from llm_telemetry.scope import weakly
+from llm_telemetry.session import Session, active
+from llm_telemetry.sinks.console import ConsoleSink
+from llm_telemetry.sinks.jsonl import JsonlSink
+from llm_telemetry.sinks.wandb import WandbSink
+from llm_telemetry.variables import VariableError
+from llm_telemetry.wiring import hook_all, patches
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from llm_telemetry.adapters.grpo import Parts
+    from llm_telemetry.collectors.cost import CostTracker
+    from llm_telemetry.collectors.dataset import DatasetMetricsCollector
+    from llm_telemetry.collectors.judge import JudgeMetricsCollector
+
+log = logging.getLogger("llm_telemetry")
+
+_handles: dict[int, Telemetry] = {}
+_released: dict[int, weakref.ref[Any]] = {}
+"""Trainers that telemetry was taken off: nobody watches them again unasked."""
+
+
+class Telemetry:
+    """What `instrument()` returns; as a context manager it takes itself off at the end."""
+
+    def __init__(self, trainer: Any, config: Config, parts: Parts) -> None:
+        """Make the session and put the hooks in place; `instrument()` does this."""
+        self.config = config
+        self._trainer = weakly(trainer)
+        self._key = id(trainer)
+        self._looked_back = False
+        self._finalizer: weakref.finalize[Any, Any] | None = None
+        wandb = (
+            None
+            if config.run is False
+            else WandbSink(config.run, rescue_rows=config.rescue_rows, before_end=self.flush)
+        )
+        self._place = Place(config, wandb)
+        self._jsonl = JsonlSink(self._place)
+        own: list[Any] = [
+            self._jsonl if config.jsonl else None,
+            wandb,
+            ConsoleSink(config.console) if config.console else None,
+        ]
+        sinks = [*(sink for sink in own if sink is not None), *config.sinks]
+        self._session = Session(config, sinks, self._place.facts)
+        self._session.before_phase.append(self._begin)
+        self._session.before_flush.append(patches.verify)
+        join_ranks(self._session)
+        self._hooks = hook_all(self._session, trainer, parts)
+        tell_children(self._session, parts)
+        active.append(self._session)
+
+    @classmethod
+    def off(cls) -> Telemetry:
+        """Return a handle on nothing: it works, and has nothing to tell."""
+        nothing = cls.__new__(cls)
+        nothing.config = Config(enabled=False)
+        nothing._place = Place(nothing.config, None)
+        nothing._jsonl = JsonlSink(nothing._place)
+        nothing._session = Session(nothing.config)
+        return nothing
+
+    @guarded
+    def _begin(self) -> None:
+        """At the start of each step see whether there is a W&B run by now; go on with its counts, once."""
+        self._place.attach()
+        if not self._looked_back and (self._place.run is not None or self.config.run is False or self.path is not None):
+            self._looked_back = True
+            state = self._place.state()
+            if state is not None:
+                self._session.restore(state)
+
+    @property
+    def dataset(self) -> DatasetMetricsCollector:
+        """What was counted of rollouts since the last payload."""
+        return self._session.dataset
+
+    @property
+    def judge(self) -> JudgeMetricsCollector:
+        """What was counted of evaluations since the last payload."""
+        return self._session.judge
+
+    @property
+    def cost(self) -> CostTracker:
+        """What was spent since the run began."""
+        return self._session.cost
+
+    @property
+    def path(self) -> Path | None:
+        """The JSONL with every payload; `None` before the first."""
+        return self._jsonl.path
+
+    def flush(self) -> None:
+        """Make a payload now of what no step's end has flushed."""
+        self._session.flush_rest()
+
+    def print_summary(self) -> None:
+        """Print what was counted since the last payload, and the costs of the run."""
+        for show in (self.dataset.print_summary, self.judge.print_summary, self.cost.print_summary):
+            show()
+
+    def uninstrument(self) -> None:
+        """Flush what is left, close the files and remove every hook; twice is a no-op."""
+        if self._session not in active:
+            return
+        finish_held(self._session)
+        self._session.close()
+        active.remove(self._session)
+        forget_children(self._session)
+        patches.undo(self._hooks)
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        _handles.pop(self._key, None)
+        if isinstance(self._trainer, weakref.ref):
+            _released[self._key] = self._trainer
+
+    def _let_go(self) -> None:
+        """Take itself off when the trainer is gone; in the middle of its own work, at the end of the process."""
+        if not self._session.is_busy():
+            self.uninstrument()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Take the telemetry off; the exception, if there is one, goes on its way."""
+        self.uninstrument()
+
+
+def instrument(trainer: Any, **settings: Any) -> Telemetry:
+    """Watch `trainer`: after every training step its payload is on disk and in the trainer's own W&B run.
+
+    Twice with the same settings returns the same handle. Several trainers may be watched at once; a call outside
+    of every step belongs to the trainer whose step is open, or was instrumented last.
+
+    Args:
+        trainer: The trainer object. Its executor, reward computer, judge function, step and validation are found
+            by shape.
+        settings: See `Config`; what they leave open is in the environment (docs/activation.md), or has a default.
+
+    Returns:
+        A handle; keeping it is not necessary. One that works and has nothing to tell with `LLM_TELEMETRY=0`, and
+        when a variable has a value that cannot work: that is told on stderr, and training goes on.
+
+    Raises:
+        InstrumentError: There is nothing to hook on `trainer`, or a setting cannot work; the message says why.
+    """
+    config = _configured(settings)
+    if config is None:
+        return Telemetry.off()
+    _check_trainer(trainer)
+    failures.strict |= config.strict
+    known = _handles.get(id(trainer))
+    if known is not None and known._trainer() is trainer:
+        return _same(known, config)
+    parts = find_parts(trainer, config)
+    telemetry = Telemetry(trainer, config, parts)
+    _handles[id(trainer)] = telemetry
+    for lack in missing(parts):
+        log.warning("%s: %s", type(trainer).__name__, lack)
+    _release_with(trainer, telemetry)
+    return telemetry
+
+
+def uninstrument(trainer: Any) -> None:
+    """Take the telemetry off `trainer`; a no-op where there is none."""
+    telemetry = _handles.get(id(trainer))
+    if telemetry is not None and telemetry._trainer() is trainer:
+        telemetry.uninstrument()
+
+
+def was_released(trainer: Any) -> bool:
+    """Tell whether telemetry was on `trainer`, and has been taken off."""
+    known = _released.get(id(trainer))
+    return known is not None and known() is trainer
+
+
+def _configured(settings: dict[str, Any]) -> Config | None:
+    """Return the settings; `None` when telemetry is off, or cannot work because of a variable."""
+    try:
+        config = Config.of(settings)
+        if "prices" not in settings:
+            _check_prices(config)
+    except VariableError as error:
+        autostart.refuse(error)
+        return None
+    return config if config.enabled else None
+
+
+def _check_prices(config: Config) -> None:
+    try:
+        own_rates(config.prices)
+    except InstrumentError as error:
+        raise VariableError(f"LLM_TELEMETRY_PRICES: {error}") from error
+
+
+def _check_trainer(trainer: Any) -> None:
+    if trainer is None:
+        raise InstrumentError("instrument() was given None; give the trainer object, after it has been built")
+    if isinstance(trainer, type):
+        raise InstrumentError(f"instrument() was given the class {trainer.__name__}; give an instance of it")
+
+
+def _same(known: Telemetry, config: Config) -> Telemetry:
+    differences = known.config.differences(config)
+    if differences:
+        raise InstrumentError(
+            f"this trainer is watched already, with other settings ({', '.join(differences)}); "
+            f"call uninstrument() first to change them"
+        )
+    return known
+
+
+def _release_with(trainer: Any, telemetry: Telemetry) -> None:
+    """Take the telemetry off when the trainer is gone, or the process ends."""
+    try:
+        telemetry._finalizer = weakref.finalize(trainer, telemetry._let_go)
+        telemetry._finalizer.atexit = False
+    except TypeError:  # slots without `__weakref__`
+        log.debug("%s cannot be referenced weakly", type(trainer).__name__)
+
+
+@guarded
+def _finish_all() -> None:
+    for telemetry in list(_handles.values()):
+        telemetry.uninstrument()
+
+
+atexit.register(_finish_all)

@@ -1,0 +1,164 @@
+"""What `LLM_TELEMETRY=1` does when a trainer's class is seen: watch it from its first step, if it is a trainer at all.
+
+Nothing happens when an object is made. Its first step, or validation, is where it is looked at: what it is made of is
+known by then, and nothing that counts has happened yet.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import logging
+import operator
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry import api, children
+from llm_telemetry.adapters.grpo import STEP, VALIDATION, find_parts
+from llm_telemetry.config import Config, InstrumentError
+from llm_telemetry.guard import guarded
+from llm_telemetry.hooks import trainer as spans
+from llm_telemetry.patching import Hook, Row
+from llm_telemetry.wiring import patches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import ModuleType
+
+    from llm_telemetry.session import Session
+
+log = logging.getLogger("llm_telemetry")
+
+_lock = threading.RLock()
+os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]  # a fork may catch it locked
+_named: weakref.WeakSet[type] = weakref.WeakSet()
+_told: weakref.WeakSet[type] = weakref.WeakSet()
+_asked: dict[int, weakref.ref[Any]] = {}
+
+
+@guarded
+def watch_class(cls: type, *, named: bool = False, step: str | None = None) -> None:
+    """Have each instance of `cls` looked at when it takes its first step.
+
+    Args:
+        cls: A class with a step method.
+        named: The user says that it is a trainer; it need not look like one.
+        step: The step method, if its name is not one of the usual.
+    """
+    if named:
+        _named.add(cls)
+    step_method = step or _first(cls, STEP)
+    if step_method is None:
+        log.warning(
+            "%s.%s has no method %s and is not watched; name its step, as in LLM_TELEMETRY_TRAINER=%s:%s.my_step",
+            *(cls.__module__, cls.__qualname__, " or ".join(STEP), cls.__module__, cls.__qualname__),
+        )
+        return
+    settings = {} if step is None else {"step": step}
+    _hook(cls, step_method, spans.train_step, settings)
+    validation = _first(cls, VALIDATION)
+    if validation is not None:
+        _hook(cls, validation, spans.validation, settings)
+
+
+@guarded
+def watch_target(module: ModuleType, path: str) -> None:
+    """Watch the class (`"Trainer"`), or the class by its step method (`"Trainer.my_step"`), that the user has named."""
+    try:
+        found = operator.attrgetter(path)(module)
+    except AttributeError:
+        log.warning("LLM_TELEMETRY_TRAINER names %s:%s, but the module has no such name", module.__name__, path)
+        return
+    if isinstance(found, type):
+        watch_class(found, named=True)
+        return
+    owner, _, step = path.rpartition(".")
+    cls = operator.attrgetter(owner)(module) if owner else None
+    if isinstance(cls, type):
+        watch_class(cls, named=True, step=step)
+    else:
+        log.warning("LLM_TELEMETRY_TRAINER names %s:%s, which is no class and no method of one", module.__name__, path)
+
+
+@guarded
+def watch_clients(made: Callable[[], object]) -> None:
+    """Call `made` whenever an LLM client has been made."""
+
+    def look(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        made()
+        return wrapped(*args, **kwargs)
+
+    children.join_owner()
+    client = getattr(importlib.import_module("openai._base_client"), "BaseClient", None)
+    if client is not None:
+        patches.apply(Row(client, "__init__", look))
+
+
+hook_parts = children.hook_parts
+
+
+def _first(cls: type, names: Sequence[str]) -> str | None:
+    return next((name for name in names if inspect.isroutine(inspect.getattr_static(cls, name, None))), None)
+
+
+def _hook(cls: type, name: str, make_span: spans.MakeSpan, settings: Mapping[str, Any]) -> None:
+    """Put one hook in place; what is inherited from a class that is hooked needs no hook of its own."""
+    method = inspect.getattr_static(cls, name, None)
+    if isinstance(method, Hook | staticmethod | classmethod) or not callable(method):
+        return
+    adopt = functools.partial(_adopt, settings=settings)
+    patches.apply(Row(cls, name, spans.hook(make_span, spans.parameters_of(method)[1:], _nobody, adopt)))
+
+
+def _nobody() -> None:
+    return None
+
+
+def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
+    """Watch `instance` from here on if it is a trainer; it is asked once."""
+    with _lock:
+        if instance is None or _was_asked(instance) or api.was_released(instance):
+            return None
+        try:
+            if _is_trainer(instance, settings):
+                api.instrument(instance, **settings)
+        except InstrumentError as error:
+            log.warning("%s is not watched: %s", type(instance).__name__, error)
+        return spans.session_of(instance)
+
+
+def _was_asked(instance: Any) -> bool:
+    """Tell whether this object was looked at before, and remember that it is now."""
+    key = id(instance)
+    known = _asked.get(key)
+    if known is not None and known() is instance:
+        return True
+    try:
+        _asked[key] = weakref.ref(instance, lambda reference: _forget(key, reference))
+    except TypeError:  # slots without `__weakref__`: it is looked at each time
+        return False
+    return False
+
+
+def _forget(key: int, reference: weakref.ref[Any]) -> None:
+    if _asked.get(key) is reference:
+        del _asked[key]
+
+
+def _is_trainer(instance: Any, settings: Mapping[str, Any]) -> bool:
+    """Tell whether there is something to watch on it; a class that only looks like a trainer is told once."""
+    cls = type(instance)
+    parts = find_parts(instance, Config(**settings))
+    if parts.executor is not None or parts.reward is not None or any(base in _named for base in cls.__mro__):
+        return True
+    if cls not in _told:
+        _told.add(cls)
+        log.warning(
+            "%s has a step method, but no executor and no reward computer, and is not watched. If it is your trainer, "
+            "say so: LLM_TELEMETRY_TRAINER=%s:%s",
+            *(cls.__qualname__, cls.__module__, cls.__qualname__),
+        )
+    return False

@@ -1,0 +1,153 @@
+"""The command `llm-telemetry`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_telemetry.variables import VARIABLES, Variable, VariableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_PARSER = "LLM_TELEMETRY_JUDGE_PARSER"
+_NEEDS_EXTRA = "the demo's trainer needs numpy and rich: pip install 'llm_telemetry[demo]'"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    ours, program = _split(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    options = parser.parse_args(ours)
+    if options.command == "run":
+        return _run(parser, options, program)
+    return _COMMANDS[options.command](options)
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Cut `run`'s own options from the program and its arguments, which are nobody's business."""
+    if list(arguments[:1]) != ["run"]:
+        return [*arguments], []
+    i = 1
+    while i < len(arguments) and arguments[i].startswith("-") and arguments[i] not in ("-m", "-h", "--help"):
+        i += 1 if "=" in arguments[i] else 2
+    helps = arguments[i : i + 1] in (["-h"], ["--help"])
+    return [*arguments[: i + helps]], [*arguments[i + helps :]]
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, program: Sequence[str]) -> int:
+    from llm_telemetry import launcher  # noqa: PLC0415 - nobody else needs it
+
+    module = program[:1] == ["-m"]
+    program = program[module:]
+    if not program:
+        parser.error("run: name a script, or a module with -m")
+    for variable in VARIABLES:
+        value = getattr(options, variable.name, None)
+        if value is not None:
+            os.environ[variable.name] = value
+            if (
+                variable.name != _PARSER
+            ):  # it may be a function in the program's own folder, which is not on the path yet
+                _check(parser, variable)
+    try:
+        return launcher.run(program, module=module)
+    except launcher.NoProgramError as error:
+        sys.stderr.write(f"llm-telemetry run: {error}\n")
+        return 2
+
+
+def _check(parser: argparse.ArgumentParser, variable: Variable) -> None:
+    try:
+        variable.read(os.environ)
+    except VariableError as error:
+        parser.error(f"run: {variable.option}: {error}")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    try:
+        from llm_telemetry.demo.run import run_demo  # noqa: PLC0415 - numpy and rich are an extra
+    except ModuleNotFoundError as error:
+        if error.name not in ("numpy", "rich"):
+            raise
+        sys.stderr.write(f"llm-telemetry demo: {_NEEDS_EXTRA}\n")
+        return 2
+    return run_demo(
+        steps=options.steps,
+        seed=options.seed,
+        base_url=options.base_url,
+        model=options.model,
+        judge_model=options.judge_model,
+    )
+
+
+def _sync(options: argparse.Namespace) -> int:
+    from llm_telemetry.sync import add_missing, find_runs  # noqa: PLC0415 - brings wandb
+
+    try:
+        runs = find_runs(options.folder)
+    except FileNotFoundError as error:
+        sys.stderr.write(f"llm-telemetry sync: {error}\n")
+        return 2
+    for run in runs:
+        sys.stdout.write(f"run {run.run_id}: {run.payloads} payloads, {len(run.missing)} of them not in W&B\n")
+        if run.missing and run.busy:
+            sys.stdout.write("  its process is still alive and may yet write them: try again when it has ended\n")
+        elif run.missing:
+            sys.stdout.write(f"  added to it in {add_missing(run)}\n")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from llm_telemetry.doctor import run_doctor  # noqa: PLC0415 - nobody else needs it
+
+    return run_doctor(options.script, options.folder)
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {"demo": _demo, "doctor": _doctor, "sync": _sync}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="llm-telemetry", description="Accuracy by dataset, judge health and cost of an RL trainer's LLM calls."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    run = commands.add_parser(
+        "run",
+        help="run your program as python does, with its trainers watched",
+        usage="llm-telemetry run [OPTIONS] (SCRIPT | -m MODULE) [ARGUMENTS ...]",
+        description="Runs SCRIPT, or MODULE, as python does, with LLM_TELEMETRY=1 for it and its children. Each option "
+        "sets the environment variable of the same name.",
+    )
+    for variable in VARIABLES[1:]:
+        run.add_argument(variable.option, dest=variable.name, metavar="VALUE", help=f"{variable.allowed}")
+    demo = commands.add_parser("demo", help="train a small policy for real, against a scripted server, and watch it")
+    demo.add_argument("--steps", type=_positive, default=12, help="training steps (default: 12)")
+    demo.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: 0)")
+    demo.add_argument("--base-url", help="an OpenAI-compatible endpoint instead of the scripted server")
+    demo.add_argument("--model", help="the executor's model there (needs --base-url)")
+    demo.add_argument("--judge-model", help="the judge's model there (default: --model)")
+    doctor = commands.add_parser("doctor", help="say what is installed, what would be watched, how the last run went")
+    doctor.add_argument("script", type=Path, nargs="?", help="your training script, to look for trainers in")
+    doctor.add_argument(
+        "--folder", type=Path, help="where to look for the last run (default: ./wandb, ./llm_telemetry)"
+    )
+    sync = commands.add_parser("sync", help="add payloads that W&B has lost in a crash to their run, from the JSONL")
+    sync.add_argument(
+        "folder", type=Path, nargs="?", default=Path("wandb"), help="a run's folder, or the folder of runs"
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+    return number
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

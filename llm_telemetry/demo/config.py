@@ -1,0 +1,82 @@
+"""The demo's settings, and how its clients reach the endpoint."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from functools import cache
+from typing import TypedDict
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Settings of one training run.
+
+    Args:
+        base_url: of the OpenAI-compatible endpoint.
+        api_key: for the endpoint; the scripted server takes any.
+        executor_model: the model that the workflows ask.
+        judge_model: the model that judges answers and extracts them from prose.
+        seed: of everything that the trainer draws.
+        steps: training steps.
+        batch_size: items in a step.
+        group_size: rollouts of each item.
+        concurrency: rollouts under way at once.
+        workflow_timeout: seconds after which a workflow is cancelled. The judge blocks the loop and that time
+            counts, too, so it must be far more than `concurrency` answers take.
+        max_retries: the SDK's own.
+        learning_rate: of the policy's logits.
+        defect_rate: of the workflows, written with a mistake in the code.
+        val_every: steps between validations; 0 for none.
+        val_samples: items in a validation, one rollout each.
+        oom_at_step: the step whose first attempt runs out of memory after its rollouts.
+
+    """
+
+    base_url: str
+    api_key: str = "demo"
+    executor_model: str = "gpt-4o-mini"
+    judge_model: str = "gpt-4.1-mini"
+    seed: int = 0
+    steps: int = 12
+    batch_size: int = 12
+    group_size: int = 5
+    concurrency: int = 8
+    workflow_timeout: float = 2.0
+    max_retries: int = 2
+    learning_rate: float = 1.0
+    defect_rate: float = 0.04
+    val_every: int = 4
+    val_samples: int = 36
+    oom_at_step: int | None = None
+
+    def __post_init__(self) -> None:
+        """Reject what cannot work."""
+        for name in ("steps", "batch_size", "group_size", "concurrency", "workflow_timeout"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"DemoConfig.{name} must be above 0, not {getattr(self, name)!r}")
+
+    @property
+    def rollouts(self) -> int:
+        """Return the number of rollouts in the whole run, for a progress bar; a repeated step is left out."""
+        validations = self.steps // self.val_every if self.val_every else 0
+        return self.steps * self.batch_size * self.group_size + validations * self.val_samples
+
+
+class HttpOptions(TypedDict):
+    """Options for the SDK's HTTP clients."""
+
+    verify: ssl.SSLContext
+    trust_env: bool
+
+
+def http_options(base_url: str) -> HttpOptions:
+    """Return the HTTP options for an endpoint: proxies of the environment are not for the loopback."""
+    return {"verify": _tls(), "trust_env": urlsplit(base_url).hostname not in ("127.0.0.1", "localhost")}
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Load the certificates once: it takes 25 ms, and every workflow has a client of its own."""
+    return ssl.create_default_context()

@@ -1,0 +1,128 @@
+"""The last run: what it has lost, and whether its judge was well."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from llm_telemetry.doctor.findings import Finding, format_count, show_path
+from llm_telemetry.events import ROLES
+from llm_telemetry.sinks.jsonl import FILE_NAME
+from llm_telemetry.sync import find_runs
+
+if TYPE_CHECKING:
+    from llm_telemetry.doctor.case import Case
+    from llm_telemetry.doctor.runs import LastRun
+
+PARSE_FAILURES, API_FAILURES = 0.15, 0.1
+"""Shares of a judge's evaluations over a run from which on it is not well."""
+LOST = 0.05
+"""Share of calls from which on it matters that they are attributed to nobody, or tell no tokens."""
+_ROWS = "log with the same step= within a step and never a lower one later, see docs/wandb.md; or rescue_rows=True"
+_ERRORS = "the run's log, logger llm_telemetry, has each of them once; please report it"
+_OTHER = "name what makes them: instrument(trainer, executor=…, reward=…, policy=…)"
+_NO_USAGE = 'ask for it in streams: stream_options={"include_usage": True}; else the server does not tell'
+
+
+def check_losses(case: Case) -> list[Finding]:
+    """Look at the newest JSONL."""
+    run = case.last_run
+    if run is None:
+        return [Finding(None, "there is none that has left a JSONL")]
+    findings = [_when(run), *_check_counters(run), *_check_calls(run), *_check_judge(run), *_check_wandb(run)]
+    if all(finding.ok is not False for finding in findings):
+        findings.append(Finding(True, "no row, no call and no payload was lost"))
+    return findings
+
+
+def _when(run: LastRun) -> Finding:
+    ended = dt.datetime.fromtimestamp(run.time).astimezone().strftime("%Y-%m-%d %H:%M")
+    splits = ", ".join(f"{number:,} {split}" for split, number in sorted(run.payloads.items()))
+    payloads = format_count(run.payloads.total(), "payload")
+    return Finding(None, f"{show_path(run.path)}: {payloads} ({splits}), up to step {run.step}, {ended}")
+
+
+_COUNTERS = (
+    ("telemetry/trainer_rows_dropped", "row|s of your trainer dropped by W&B, with us or without", _ROWS),
+    ("telemetry/errors", "failure|s of telemetry's own", _ERRORS),
+    (
+        "telemetry/eval_stats_mismatch",
+        "contradiction|s between eval_stats of your reward computer and what was seen",
+        "see the run's log: its own counters do not add up, or calls are made where we do not look",
+    ),
+)
+
+
+def _check_counters(run: LastRun) -> list[Finding]:
+    counted = [(int(run.latest.get(key, 0)), what, advice) for key, what, advice in _COUNTERS]
+    return [
+        Finding(False, f"{number:,} {_inflect(what, number)}", advice) for number, what, advice in counted if number
+    ]
+
+
+def _inflect(what: str, number: int) -> str:
+    return what.replace("|s", "" if number == 1 else "s")
+
+
+def _check_calls(run: LastRun) -> list[Finding]:
+    """Look for calls that belong to nobody, and calls that did not tell their tokens."""
+    findings = []
+    calls = {role: run.sums[f"llm/{role}/calls"] for role in ROLES}
+    other, all_calls = calls["other"], sum(calls.values())
+    if other:
+        what = f"{other:,} of {format_count(all_calls, 'call')} belong to no executor, judge or policy"
+        findings.append(_lost(what, other, all_calls, _OTHER))
+    for role, number in calls.items():
+        silent = run.sums[f"llm/{role}/no_usage"]
+        if silent:
+            what = (
+                f"{silent:,} of {format_count(number, f'{role} call')} did not tell their tokens: their cost is unknown"
+            )
+            findings.append(_lost(what, silent, number, _NO_USAGE))
+    return findings
+
+
+def _lost(what: str, part: int, whole: int, advice: str) -> Finding:
+    """Tell of a few, and give advice from some on."""
+    return Finding(False, what, advice) if part > LOST * whole else Finding(None, what)
+
+
+def _check_judge(run: LastRun) -> list[Finding]:
+    evaluations = run.sums["judge/evaluations"]
+    if not evaluations:
+        return []
+    of_all = format_count(evaluations, "judge evaluation")
+    findings = []
+    parse = run.share("judge/parse_failures", "judge/evaluations")
+    if parse > PARSE_FAILURES:
+        what = f"{parse:.1%} of {of_all} ended in text without a readable verdict"
+        findings.append(
+            Finding(False, what, "make the prompt ask for one fixed form, or give LLM_TELEMETRY_JUDGE_PARSER")
+        )
+    api = run.share("judge/api_failures", "judge/evaluations")
+    if api > API_FAILURES:
+        what = f"{api:.1%} of {of_all} got no usable answer"
+        findings.append(
+            Finding(False, what, "llm/judge/errors/… of the payloads tell the causes: rate limit, timeout, …")
+        )
+    return findings or [Finding(True, f"judge: {of_all}, {parse:.1%} unreadable, {api:.1%} without an answer")]
+
+
+def _check_wandb(run: LastRun) -> list[Finding]:
+    """Look for payloads that are in the JSONL and not in the W&B run."""
+    if run.run_id is None:
+        return [Finding(None, "there was no W&B run: the JSONL is all there is")]
+    if run.path.name != FILE_NAME or "run-" not in run.path.parent.name:
+        return [Finding(None, f"W&B run {run.run_id}: its folder is elsewhere, so what it has cannot be compared")]
+    try:
+        (found,) = find_runs(run.path.parent)
+    except ImportError:
+        return [Finding(None, f"W&B run {run.run_id}: what it has cannot be read without wandb")]
+    folder = show_path(run.path.parent)
+    if found.busy:
+        return [Finding(None, f"W&B run {run.run_id} is still going on")]
+    if found.missing:
+        missing = f"{len(found.missing):,} of {format_count(found.payloads, 'payload')}"
+        return [Finding(False, f"{missing} are not in W&B run {run.run_id}", f"llm-telemetry sync {folder}")]
+    upload = f"wandb sync {folder} uploads it" if found.offline else None
+    return [Finding(True, f"all {format_count(found.payloads, 'payload')} are in W&B run {run.run_id}", upload)]

@@ -1,0 +1,83 @@
+"""The last run, read off its JSONL in one pass: nothing is kept but sums and the latest values."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry.events import STEP_KEY
+from llm_telemetry.sinks.jsonl import read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+RECENT = 6
+"""Training payloads that are kept for looking at what moves."""
+_COUNTS = re.compile(r"(dataset|val)/count|llm/[a-z]+/(calls|no_usage)")
+_RATES = ("parse_failure_rate", "api_failure_rate")
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """What a JSONL tells."""
+
+    path: Path
+    run_id: str | None
+    """The W&B run's id, `None` where there was none."""
+    time: float
+    """When its last payload was made, in seconds since the epoch."""
+    payloads: Counter[str]
+    """How many, by split."""
+    step: int
+    latest: Mapping[str, float]
+    """Each key's latest value."""
+    sums: Counter[str]
+    """Counts of the steps added up, and `judge/parse_failures` and `judge/api_failures` of both splits."""
+    recent: tuple[Mapping[str, float], ...]
+    """The latest payloads of training."""
+    state: Mapping[str, Any]
+
+    def share(self, part: str, whole: str) -> float:
+        """Return one sum over another, 0 where there is nothing."""
+        return self.sums[part] / self.sums[whole] if self.sums[whole] else 0.0
+
+
+def find_last_run(files: Iterable[Path]) -> LastRun | None:
+    """Return the run whose file was written to last; files without a line of ours are not ours."""
+    dated = sorted(((file.stat().st_mtime, file) for file in set(files)), reverse=True)
+    return next((run for _, file in dated if (run := read_run(file)) is not None), None)
+
+
+def read_run(path: Path) -> LastRun | None:
+    """Return what a JSONL tells, `None` when it has no line of a sink's."""
+    payloads: Counter[str] = Counter()
+    sums: Counter[str] = Counter()
+    latest: dict[str, float] = {}
+    recent: deque[Mapping[str, float]] = deque(maxlen=RECENT)
+    line: dict[str, Any] = {}
+    for line in read_lines(path):
+        payload = line["payload"]
+        payloads[line.get("split", "train")] += 1
+        latest |= payload
+        sums.update(_counts(payload))
+        if line.get("split") == "train":
+            recent.append(payload)
+    if STEP_KEY not in latest:
+        return None
+    time, step = line.get("time", 0.0), int(latest[STEP_KEY])
+    return LastRun(path, line.get("run"), time, payloads, step, latest, sums, tuple(recent), line.get("state") or {})
+
+
+def _counts(payload: Mapping[str, float]) -> dict[str, Any]:
+    """Return what can be added up over the steps; rates become counts."""
+    counts: dict[str, Any] = {key: value for key, value in payload.items() if _COUNTS.fullmatch(key)}
+    for prefix in ("judge", "val/judge"):
+        calls = payload.get(f"{prefix}/calls", 0)
+        counts["judge/evaluations"] = counts.get("judge/evaluations", 0) + calls
+        for rate in _RATES:
+            name = f"judge/{rate.removesuffix('_rate')}s"
+            counts[name] = counts.get(name, 0) + round(payload.get(f"{prefix}/{rate}", 0) * calls)
+    return counts

@@ -1,0 +1,116 @@
+"""The startup file: where it is, what is in it, whether Python hears it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import site
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import _llm_telemetry_autostart as autostart
+from llm_telemetry.doctor.findings import Finding, show_path
+from llm_telemetry.doctor.installed import NAME, find_distribution
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from llm_telemetry.doctor.case import Case
+
+FILE = f"{NAME}.start" if sys.version_info >= (3, 15) else f"{NAME}.pth"
+INSTEAD = "llm-telemetry run train.py, or instrument(trainer)"
+_PROBE = f"import sys; print(any(type(f).__module__ == {autostart.__name__!r} for f in sys.meta_path))"
+
+
+class Heard(NamedTuple):
+    """What became of `LLM_TELEMETRY=1` in a fresh Python."""
+
+    live: bool
+    said: str
+    """The last line of its standard error."""
+
+
+def check_startup(case: Case) -> list[Finding]:
+    """Look for the file where Python looks for it, and ask a fresh Python."""
+    files = [folder / FILE for folder in site_folders() if (folder / FILE).is_file()]
+    heard = ask_python(case.environ)
+    findings = [_check_live(files, heard)]
+    for file in files:
+        content = " ".join(file.read_text(encoding="utf-8", errors="replace").split("\n")).strip()
+        findings.append(_check_content(file, content))
+    if files:
+        findings.append(Finding(None, f"to remove it: pip uninstall {NAME}; or delete this one file"))
+    if sys.flags.no_site:
+        findings.append(Finding(False, "this Python runs with -S, and reads no startup file", INSTEAD))
+    return findings
+
+
+def site_folders() -> list[Path]:
+    """Return the folders whose startup files Python reads."""
+    own = site.getusersitepackages() if site.ENABLE_USER_SITE else None
+    return [Path(folder) for folder in dict.fromkeys([*site.getsitepackages(), *([own] if own else [])])]
+
+
+def ask_python(environ: Mapping[str, str]) -> Heard:
+    """Start a fresh Python with `LLM_TELEMETRY=1`, and see whether the finder is in place."""
+    clean = {name: value for name, value in environ.items() if not name.startswith(autostart.VARIABLE)}
+    try:
+        done = subprocess.run(  # noqa: S603 - this very Python, and a program of our own
+            [sys.executable, "-c", _PROBE],
+            env={**clean, autostart.VARIABLE: "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Heard(live=False, said=str(error))
+    return Heard(done.stdout.split()[-1:] == ["True"], (done.stderr.splitlines() or [""])[-1])
+
+
+def _check_live(files: list[Path], heard: Heard) -> Finding:
+    if heard.live:
+        return Finding(True, "LLM_TELEMETRY=1 is heard: a fresh Python has the finder in place")
+    if files:
+        return _explain_deaf(files[0], heard)
+    astray = next((Path(folder) for folder in sys.path if folder and (Path(folder) / FILE).is_file()), None)
+    if astray is not None:
+        return Finding(
+            False,
+            f"LLM_TELEMETRY=1 is not heard: {FILE} lies in {show_path(astray)}, which is no site directory "
+            "of this Python (pip install --target, PYTHONPATH)",
+            INSTEAD,
+        )
+    again = f"pip install --force-reinstall --no-deps {NAME}"
+    return Finding(
+        False, f"LLM_TELEMETRY=1 is not heard: there is no {FILE} in this Python's site directories",
+        f"{again}; without it: {INSTEAD}",
+    )  # fmt: skip
+
+
+def _explain_deaf(file: Path, heard: Heard) -> Finding:
+    what = f"LLM_TELEMETRY=1 is not heard, though {show_path(file)} is there"
+    if _is_hidden(file.stat()):
+        return Finding(False, f"{what}: the file is hidden, and Python skips it", f"chflags nohidden {show_path(file)}")
+    return Finding(False, f"{what}{heard.said and ': ' + heard.said}", f"reinstall {NAME}; without it: {INSTEAD}")
+
+
+def _is_hidden(status: os.stat_result) -> bool:
+    """Tell whether macOS or Windows hides a file, as Python's own `site` does."""
+    mac, windows = getattr(status, "st_flags", 0), getattr(status, "st_file_attributes", 0)
+    return bool(mac & stat.UF_HIDDEN or windows & stat.FILE_ATTRIBUTE_HIDDEN)
+
+
+def _check_content(file: Path, content: str) -> Finding:
+    """Show what is in the file, and hold it against what was installed."""
+    own = find_distribution()
+    record = next((path.hash for path in (own and own.files) or () if path.name == FILE), None)
+    digest = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest()).rstrip(b"=").decode()
+    if record is not None and record.value != digest:
+        again = f"pip install --force-reinstall --no-deps {NAME}"
+        return Finding(False, f"{show_path(file)} is not what was installed: {content}", again)
+    return Finding(True, f"{show_path(file)}: {content}")

@@ -1,0 +1,135 @@
+"""`LLM_TELEMETRY=1`: which trainers are watched, from their first step to their last, in real programs."""
+
+import shutil
+
+import pytest
+
+import _llm_telemetry_autostart as autostart
+from llm_telemetry.adapters import grpo
+from tests.activation.conftest import PROGRAMS
+
+IN_MAIN = [[("val", 0), ("train", 1), ("train", 2)]]
+NOT_WATCHED = "has a step method, but no executor and no reward computer, and is not watched."
+
+
+def test_imported_trainers_of_all_sorts_and_a_class_that_only_looks_like_one(train):
+    done = train(PROGRAMS / "imported.py")
+    assert done.code == 0
+    assert done.steps == [[("train", 1), ("train", 2)]] * 5
+    assert [line["payload"]["judge/calls"] for lines in done.trainers for line in lines] == [1] * 10
+    assert done.out.splitlines()[0] == "Trainer gone function"  # neither kept alive nor made in another way
+    assert "alive" not in done.out
+    assert done.err.count(f"Net {NOT_WATCHED}") == 1
+    assert done.err.count("Net") == 2  # in one line
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        pytest.param("python", ["in_main.py"], id="plain"),
+        pytest.param("python", ["-m", "in_main"], id="module"),
+        pytest.param("llm-telemetry", ["run", "in_main.py"], id="launcher"),
+        pytest.param("llm-telemetry", ["run", "-m", "in_main"], id="launcher-module"),
+    ],
+)
+def test_a_trainer_in_the_main_file(train, tmp_path, program, arguments):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    done = train(*arguments, program=program)
+    assert (done.code, done.err) == (0, "")
+    assert done.steps == IN_MAIN
+    assert done.trainers[0][1]["payload"]["llm/executor/calls"] == 1
+
+
+def test_the_launcher_finds_what_a_plain_start_finds_too_late(train, tmp_path):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    assert train("late.py").steps == [[("train", 2)]]
+    shutil.rmtree(tmp_path / "llm_telemetry")
+    assert train("run", "late.py", program="llm-telemetry").steps == [[("train", 1), ("train", 2)]]
+
+
+def test_named_trainers(train, tmp_path):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    named = "shapes:Oddly.one_round, shapes:Net,shapes:Nope,__main__:Mine.turn"
+    done = train("named.py", LLM_TELEMETRY_TRAINER=named)
+    assert done.code == 0
+    assert sorted(done.steps) == [[("train", 1)], [("train", 1)], [("train", 1), ("train", 2)]]
+    assert "LLM_TELEMETRY_TRAINER names shapes:Nope, but the module has no such name" in done.err
+    assert NOT_WATCHED not in done.err
+    shutil.rmtree(tmp_path / "llm_telemetry")
+    again = train("run", "--trainer", named, "named.py", program="llm-telemetry")
+    assert sorted(again.steps) == sorted(done.steps)
+
+
+def test_nothing_is_watched_without_the_variable(train):
+    done = train(PROGRAMS / "imported.py", LLM_TELEMETRY="")
+    assert (done.code, done.err, done.trainers) == (0, "", [])
+
+
+def test_what_code_has_said_stands(train, tmp_path):
+    done = train(PROGRAMS / "edges.py", "released")
+    assert done.steps == [[("train", 7)]]
+    done = train(PROGRAMS / "edges.py", "given", LLM_TELEMETRY_THRESHOLD="0.7")
+    assert done.out == "elsewhere 0.7\n"
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+    assert len(done.trainers) == 1  # of the first
+
+
+def test_a_waiting_class_is_as_it_was(train):
+    done = train(PROGRAMS / "edges.py", "pickles")
+    assert done.out.splitlines()[:4] == [
+        "3 4",
+        "(self, batch) Net.train_step",
+        "True wrapper_descriptor",
+        done.out.splitlines()[3],
+    ]
+    assert "exec_module" not in done.out
+    assert done.out.endswith("SourceFileLoader True\n")
+
+
+def test_nothing_is_woken_by_being_looked_at(train):
+    done = train(PROGRAMS / "edges.py", "strange")
+    assert done.out == "[] batch batch\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        pytest.param({"LLM_TELEMETRY": "0"}, None, id="off"),
+        pytest.param({"LLM_TELEMETRY": "sure"}, "LLM_TELEMETRY='sure' must be 1, true", id="on"),
+        pytest.param(
+            {"LLM_TELEMETRY_CONSOLE": "-1"}, "LLM_TELEMETRY_CONSOLE='-1' must be a whole number", id="console"
+        ),
+        pytest.param({"LLM_TELEMETRY_TRAINER": "x"}, "LLM_TELEMETRY_TRAINER='x' must be module:Class", id="trainer"),
+        pytest.param({"LLM_TELEMETRY_PRICES": "prices.json"}, "LLM_TELEMETRY_PRICES: prices['m'] must be", id="prices"),
+    ],
+)
+def test_off_and_bad_values_give_a_handle_that_works(train, tmp_path, variables, told):
+    (tmp_path / "prices.json").write_text('{"m": 1}')
+    done = train(PROGRAMS / "edges.py", "handle", **variables)
+    assert (done.code, done.trainers) == (0, [])
+    assert done.out.splitlines()[0].endswith(" None True")
+    lines = [line for line in done.err.splitlines() if line.startswith("llm_telemetry: ")]
+    assert [line.startswith(f"llm_telemetry: {told}") for line in lines] == ([True] if told else [])
+    if variables.get("LLM_TELEMETRY"):
+        assert "function True" in done.out
+
+
+def test_a_failure_of_ours_does_not_reach_the_import(full, tmp_path):
+    (tmp_path / "wrapt.py").write_text("raise RuntimeError('broken\\nwrapt')")
+    (tmp_path / "user.py").write_text("class T:\n    def train_step(self): return 'trained'\n")
+    done = full.run("-c", "import user; print(user.T().train_step())", cwd=tmp_path, LLM_TELEMETRY="1")
+    assert (done.out, done.code) == ("trained\n", 0)
+    assert done.err == (
+        "llm_telemetry: looking for trainers failed (RuntimeError: broken wrapt). "
+        "Your program goes on, with less telemetry.\n"
+    )
+
+
+def test_nothing_is_imported_before_there_is_something_to_watch(full, tmp_path):
+    (tmp_path / "user.py").write_text("class T:\n    def fit(self): pass\n")
+    shown = "import user, json, httpx, sys; print('wrapt' in sys.modules, 'llm_telemetry' in sys.modules)"
+    assert full.run("-c", shown, cwd=tmp_path, LLM_TELEMETRY="1").out == "False False\n"
+
+
+def test_the_startup_file_knows_the_names_of_steps():
+    assert autostart.STEPS == grpo.STEP

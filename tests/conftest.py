@@ -1,0 +1,39 @@
+"""What every test starts from: nothing watched, and no failure of ours swallowed."""
+
+import re
+
+import pytest
+
+from llm_telemetry import api as front
+from llm_telemetry import guard, session, wiring
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Leave addresses out of the names of tests: the workers of pytest-xdist must agree on them."""
+    text = repr(val)
+    return re.sub(r" at 0x[0-9a-f]+", "", text) if " at 0x" in text else None
+
+
+@pytest.fixture(autouse=True)
+def _loud_and_clean(monkeypatch):
+    monkeypatch.setattr(guard.failures, "strict", True)
+    yield
+    for telemetry in list(front._handles.values()):
+        telemetry.uninstrument()
+    assert session.active == []
+    assert wiring.patches._applied == {}
+
+
+@pytest.fixture
+def api():
+    from tests.mocking import openai_api  # noqa: PLC0415 - not every test needs openai
+
+    with openai_api(assert_all_called=False) as mock:
+        yield mock
+
+
+@pytest.fixture(params=["sync", "async"])
+def make_client(request):
+    from tests import trainers  # noqa: PLC0415
+
+    return getattr(trainers, f"{request.param}_client")

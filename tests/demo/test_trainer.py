@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import ast
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llm_telemetry import demo
+from llm_telemetry.demo import trainer as trainer_module
+from llm_telemetry.demo.config import DemoConfig
+from llm_telemetry.demo.faults import Faults
+from llm_telemetry.demo.policy import Policy, group_advantages
+from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.trainer import RAISED, GRPOTrainer, OutOfMemoryError
+
+SMALL = {"seed": 14, "steps": 2, "batch_size": 6, "group_size": 4, "val_every": 2, "val_samples": 6}
+
+
+class Run:
+    """One training run, with all that may be asked of it afterwards."""
+
+    def __init__(self, faults: Faults, **settings) -> None:
+        self.ticks = 0
+        with DemoServer(seed=6, faults=faults) as server:
+            config = DemoConfig(base_url=server.base_url, **settings)
+            self.trainer = GRPOTrainer(config, on_rollout=self.tick)
+            self.rows = asyncio.run(self.trainer.train())
+            self.trainer.close()
+        self.history, self.books = self.trainer.history, server.books
+        self.stats = self.trainer.reward_computer.eval_stats
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+
+@pytest.fixture(scope="module")
+def rough():
+    return Run(Faults.everything(), **SMALL, workflow_timeout=3.0, defect_rate=0.2)
+
+
+@pytest.fixture(scope="module")
+def smooth():
+    settings = {"seed": 6, "steps": 8, "group_size": 4, "val_every": 8, "oom_at_step": 2}
+    return Run(Faults.none(), **settings, workflow_timeout=30.0, defect_rate=0.0)
+
+
+def test_the_same_seed_gives_the_same_run_whatever_the_order_of_the_calls(rough):
+    again = Run(Faults.everything(), **SMALL, workflow_timeout=3.0, defect_rate=0.2, concurrency=3)
+    assert again.history == rough.history
+    assert again.rows == rough.rows
+    assert again.stats == rough.stats
+    assert np.array_equal(again.trainer.policy.logits, rough.trainer.policy.logits)
+    assert again.books.tokens() == rough.books.tokens()
+    assert again.books.errors() == rough.books.errors()
+
+
+def test_the_accuracy_rises_while_the_policy_learns(smooth):
+    accuracies = [row["train/accuracy"] for row in smooth.rows]
+    assert sum(accuracies[-2:]) / 2 > sum(accuracies[:2]) / 2 + 15
+    assert smooth.rows[-1]["grpo/entropy"] < smooth.rows[0]["grpo/entropy"]
+
+
+def test_the_reported_accuracy_is_that_of_the_history(rough):
+    for split, key in (("train", "train/accuracy"), ("val", "val_accuracy")):
+        step = 2 if split == "train" else None
+        rollouts = [r for r in rough.history if (r.split, r.step) == (split, step)]
+        right = sum(r.reward >= 0.9 for r in rollouts)
+        assert rough.rows[1][key] == pytest.approx(100 * right / len(rollouts))
+
+
+def test_raised_workflows_are_booked_with_minus_10_and_unsuccessful_ones_with_0(rough):
+    failed = [r for r in rough.history if r.failed]
+    assert {r.reward for r in failed} == {RAISED, 0.0}
+    assert rough.rows[1]["train/failed"] == sum(r.step == 2 for r in failed)
+    assert all(0 <= r.reward <= 1 for r in rough.history if not r.failed)
+
+
+def test_only_hung_calls_are_ever_cancelled(rough):
+    assert rough.books.errors()["cancelled"] > 0
+    assert all(entry.finished for entry in rough.books if entry.form != "hung")
+
+
+def test_the_books_know_what_the_trainers_counters_hide(rough):
+    outcomes, evaluations = rough.books.outcomes(), rough.books.evaluations()
+    foreign, empty = (sum(e.form == form for e in evaluations) for form in ("foreign", "empty"))
+    assert rough.stats["total_evaluations"] == len(evaluations)
+    assert rough.stats["llm_judge_parse_failures"] == outcomes["parse_failure"] + foreign + empty
+    assert rough.stats["llm_judge_success"] == outcomes["correct"] + outcomes["incorrect"] - foreign
+    assert rough.stats["llm_judge_api_failures"] > outcomes["api_failure"]
+    assert rough.books.calls(kind="extraction") > 0
+
+
+def test_splits_in_the_books_follow_the_items(rough):
+    assert {entry.split for entry in rough.books} == {"train", "val"}
+    assert sum(r.split == "val" for r in rough.history) == 6
+
+
+def test_every_rollout_is_reported_once_and_the_plan_knows_how_many_come(rough, smooth):
+    assert rough.ticks == len(rough.history) == rough.trainer.config.rollouts
+    assert smooth.ticks == len(smooth.history) == smooth.trainer.config.rollouts + 48  # one step came twice
+
+
+def test_a_step_that_runs_out_of_memory_is_tried_once_more(smooth):
+    assert [sum(r.step == step for r in smooth.history) for step in (1, 2, 3)] == [48, 96, 48]
+    assert {r.attempt for r in smooth.history if r.step == 2} == {0, 1}
+    assert len(smooth.rows) == 8
+
+
+def test_a_lone_step_lets_the_out_of_memory_error_out(serve):
+    config = DemoConfig(base_url=serve().base_url, batch_size=1, group_size=1, oom_at_step=1)
+    trainer = GRPOTrainer(config)
+    with pytest.raises(OutOfMemoryError, match="step 1"):
+        asyncio.run(trainer.train_step(1))
+    trainer.close()
+
+
+def test_rollouts_are_logged_without_a_step_and_rows_with_one(serve, monkeypatch):
+    calls = []
+
+    class Wandb:
+        run = object()
+
+        @staticmethod
+        def log(row, **step):
+            calls.append((sorted({key.partition("/")[0] for key in row}), step))
+
+    monkeypatch.setattr(trainer_module, "wandb", Wandb)
+    settings = {"steps": 1, "batch_size": 2, "group_size": 1, "val_every": 1, "val_samples": 1}
+    trainer = GRPOTrainer(DemoConfig(base_url=serve().base_url, **settings))
+    asyncio.run(trainer.train())
+    trainer.close()
+    assert calls == [
+        (["sample"], {}),
+        (["sample"], {}),
+        (["train"], {"step": 1}),
+        (["grpo"], {"step": 1}),
+        (["sample"], {}),
+        (["val_accuracy", "val_avg_reward", "val_failed"], {"step": 1}),
+    ]
+
+
+def test_advantages_are_relative_to_the_group():
+    assert group_advantages([1, 0, 5, 5], 2) == pytest.approx([1, -1, 0, 0], abs=1e-4)
+
+
+def test_the_policy_moves_towards_what_was_rewarded():
+    policy = Policy(learning_rate=1.0, defect_rate=0.0)
+    actions = [policy.act("math", np.random.default_rng(i)) for i in range(8)]
+    assert len({action.template for action in actions}) > 1
+    best = actions[0].template
+    policy.update(actions, [float(action.template == best) for action in actions], 8)
+    assert policy.act("math", np.random.default_rng(1), greedy=True).template == best
+    assert policy.probabilities("gsm8k") == pytest.approx([0.25] * 4)
+
+
+@pytest.mark.parametrize("name", ["steps", "batch_size", "group_size", "concurrency", "workflow_timeout"])
+def test_settings_that_cannot_work_are_refused(name):
+    with pytest.raises(ValueError, match=name):
+        DemoConfig(base_url="", **{name: 0})
+
+
+def test_neither_trainer_nor_server_imports_anything_of_telemetry():
+    watched = "trainer policy workflows executor reward grading data items config prompts server desk answers wire"
+    for name in [*watched.split(), "faults", "books", "draws"]:
+        tree = ast.parse(Path(demo.__path__[0], f"{name}.py").read_text(encoding="utf-8"))
+        imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+        names = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports}
+        assert not {m for m in names if m.startswith("llm_telemetry") and not m.startswith("llm_telemetry.demo")}

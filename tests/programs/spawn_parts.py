@@ -1,0 +1,23 @@
+"""The parts of a trainer, in a module that spawned children import."""
+
+import os
+
+import openai
+
+
+class Executor:
+    def execute(self, problem):
+        with openai.OpenAI(base_url=os.environ["BASE_URL"], api_key="k") as client:
+            client.chat.completions.create(
+                model="gpt-4o-mini", messages=[{"role": "user", "content": problem}], temperature=0
+            )
+        return "4"
+
+
+class RewardComputer:
+    def compute_reward(self, *, problem, prediction):
+        return 1.0
+
+
+def execute(problem):
+    return Executor().execute(problem)

@@ -1,0 +1,254 @@
+"""The collectors by themselves: sums add up, rates are rates, and what a trainer's own counters are worth."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_telemetry import CostTracker, DatasetMetricsCollector, JudgeMetricsCollector
+from llm_telemetry.collectors.calls import CallCollector
+from llm_telemetry.events import ROLES, SPLITS, Call, Usage
+
+sources = st.sampled_from(["gsm8k", "math", "mmlu"])
+splits = st.sampled_from(SPLITS)
+rewards = st.one_of(st.none(), st.sampled_from([0, 0.2, 0.5, 0.89, 0.9, 1.0]))
+outcomes = st.sampled_from(["correct", "incorrect", "score", "parse_failure", "api_failure"])
+
+
+def by_source(logs, key, prefix="dataset"):
+    """The values of one key by source."""
+    parts = {
+        tuple(name.removeprefix(prefix + "/").split("/")): v
+        for name, v in logs.items()
+        if name.startswith(prefix + "/")
+    }
+    return {name[0]: value for name, value in parts.items() if name[1:] == (key,)}
+
+
+@given(st.lists(st.tuples(sources, rewards, st.booleans(), splits)))
+def test_sums_over_sources_equal_the_overall_keys(results):
+    collector = DatasetMetricsCollector()
+    for source, reward, failed, split in results:
+        collector.add_result(source, reward, reward, 0.25, failed=failed, split=split)
+    for split, prefix in (("train", "dataset"), ("val", "val")):
+        mine = [(reward, failed) for _, reward, failed, where in results if where == split]
+        logs = collector.get_wandb_logs(split)
+        if not mine:
+            assert logs == {}
+            continue
+        counts = by_source(logs, "count", prefix)
+        right = sum(by_source(logs, "accuracy", prefix)[s] * n / 100 for s, n in counts.items())
+        assert sum(counts.values()) == logs[f"{prefix}/count"] == len(mine)
+        assert logs[f"{prefix}/accuracy"] * len(mine) / 100 == pytest.approx(right)
+        assert right == pytest.approx(sum(reward is not None and reward >= 0.9 for reward, _ in mine))
+        assert sum(by_source(logs, "failed", prefix).values()) == sum(failed for _, failed in mine)
+        assert set(by_source(logs, "avg_cost", prefix).values()) == {0.25}
+        known = [reward for reward, _ in mine if reward is not None]
+        assert logs.get(f"{prefix}/avg_reward") == (pytest.approx(sum(known) / len(known)) if known else None)
+
+
+def test_a_result_may_be_a_truth_value_and_the_threshold_is_included():
+    collector = DatasetMetricsCollector(threshold=0.5)
+    for correctness in (True, 0.5, 0.49, False, None):
+        collector.add_result("gsm8k", correctness)
+    assert collector.get_wandb_logs()["dataset/gsm8k/accuracy"] == 40
+    assert "dataset/gsm8k/avg_reward" not in collector.get_wandb_logs()
+    assert "dataset/gsm8k/avg_cost" not in collector.get_wandb_logs()
+
+
+def test_a_reward_that_is_no_number_does_not_spoil_the_mean():
+    collector = DatasetMetricsCollector()
+    collector.add_result("gsm8k", 1.0, 1.0)
+    collector.add_result("gsm8k", float("nan"), float("nan"))
+    logs = collector.get_wandb_logs()
+    assert (logs["dataset/gsm8k/avg_reward"], logs["dataset/gsm8k/accuracy"]) == (1.0, 50)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_collecting_begins_a_new_window_of_that_split_only(split):
+    dataset, judge, cost = DatasetMetricsCollector(), JudgeMetricsCollector(), CostTracker()
+    for where in SPLITS:
+        dataset.add_result("gsm8k", 1.0, split=where)
+        judge.add_result("gsm8k", "correct", split=where)
+        cost.add_cost(0.5, is_executor=True, split=where)
+    other = SPLITS[split == "train"]
+    before = dataset.get_wandb_logs(other), judge.get_wandb_logs(other)
+    for collector in (dataset, judge, cost):
+        assert collector.collect(split)
+    assert dataset.get_wandb_logs(split) == {}
+    assert set(judge.get_wandb_logs(split)) == {"judge/total_calls" if split == "train" else "val/judge/total_calls"}
+    assert (dataset.get_wandb_logs(other), judge.get_wandb_logs(other)) == before
+    assert cost.get_wandb_logs(split)["cost/step_cost"] == 0
+    assert cost.get_wandb_logs(other)["cost/step_cost"] == 0.5
+    assert cost.get_wandb_logs(split)["cost/total_cost"] == 1.0
+
+
+@given(st.lists(st.tuples(sources, outcomes, st.floats(0, 1)), min_size=1))
+def test_the_judge_s_rates_add_up_to_one_and_its_sources_to_the_whole(evaluations):
+    collector = JudgeMetricsCollector()
+    for source, outcome, score in evaluations:
+        collector.add_result(source, outcome, score=score)
+    logs = collector.get_wandb_logs()
+    rates = ("success_rate", "parse_failure_rate", "api_failure_rate")
+    assert sum(logs[f"judge/{rate}"] for rate in rates) == pytest.approx(1)
+    for source in by_source(logs, "calls", "judge"):
+        assert sum(logs[f"judge/{source}/{rate}"] for rate in rates) == pytest.approx(1)
+    assert sum(by_source(logs, "calls", "judge").values()) == logs["judge/calls"] == len(evaluations)
+    assert logs["judge/total_calls"] == len(evaluations)
+    verdicts = [outcome for _, outcome, _ in evaluations if outcome in ("correct", "incorrect")]
+    assert ("judge/correct_ratio" in logs) == bool(verdicts)
+    scores = [score for _, outcome, score in evaluations if outcome == "score"]
+    assert logs.get("judge/avg_score") == (pytest.approx(sum(scores) / len(scores)) if scores else None)
+
+
+def test_an_outcome_that_does_not_exist_is_refused_and_leaves_nothing_behind():
+    collector = JudgeMetricsCollector()
+    for outcome in ("maybe", "disagreed", "scaled", "score_sum"):
+        with pytest.raises((ValueError, AttributeError)):
+            collector.add_result("gsm8k", outcome)
+    assert collector.get_wandb_logs() == {}
+
+
+COUNTERS = {
+    "total_evaluations": 27,
+    "llm_judge_success": 20,
+    "llm_judge_parse_failures": 7,
+    "llm_judge_api_failures": 6,
+    "correct_predictions": 34,
+    "incorrect_predictions": 14,
+}
+"""Of a real run: empty first answers whose second succeeded are API failures too, right answers counted twice."""
+
+
+class RewardComputer:
+    eval_stats = COUNTERS
+
+
+@pytest.mark.parametrize("given", [RewardComputer(), COUNTERS])
+def test_a_trainer_s_own_counters_are_taken_over_and_their_contradictions_told(caplog, given):
+    collector = JudgeMetricsCollector()
+    told = collector.update_from_reward_computer(given)
+    assert len(told) == 3
+    assert "20 successes + 7 parse failures + 6 API failures = 33, but total_evaluations is 27" in told[0]
+    assert "34 correct + 14 incorrect predictions = 48, more than the 27 evaluations" in told[1]
+    assert "34 correct predictions, but only 20" in told[2]
+    assert [record.getMessage() for record in caplog.records] == [f"eval_stats: {one}" for one in told]
+    logs = collector.get_wandb_logs()
+    rates = [logs[f"judge/{rate}"] for rate in ("success_rate", "parse_failure_rate", "api_failure_rate")]
+    assert sum(rates) == pytest.approx(1)
+    assert 0 <= logs["judge/correct_ratio"] <= 1
+
+
+def test_counters_that_agree_are_taken_as_they_are_and_again_they_replace_themselves(caplog):
+    stats = {
+        "total_evaluations": 10,
+        "llm_judge_success": 8,
+        "llm_judge_parse_failures": 1,
+        "llm_judge_api_failures": 1,
+    }
+    stats |= {"correct_predictions": 6, "incorrect_predictions": 2}
+    collector = JudgeMetricsCollector()
+    for _ in range(2):
+        assert collector.update_from_reward_computer({**stats, "something_else": "x"}) == []
+    logs = collector.get_wandb_logs()
+    assert (logs["judge/calls"], logs["judge/total_calls"], logs["judge/correct_count"]) == (10, 10, 6)
+    assert (logs["judge/success_rate"], logs["judge/incorrect_count"]) == (0.8, 2)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, object(), 3, {"llm_judge_success": "20"}, {"llm_judge_success": -1}, {"llm_judge_success": True}]
+)
+def test_what_are_no_counters_is_refused(wrong):
+    with pytest.raises(TypeError, match="eval_stats"):
+        JudgeMetricsCollector().update_from_reward_computer(wrong)
+
+
+@given(st.lists(st.tuples(st.one_of(st.none(), st.decimals(0, 10, places=6)), st.booleans(), sources, splits)))
+def test_costs_add_up_over_roles_sources_and_splits(costs):
+    tracker = CostTracker()
+    for cost, is_executor, source, split in costs:
+        tracker.add_cost(cost, is_executor, source=source, split=split)
+    known = [cost for cost, *_ in costs if cost is not None]
+    logs = {split: tracker.get_wandb_logs(split) for split in SPLITS}
+    of_sources = sum(sum(tracker.by_source(split).values()) for split in SPLITS)
+    assert of_sources == pytest.approx(float(sum(known)))
+    if known:
+        assert logs["train"]["cost/total_cost"] == pytest.approx(float(sum(known)))
+        assert sum(log.get("cost/step_cost", 0) for log in logs.values()) == pytest.approx(float(sum(known)))
+        roles = (logs["val"].get(f"cost/{role}_cost", 0) for role in ("executor", "judge"))
+        assert sum(roles) == pytest.approx(float(sum(known)))
+    assert logs["train"]["cost/unpriced_calls"] == len(costs) - len(known)
+    assert logs["train"]["cost/executor_calls"] + logs["train"]["cost/judge_calls"] == len(costs)
+
+
+def test_cost_by_sample():
+    tracker = CostTracker()
+    tracker.add_cost(0.1, is_executor=True)
+    tracker.add_cost(0.2, is_executor=False)
+    assert "cost/avg_cost_per_sample" not in tracker.get_wandb_logs()
+    tracker.add_samples(3)
+    logs = tracker.get_wandb_logs()
+    assert (logs["cost/avg_cost_per_sample"], logs["cost/total_cost"], logs["cost/total_samples"]) == (0.1, 0.3, 3)
+
+
+def test_what_is_not_known_to_cost_anything_is_absent_and_nothing_spent_is_zero():
+    tracker = CostTracker()
+    assert tracker.get_wandb_logs()["cost/total_cost"] == 0
+    tracker.add_cost(None, is_executor=True)
+    logs = tracker.get_wandb_logs()
+    assert not {"cost/total_cost", "cost/executor_cost", "cost/step_cost"} & set(logs)
+    assert (logs["cost/judge_cost"], logs["cost/unpriced_calls"]) == (0, 1)
+
+
+counted = st.one_of(st.none(), st.integers(0, 1000))
+usages = st.one_of(st.none(), st.builds(Usage, counted, counted, counted, counted))
+calls = st.builds(
+    Call, st.sampled_from(ROLES), splits, sources, st.none(), st.none(), usages,
+    st.sampled_from([None, "timeout", "server"]), st.integers(0, 3), st.floats(0, 10),
+)  # fmt: skip
+
+
+@given(st.lists(calls))
+def test_calls_and_tokens_add_up_over_roles_and_splits(many):
+    collector = CallCollector()
+    for call in many:
+        collector.add_call(call)
+    logs = [collector.collect(split) for split in SPLITS]
+
+    def total(*names):
+        return sum(log.get(name, 0) for log in logs for name in names)
+
+    tokens = [n for call in many if call.usage for n in call.usage[:2] if n is not None]
+    assert total(*(f"llm/{role}/calls" for role in ROLES)) == len(many)
+    assert total(*(f"llm/{role}/retries" for role in ROLES)) == sum(call.retries for call in many)
+    assert total(*(f"llm/{role}/errors" for role in ROLES)) == sum(call.error is not None for call in many)
+    assert total(*(f"tokens/{role}/{kind}" for role in ROLES for kind in ("prompt", "completion"))) == sum(tokens)
+    assert logs[0].get("tokens/total", 0) == logs[1].get("tokens/total", 0) == sum(tokens)
+    assert [log for split in SPLITS for log in collector.get_wandb_logs(split) if log != "tokens/total"] == []
+
+
+def test_summaries_are_aligned_tables(capsys):
+    dataset, judge, cost = DatasetMetricsCollector(), JudgeMetricsCollector(), CostTracker()
+    dataset.add_result("gsm8k", 1.0)
+    dataset.add_result("commonsense_qa", 0.0)
+    judge.add_result("gsm8k", "parse_failure")
+    cost.add_cost(0.25, is_executor=True)
+    cost.add_cost(None, is_executor=False)
+    for collector in (dataset, judge, cost):
+        collector.print_summary()
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) >= 2
+        assert len({len(line) for line in lines}) == 1, lines
+    dataset.print_summary()
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "commonsense_qa    0/1     0.0 %",
+        "gsm8k             1/1   100.0 %",
+    ]
+    cost.print_summary()
+    assert "unknown" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("collector", [DatasetMetricsCollector(), JudgeMetricsCollector(), CostTracker()])
+def test_a_summary_of_nothing_is_a_heading(collector, capsys):
+    collector.print_summary()
+    assert len(capsys.readouterr().out.splitlines()) == 1

@@ -1,0 +1,96 @@
+"""Every example runs as a user would run it: as a program, in a folder of its own."""
+
+import csv
+import difflib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+STEPS = 2
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Run an example once; returns its folder and what it printed."""
+    done = {}
+
+    def run_once(name):
+        if name not in done:
+            folder = tmp_path_factory.mktemp(name)
+            environ = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
+            program = subprocess.run(
+                [sys.executable, EXAMPLES / f"{name}.py", "--steps", str(STEPS)],
+                cwd=folder,
+                env={**environ, "WANDB_MODE": "offline", "WANDB_SILENT": "true"},
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert program.returncode == 0, program.stderr
+            done[name] = folder, program.stdout.splitlines()
+        return done[name]
+
+    return run_once
+
+
+def payloads_in(folder):
+    (path,) = folder.rglob("llm_telemetry.jsonl")
+    return [json.loads(line)["payload"] for line in path.read_text().splitlines()]
+
+
+def test_all_examples_are_run_here():
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"train_plain", "train_watched", "train_extended"}
+
+
+def test_the_plain_trainer_trains_and_leaves_nothing_of_ours(run):
+    folder, printed = run("train_plain")
+    assert [line.split(":")[0] for line in printed] == [f"step {step}" for step in range(1, STEPS + 1)]
+    assert list(folder.rglob("*.jsonl")) == []
+
+
+def test_the_watched_trainer_trains_as_if_it_were_not(run):
+    _, plain = run("train_plain")
+    _, watched = run("train_watched")
+    assert watched[:STEPS] == plain
+
+
+def test_the_watched_trainer_has_a_payload_for_every_step(run):
+    folder, printed = run("train_watched")
+    payloads = payloads_in(folder)
+    assert [payload["llm_telemetry/step"] for payload in payloads] == list(range(1, STEPS + 1))
+    told = [f"step {p['llm_telemetry/step']}: accuracy {p['dataset/accuracy']:.1f} %" for p in payloads]
+    assert printed[:STEPS] == told
+    assert Path(printed[-1].removeprefix("payloads: ")).exists()
+
+
+def test_the_watched_trainer_is_the_plain_one_with_one_line_more():
+    plain, watched = (
+        (EXAMPLES / f"{name}.py").read_text().split('"""', 2)[2].splitlines()
+        for name in ("train_plain", "train_watched")
+    )
+    changed = [line for line in difflib.ndiff(plain, watched) if line[0] in "+-"]
+    assert [" ".join(line.split()) for line in changed] == [
+        "+ from llm_telemetry import instrument",
+        "+ telemetry = instrument(trainer)",
+        '+ print(f"payloads: {telemetry.path}")',
+    ]
+
+
+def test_the_extended_trainer_has_keys_and_a_table_of_its_own(run):
+    folder, _ = run("train_extended")
+    payloads = payloads_in(folder)
+    with (folder / "telemetry.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == [str(step) for step in range(1, STEPS + 1)]
+    for row, payload in zip(rows, payloads, strict=True):
+        assert float(row["cost/step_cost"]) == payload["cost/step_cost"]
+        assert float(row["long_completions/math"]) == payload["long_completions/math"]
+    shares = [value for p in payloads for key, value in p.items() if key.startswith("long_completions/")]
+    assert all(0 <= share <= 1 for share in shares)
+    assert any(shares)

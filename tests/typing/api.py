@@ -1,0 +1,100 @@
+"""The public signatures as users write them; mypy checks this file, nothing runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from typing_extensions import assert_type
+
+from llm_telemetry import (
+    Collector,
+    Config,
+    CostTracker,
+    DatasetMetricsCollector,
+    InstrumentError,
+    JudgeMetricsCollector,
+    Sink,
+    Telemetry,
+    instrument,
+    uninstrument,
+)
+from llm_telemetry.events import Call, Evaluation, Payload, Rollout, Split
+
+
+class MyTrainer:
+    pass
+
+
+trainer = MyTrainer()
+
+
+class MyCollector:
+    def add(self, event: Call | Evaluation | Rollout) -> None:
+        if isinstance(event, Call) and event.usage is not None:
+            assert_type(event.usage.prompt, int | None)
+        if isinstance(event, Rollout):
+            assert_type(event.reward, float | None)
+
+    def collect(self, split: Split) -> Mapping[str, float]:
+        return {f"mine/{split}": 1.0}
+
+
+class MySink:
+    def write(self, payload: Payload) -> None:
+        assert_type(payload.step, int)
+        assert_type(payload.values, Mapping[str, float])
+
+    def close(self) -> None:
+        pass
+
+
+collector: Collector = MyCollector()
+sink: Sink = MySink()
+
+# The one line, plain and with settings.
+assert_type(instrument(trainer), Telemetry)
+telemetry = instrument(
+    trainer,
+    executor="engine.run",
+    prices={"my-model": {"input": 0.1, "output": 0.4}},
+    threshold=0.5,
+    folder="telemetry",
+    collectors=[collector],
+    sinks=[sink],
+)
+with instrument(trainer) as inside:
+    assert_type(inside, Telemetry)
+assert_type(uninstrument(trainer), None)
+
+# The handle.
+assert_type(telemetry.config, Config)
+assert_type(telemetry.path, Path | None)
+assert_type(telemetry.dataset, DatasetMetricsCollector)
+assert_type(telemetry.judge, JudgeMetricsCollector)
+assert_type(telemetry.cost, CostTracker)
+assert_type(telemetry.flush(), None)
+assert_type(telemetry.print_summary(), None)
+assert_type(telemetry.uninstrument(), None)
+
+# The collectors alone.
+dataset = DatasetMetricsCollector(threshold=0.5)
+dataset.add_result("gsm8k", True)
+dataset.add_result("gsm8k", 0.7, reward=0.7, cost=Decimal("0.001"), failed=False, split="val")
+assert_type(dataset.get_wandb_logs("val"), dict[str, float])
+cost = CostTracker()
+cost.add_cost(0.001, True)
+cost.add_cost(None, is_executor=False, source="gsm8k", split="val")
+assert_type(cost.get_wandb_logs(), dict[str, float])
+judge = JudgeMetricsCollector()
+judge.add_result("gsm8k", "parse_failure")
+assert_type(judge.update_from_reward_computer(trainer), list[str])
+assert_type(judge.get_wandb_logs(), dict[str, float])
+dataset_collector: Collector | DatasetMetricsCollector = dataset
+
+# What must not pass.
+dataset.add_result("gsm8k", 1.0, split="test")  # type: ignore[arg-type]
+judge.add_result("gsm8k", "success")  # type: ignore[arg-type]
+not_a_sink: Sink = MyCollector()  # type: ignore[assignment]
+error: ValueError = InstrumentError("an InstrumentError is a ValueError")

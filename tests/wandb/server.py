@@ -1,0 +1,213 @@
+"""A W&B server on the loopback: the few GraphQL operations and the file stream that a run needs, stdlib only."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ENTITY = "me"
+API_KEY = "0" * 40
+HISTORY = "wandb-history.jsonl"
+SUMMARY = "wandb-summary.json"
+STREAM = re.compile(r"/files/[^/]+/[^/]+/(?P<run>[^/]+)/file_stream")
+
+
+class Run:
+    """What the server knows of one run."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, dict[int, str]] = {}  # by file, by line number
+        self.config = "{}"
+        self.project = "p"
+        self.complete = False
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        lines = self.files.get(HISTORY, {})
+        return [json.loads(lines[number]) for number in sorted(lines)]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        lines = self.files.get(SUMMARY, {})
+        return json.loads(lines[max(lines)]) if lines else {}
+
+    def take(self, request: dict[str, Any]) -> None:
+        """Store the lines of one file-stream request."""
+        for name, chunk in (request.get("files") or {}).items():
+            lines = self.files.setdefault(name, {})
+            lines.update(enumerate(chunk["content"], start=chunk["offset"]))
+        self.complete = self.complete or bool(request.get("complete"))
+
+
+class Server:
+    """Listens from the start; `failing` makes the file stream answer 500 while it is true."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+        self.failing = False
+        self.failures = 0
+        self.alerts: list[dict[str, Any]] = []
+        self.lock = threading.RLock()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http.daemon_threads = True
+        # wandb-core resets idle connections, which is no news.
+        self._http.handle_error = lambda *_: None  # type: ignore[method-assign]
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead a run here."""
+        return {"WANDB_MODE": "online", "WANDB_BASE_URL": self.url, "WANDB_API_KEY": API_KEY}
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def run(self, name: str) -> Run:
+        return self.runs.setdefault(name, Run())
+
+    def answer(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        """Return the status and the JSON answer for a POST."""
+        with self.lock:
+            if path.endswith("/graphql"):
+                query = json.loads(body)
+                return 200, {"data": self._graphql(query["query"], query.get("variables") or {})}
+            stream = STREAM.match(path)
+            if stream is None:
+                return 200, {}
+            if self.failing:
+                self.failures += 1
+                return 500, {"error": "down"}
+            self.run(stream["run"]).take(json.loads(body))
+            return 200, {"exitcode": None, "limits": {}}
+
+    def _graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        named = re.search(r"(?:query|mutation)\s+(\w+)", query)
+        answer = ANSWERS.get(named[1] if named else "")
+        return answer(self, variables) if answer else {}
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self._send(200, {})
+
+        def do_PUT(self) -> None:
+            self._read()
+            self._send(200, {})
+
+        def do_POST(self) -> None:
+            self._send(*server.answer(self.path, self._read()))
+
+        def _read(self) -> bytes:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            return gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
+
+        def _send(self, status: int, answer: dict[str, Any]) -> None:
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler
+
+
+def _project(name: Any) -> dict[str, Any]:
+    return {"id": "project", "name": name or "p", "entity": {"id": "entity", "name": ENTITY}}
+
+
+def _viewer(_: Server, __: dict[str, Any]) -> dict[str, Any]:
+    teams = {"edges": []}
+    return {"viewer": {"id": "u", "entity": ENTITY, "username": ENTITY, "email": "a@b", "flags": "{}", "teams": teams}}
+
+
+def _server_info(_: Server, __: dict[str, Any]) -> dict[str, Any]:
+    versions = {"min_cli_version": "0.8.0", "max_cli_version": "0.99.0"}
+    return {"serverInfo": {"cliVersionInfo": versions, "latestLocalVersionInfo": None, "features": []}}
+
+
+def _resume_status(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    name = variables["name"]
+    model = _project(variables.get("project"))
+    if name not in server.runs:
+        return {"model": {**model, "bucket": None}}
+    run = server.runs[name]
+    lines = run.files.get(HISTORY, {})
+    bucket = {
+        "id": f"storage-{name}",
+        "name": name,
+        "displayName": name,
+        "summaryMetrics": json.dumps(run.summary),
+        "historyTail": json.dumps([lines[max(lines)]] if lines else []),
+        "eventsTail": "[]",
+        "logLineCount": 0,
+        "historyLineCount": len(lines),
+        "eventsLineCount": 0,
+        "config": run.config,
+        "tags": [],
+        "notes": "",
+        "wandbConfig": json.dumps({"t": 1}),
+    }
+    return {"model": {**model, "bucket": bucket}}
+
+
+def _upsert(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    name = variables.get("name") or str(variables.get("id")).removeprefix("storage-")
+    is_new = name not in server.runs
+    run = server.run(name)
+    run.config = variables.get("config") or run.config
+    run.project = variables.get("project") or run.project
+    bucket = {
+        "id": f"storage-{name}",
+        "name": name,
+        "displayName": variables.get("displayName") or name,
+        "description": "",
+        "config": run.config,
+        "sweepName": "",
+        "project": _project(run.project),
+        "historyLineCount": len(run.files.get(HISTORY, {})),
+    }
+    return {"upsertBucket": {"bucket": bucket, "inserted": is_new}}
+
+
+def _create_files(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    url = f"{server.url}/storage/{variables['run']}/"
+    files = [{"name": name, "uploadUrl": url + name} for name in variables["files"]]
+    return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
+
+
+def _alert(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    server.alerts.append(variables)
+    return {"notifyScriptableRunAlert": {"success": True}}
+
+
+ANSWERS: dict[str, Callable[[Server, dict[str, Any]], dict[str, Any]]] = {
+    "Viewer": _viewer,
+    "ServerFeaturesQuery": _server_info,
+    "ServerInfo": _server_info,
+    "RunResumeStatus": _resume_status,
+    "UpsertBucket": _upsert,
+    "CreateRunFiles": _create_files,
+    "MarkRunFilesUploaded": lambda *_: {"markRunFilesUploaded": {"success": True}},
+    "RunStoppedStatus": lambda *_: {"project": {"run": {"stopped": False}}},
+    "NotifyScriptableRunAlert": _alert,
+    "OrgFeatureFlags": lambda *_: {"organization": {"featureFlags": []}},
+    "OrganizationCoreWeaveOrganizationID": lambda *_: {"entity": {"organization": None}},
+}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.sinks.jsonl import FILE_NAME, read_lines
+from llm_telemetry.wandb_log import run_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,7 +78,7 @@ class Place:
         files = [*config.folder.glob("*.jsonl")] if config.folder is not None else []
         if run is None or run_folder is None:
             return last_state(files) if config.resume else None
-        files += run_folder.parent.glob(f"*run-*-{run.id}/{FILE_NAME}")
+        files += [file for folder in run_folders(run_folder.parent, run.id) if (file := folder / FILE_NAME).exists()]
         state = last_state(files, None if config.resume else run.id)
         return state_in_summary(dict(run.summary)) if state is None and run.resumed else state
 

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.events import STEP_KEY
 from llm_telemetry.sinks.jsonl import FILE_NAME, read_lines
-from llm_telemetry.wandb_log import read_project, read_rows
+from llm_telemetry.wandb_log import read_project, read_rows, run_folders, run_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-
-_RUN_FOLDER = re.compile(r"(offline-)?run-\d+_\d+-(?P<id>.+)")
 
 
 class Found(NamedTuple):
@@ -54,14 +50,13 @@ def find_runs(folder: Path) -> list[Found]:
         FileNotFoundError: There is no run with a JSONL.
     """
     files = [folder / FILE_NAME] if (folder / FILE_NAME).exists() else sorted(folder.glob(f"*/{FILE_NAME}"))
-    found = {match["id"]: file.parent.parent for file in files if (match := _RUN_FOLDER.fullmatch(file.parent.name))}
+    found = {run_id: file.parent.parent for file in files if (run_id := run_id_of(file.parent))}
     if not found:
         raise FileNotFoundError(f"no {FILE_NAME} in a W&B run's folder {folder}, or in one below it")
-    return [_examine(run_id, list(parent.glob(f"*run-*-{run_id}"))) for run_id, parent in found.items()]
+    return [_examine(run_id, run_folders(parent, run_id)) for run_id, parent in found.items()]
 
 
 def _examine(run_id: str, folders: list[Path]) -> Found:
-    folders = sorted(folders, key=lambda path: path.name.removeprefix("offline-"))
     files = [file for folder in folders for file in folder.glob("*.wandb")]
     rows = [row for file in files for row in read_rows(file)]
     lines = [line for folder in folders for line in _lines(folder)]

@@ -7,6 +7,7 @@ what came before it counts. While W&B still runs the file is not complete: `wand
 
 from __future__ import annotations
 
+import glob
 import importlib
 import json
 import struct
@@ -21,6 +22,21 @@ BLOCK = 32 * 1024
 FILE_HEADER = 7
 FRAME_HEADER = struct.Struct("<IHB")
 WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+
+
+def run_id_of(folder: Path) -> str | None:
+    """Return the id of the run that has this folder; `None` if no file of W&B is in it."""
+    return next((file.stem.removeprefix("run-") for file in folder.glob("run-*.wandb")), None)
+
+
+def run_folders(parent: Path, run_id: str) -> list[Path]:
+    """Return a run's folders, the oldest first.
+
+    The file inside tells whose a folder is: W&B adds a number to the folder's name when a process of the same run
+    began in the same second.
+    """
+    files = parent.glob(f"*run-*/run-{glob.escape(run_id)}.wandb")
+    return sorted((file.parent for file in files), key=lambda path: path.name.removeprefix("offline-"))
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

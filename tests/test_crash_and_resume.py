@@ -16,7 +16,7 @@ from llm_telemetry.config import Config
 from llm_telemetry.session import Session
 from llm_telemetry.sinks.jsonl import JsonlSink
 from llm_telemetry.sync import find_runs
-from llm_telemetry.wandb_log import read_rows
+from llm_telemetry.wandb_log import read_rows, run_folders, run_id_of
 from tests.mocking import chat, openai_api
 from tests.trainers import RewardComputer, Trainer, train_step, watch
 from tests.wandb.server import Server
@@ -73,6 +73,20 @@ def test_the_jsonl_has_every_payload_however_the_run_ends_and_sync_brings_them_t
     assert steps_in(rows(tmp_path)) == [1, 2, 3, 4]
     (again,) = find_runs(tmp_path / "wandb")
     assert again.missing == []
+
+
+def test_processes_of_a_run_that_begin_in_the_same_second_are_told_apart_and_kept_together(tmp_path):
+    for name in ("offline-run-20260101_000000-r1", "offline-run-20260101_000000-r1-1", "run-20260101_000001-r1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run-r1.wandb").touch()
+    (tmp_path / "run-20260101_000000-r1-2").mkdir()  # the run `r1-2`
+    (tmp_path / "run-20260101_000000-r1-2" / "run-r1-2.wandb").touch()
+    assert [folder.name for folder in run_folders(tmp_path, "r1")] == [
+        "offline-run-20260101_000000-r1",
+        "offline-run-20260101_000000-r1-1",
+        "run-20260101_000001-r1",
+    ]
+    assert [run_id_of(folder) for folder in run_folders(tmp_path, "r1-2")] == ["r1-2"]
 
 
 @pytest.mark.parametrize("ending", ["finish", "kill"])

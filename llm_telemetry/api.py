@@ -15,7 +15,7 @@ from llm_telemetry.guard import failures, guarded
 from llm_telemetry.hooks.calls import finish_held
 from llm_telemetry.place import Place
 from llm_telemetry.pricing import own_rates
-from llm_telemetry.scope import weakly
+from llm_telemetry.scopes import weakly
 from llm_telemetry.session import Session, active
 from llm_telemetry.sinks.console import ConsoleSink
 from llm_telemetry.sinks.jsonl import JsonlSink

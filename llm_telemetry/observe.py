@@ -15,13 +15,13 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_telemetry.guard import guarded
-from llm_telemetry.scope import SCOPE
+from llm_telemetry.scopes import SCOPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextvars import Token
 
-    from llm_telemetry.scope import Scope
+    from llm_telemetry.scopes import Scope
 
 
 class Span(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.scope import weakly
+from llm_telemetry.scopes import weakly
 
 if TYPE_CHECKING:
     from collections.abc import Callable

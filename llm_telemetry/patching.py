@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wrapt
 
-from llm_telemetry.scope import weakly
+from llm_telemetry.scopes import weakly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,7 +9,7 @@ from llm_telemetry.hooks import openai, threads
 from llm_telemetry.hooks import trainer as spans
 from llm_telemetry.hooks.judge import judge
 from llm_telemetry.patching import Patches, Row
-from llm_telemetry.scope import weakly
+from llm_telemetry.scopes import weakly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

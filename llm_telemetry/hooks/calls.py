@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.replies import Reply, body_of, delta_of, error_kind, field, fields_of, reply_of, usage_in
-from llm_telemetry.scope import Scope
+from llm_telemetry.scopes import Scope
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class OpenCall:
             None if scope is None else scope.rollout,
             None if scope is None else scope.evaluation,
             self,
+            None if scope is None else scope.source,
         )
         self.embedding = options.url.endswith("/embeddings")
         model = field(options.json_data, "model")
@@ -126,7 +127,7 @@ class OpenCall:
         kind = None if error is None else error_kind(error)
         self._learn(response, kind)
         scope = self._scope
-        source = (scope.rollout and scope.rollout.source) or UNKNOWN
+        source = scope.source or (scope.rollout and scope.rollout.source) or UNKNOWN
         self._session.record(
             Call(scope.role, scope.split, source, self.requested, self.model, self.usage, kind, self.retries, latency)
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.events import Evaluation, Outcome
 from llm_telemetry.hooks.trainer import open_rollout
-from llm_telemetry.scope import Scope
+from llm_telemetry.scopes import Scope
 from llm_telemetry.sources import UNKNOWN
 from llm_telemetry.verdicts import Unreadable, Verdict, agree, read_verdict, returned_verdict
 

@@ -15,7 +15,7 @@ from llm_telemetry.hooks.calls import OpenCall, held_call, shapes
 from llm_telemetry.hooks.replies import body_of
 from llm_telemetry.observe import drive
 from llm_telemetry.patching import Row
-from llm_telemetry.scope import SCOPE, Scope
+from llm_telemetry.scopes import SCOPE, Scope
 from llm_telemetry.session import Session, current
 
 if TYPE_CHECKING:

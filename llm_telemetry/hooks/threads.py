@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.patching import Row
-from llm_telemetry.scope import LAST_ROLLOUT, SCOPE, Scope
+from llm_telemetry.scopes import LAST_ROLLOUT, SCOPE, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from llm_telemetry.guard import guarded
 from llm_telemetry.observe import Span, drive
 from llm_telemetry.rollouts import OpenRollout, Phase
-from llm_telemetry.scope import LAST_ROLLOUT, SCOPE, Scope
+from llm_telemetry.scopes import LAST_ROLLOUT, SCOPE, Scope
 from llm_telemetry.session import Session, active
 from llm_telemetry.sources import SOURCE_FIELDS, item_in, problem_in, source_in
 

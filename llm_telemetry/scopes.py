@@ -32,6 +32,8 @@ class Scope(NamedTuple):
     """The open evaluation, inside the judge function."""
     call: Any = None
     """The open call, inside the SDK: what the SDK calls within itself is not a call of its own."""
+    source: str | None = None
+    """The dataset, where the user's own `llm_telemetry.scope(source=…)` tells it."""
 
     @property
     def split(self) -> Split:

@@ -11,6 +11,20 @@ Role = Literal["executor", "judge", "policy", "other"]
 Split = Literal["train", "val"]
 Outcome = Literal["correct", "incorrect", "score", "parse_failure", "api_failure"]
 
+API_FAILURES = (
+    "rate_limit",
+    "timeout",
+    "connection",
+    "server",
+    "auth",
+    "bad_request",
+    "cancelled",
+    "empty",
+    "refusal",
+    "content_filter",
+    "other",
+)
+PARSE_FAILURES = ("truncated", "unclosed_think", "no_verdict", "ambiguous")
 ROLES: tuple[Role, ...] = ("executor", "judge", "policy", "other")
 SPLITS: tuple[Split, ...] = ("train", "val")
 STEP_KEY = "llm_telemetry/step"
@@ -47,8 +61,19 @@ class Call(NamedTuple):
     """Seconds from the request to the end of the response, retries and a stream's whole life included."""
 
 
+class Evidence(NamedTuple):
+    """What a failed or contradictory evaluation looked like: cut to a length and scrubbed; kept only when asked for."""
+
+    answer: str
+    """What the judge said."""
+    returned: str
+    """What the judge function returned; empty when it raised."""
+    error: str
+    """The exception that the last call or the judge function ended with; empty without one."""
+
+
 class Evaluation(NamedTuple):
-    """One call of the judge function; it has exactly one outcome."""
+    """One item judged by one call of the judge function; it has exactly one outcome."""
 
     split: Split
     source: str
@@ -57,6 +82,18 @@ class Evaluation(NamedTuple):
     """The normalised score, 0 to 1, of a graded verdict."""
     disagreed: bool
     """The judge's text says one thing, the judge function returned another."""
+    judge: str = ""
+    """The judge's name, as it stands in keys."""
+    failure: str | None = None
+    """Why there is no verdict; of an API failure one of `API_FAILURES`, of a parse failure one of `PARSE_FAILURES`."""
+    attempts: int = 0
+    """LLM calls that it took, samples of a vote and both orders of a comparison included."""
+    agreement: float | None = None
+    """Share of a vote's samples, 0 to 1, that are on the majority's side; `None` without a vote."""
+    flipped: bool | None = None
+    """Asked in both orders, the judge named the same position twice; `None` for a single order."""
+    evidence: Evidence | None = None
+    """What it looked like, where that was asked for and there is something to see."""
 
 
 class Rollout(NamedTuple):

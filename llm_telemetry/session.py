@@ -14,6 +14,7 @@ from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.config import InstrumentError
+from llm_telemetry.evaluations import Comparisons
 from llm_telemetry.events import SPLITS, STEP_KEY, Call, Evaluation, Payload, Rollout, Split
 from llm_telemetry.guard import failures, guarded
 from llm_telemetry.parts import KnownParts
@@ -82,6 +83,7 @@ class Session:
         self._interrupted: dict[Split, Phase] = {}
         self._dirty: set[Split] = set()
         self._errors_before = failures.total()
+        self.comparisons = Comparisons()
         self.parts = KnownParts()
         self._forward: SpoolWriter | None = None
         self.closed = False

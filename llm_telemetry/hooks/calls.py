@@ -7,20 +7,31 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.evaluations import Reply
 from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded
-from llm_telemetry.hooks.replies import Reply, body_of, delta_of, error_kind, field, fields_of, reply_of, usage_in
+from llm_telemetry.hooks.replies import (
+    body_of,
+    delta_of,
+    error_kind,
+    failure_kind,
+    field,
+    fields_of,
+    replies_of,
+    usage_in,
+)
 from llm_telemetry.scopes import Scope
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
+    from llm_telemetry.evaluations import Attempt
     from llm_telemetry.session import Session
 
 shapes: dict[str, tuple[type, ...]] = {"stream": (), "raw": ()}
 """The SDK's classes for responses that are not complete when they come; filled in when the SDK is hooked."""
 
-_MAX_TEXT = 65536
-"""Characters of a streamed judge answer that are looked at."""
+
+_UNFINISHED = ("queued", "in_progress")
 
 
 class OpenCall:
@@ -29,6 +40,7 @@ class OpenCall:
     __slots__ = (
         "_scope",
         "_session",
+        "attempt",
         "embedding",
         "http",
         "model",
@@ -37,23 +49,20 @@ class OpenCall:
         "retries",
         "seen",
         "started",
-        "text",
-        "truncated",
         "usage",
     )
 
     def __init__(self, session: Session, scope: Scope | None, role: Role, options: Any) -> None:
         """Note who calls, and which model; the request itself is not touched."""
         self._session = session
-        self._scope = Scope(
-            session,
-            session.phase if scope is None else scope.phase,
-            role,
-            None if scope is None else scope.rollout,
-            None if scope is None else scope.evaluation,
-            self,
-            None if scope is None else scope.source,
-        )
+        self.attempt: Attempt | None = None
+        if scope is None:
+            self._scope = Scope(session, session.phase, role, call=self)
+        else:
+            _, phase, _, rollout, evaluation, _, source, _ = scope
+            self._scope = Scope(session, phase, role, rollout, evaluation, self, source)
+            if evaluation is not None:
+                self.attempt = evaluation.ask(options.json_data)
         self.embedding = options.url.endswith("/embeddings")
         model = field(options.json_data, "model")
         self.requested = model if isinstance(model, str) else None
@@ -62,8 +71,6 @@ class OpenCall:
         self.retries = 0
         self.open = True
         self.http: Any = None
-        self.text = ""
-        self.truncated = False
         self.seen = False
 
     def begin(self) -> Scope:
@@ -104,13 +111,17 @@ class OpenCall:
         whole = fields.get("response")  # the last events of the responses API hold the whole response
         if whole is not None:
             self._read(fields_of(whole))
+            self._answer(whole)
         elif not self.seen or fields.get("usage") is not None:
             self._read(fields)
         self.seen = True
-        if self._scope.evaluation is not None and len(self.text) < _MAX_TEXT:
-            delta = delta_of(chunk)
-            self.text += delta.text
-            self.truncated |= delta.truncated
+        if self.attempt is not None and whole is None:
+            self.attempt.add(delta_of(chunk))
+
+    def _answer(self, response: Any) -> None:
+        """Tell the judge's evaluation what came, when it is complete."""
+        if self.attempt is not None and field(response, "status") not in _UNFINISHED:
+            self.attempt.replies = replies_of(response)
 
     def _read(self, fields: dict[str, Any]) -> None:
         self.usage = usage_in(fields.get("usage"), embedding=self.embedding) or self.usage
@@ -125,7 +136,7 @@ class OpenCall:
         self.open = False
         latency = time.perf_counter() - self.started
         kind = None if error is None else error_kind(error)
-        self._learn(response, kind)
+        self._learn(response, error)
         scope = self._scope
         source = scope.source or (scope.rollout and scope.rollout.source) or UNKNOWN
         self._session.record(
@@ -134,14 +145,15 @@ class OpenCall:
         self.http = None
 
     @guarded
-    def _learn(self, response: Any, kind: str | None) -> None:
+    def _learn(self, response: Any, error: BaseException | None) -> None:
         """Read a complete response; whatever is odd about it, the call is recorded."""
         if response is not None:
             self._read(fields_of(response))
-        if self._scope.evaluation is not None:
-            reply = Reply() if response is None else reply_of(response)
-            text = reply.text or self.text
-            self._scope.evaluation.hear(Reply(text, kind, reply.truncated or self.truncated))
+            self._answer(response)
+        if self.attempt is not None and error is not None:
+            said = self.attempt.replies[0] if self.attempt.replies else Reply()
+            told = f"{type(error).__name__}: {error}"  # the error itself would keep the trainer's frames alive
+            self.attempt.replies = [said._replace(failure=failure_kind(error), error=told)]
 
 
 class Tap:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from typing_extensions import assert_type
 
+import llm_telemetry
 from llm_telemetry import (
     Collector,
     Config,
@@ -93,7 +94,25 @@ assert_type(judge.update_from_reward_computer(trainer), list[str])
 assert_type(judge.get_wandb_logs(), dict[str, float])
 dataset_collector: Collector | DatasetMetricsCollector = dataset
 
+
+# Marks.
+@llm_telemetry.judge
+def grade(answer: str) -> bool:
+    return answer == "4"
+
+
+@llm_telemetry.judge(name="strict")
+async def grade_strictly(answer: str) -> float:
+    return 1.0
+
+
+assert_type(grade("4"), bool)
+with llm_telemetry.scope(role="judge", source="gsm8k") as block:
+    assert_type(block, llm_telemetry.scope)
+judge.add_result("gsm8k", "api_failure", judge="math", failure="rate_limit", attempts=2)
+
 # What must not pass.
+llm_telemetry.scope(role="juror")  # type: ignore[arg-type]
 dataset.add_result("gsm8k", 1.0, split="test")  # type: ignore[arg-type]
 judge.add_result("gsm8k", "success")  # type: ignore[arg-type]
 not_a_sink: Sink = MyCollector()  # type: ignore[assignment]

@@ -332,6 +332,7 @@ BLOCKS = list(python_blocks())
 
 SHOWN = {
     "Your own trainer": lambda p: (p["dataset/sums/accuracy"], p["judge/sums/calls"]) == (100, 1),
+    "Your own judges": lambda p: (p["judge/sums/calls"], p["judge/correct_count"]) == (1, 1),
     "Your own collector": lambda p: any(key.startswith("partly_right/") for key in p),
     "Your own judge parser": lambda p: p["judge/success_rate"] == 1,
     "Your own prices": lambda p: p["cost/unpriced_calls"] == 0,

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from _llm_telemetry_autostart import OFF, ON, TARGETS, TRAINER, VARIABLE, WORDS, parse_switch, parse_targets
+from llm_telemetry.limits import limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+NO_LIMIT = ("off", "none")
 SINKS = ("jsonl", "wandb", "console")
 _FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 _IMPORT_FAILS = (ImportError, AttributeError, SyntaxError, NameError, LookupError, TypeError, ValueError, OSError)
@@ -151,6 +153,24 @@ def _judge_parser(text: str) -> Mapping[str, Any]:
     return {"judge_parser": function}
 
 
+def _alarm(text: str) -> Mapping[str, Any]:
+    if text.lower() in ON + OFF:
+        return {"alarm": parse_switch(text)}
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    limits = {name.strip(): _limit(value.strip()) for name, _, value in pairs}
+    limits_of(limits)
+    return {"alarm": limits}
+
+
+def _limit(text: str) -> float | None:
+    if text.lower() in NO_LIMIT:
+        return None
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
+
+
 VARIABLES = (
     Variable(VARIABLE, ("enabled",), WORDS, _switch("enabled")),
     Variable(TRAINER, (), TARGETS, _trainers),
@@ -174,6 +194,12 @@ VARIABLES = (
         ("judge_parser",),
         "a regular expression, or module:function",
         _judge_parser,
+    ),
+    Variable(
+        "LLM_TELEMETRY_ALARM",
+        ("alarm",),
+        f"on, off, or limits such as budget=50,success_rate=0.9 ({' or '.join(NO_LIMIT)} for no such limit)",
+        _alarm,
     ),
     Variable("LLM_TELEMETRY_STRICT", ("strict",), WORDS, _switch("strict")),
 )

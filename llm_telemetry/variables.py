@@ -156,19 +156,21 @@ def _judge_parser(text: str) -> Mapping[str, Any]:
 def _alarm(text: str) -> Mapping[str, Any]:
     if text.lower() in ON + OFF:
         return {"alarm": parse_switch(text)}
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    limits = {name.strip(): _limit(value.strip()) for name, _, value in pairs}
+    limits = dict(_limit(pair.strip()) for pair in text.split(","))
     limits_of(limits)
     return {"alarm": limits}
 
 
-def _limit(text: str) -> float | None:
-    if text.lower() in NO_LIMIT:
-        return None
+def _limit(pair: str) -> tuple[str, float | None]:
+    name, is_given, value = (part.strip() for part in pair.partition("="))
+    if not is_given:
+        raise ValueError(f"{pair!r} is no limit")
+    if value.lower() in NO_LIMIT:
+        return name, None
     try:
-        return int(text) if text.isdecimal() else float(text)
+        return name, int(value) if value.isdecimal() else float(value)
     except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
+        raise ValueError(f"{value!r} is no number") from None
 
 
 VARIABLES = (

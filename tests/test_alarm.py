@@ -381,7 +381,9 @@ def test_the_variable_says_what_the_setting_says(text, limits):
     ("text", "message"),
     [
         ("bugdet=50", "there is no bugdet"),
-        ("budget", "'' is no number"),
+        ("budget", "'budget' is no limit"),
+        ("budget=50,", "'' is no limit"),
+        ("budget=", "'' is no number"),
         ("budget=much", "'much' is no number"),
         ("window=2e2", "window must be a whole number"),
         ("success_rate=nan", "success_rate must be a rate"),

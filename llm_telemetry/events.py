@@ -120,3 +120,20 @@ class Payload(NamedTuple):
     """Seconds since the epoch."""
     state: Mapping[str, Any] = {}
     """What a later process needs to go on counting; see `Session.state`."""
+
+
+class Alert(NamedTuple):
+    """What the alarm tells, once; names and numbers, and no text of a prompt, an answer or an error."""
+
+    step: int
+    """The training step after which it is told."""
+    title: str
+    text: str
+    """A sentence or two a line: numbers with their limits, the likely cause, what to do."""
+    numbers: Mapping[str, float]
+    """`success_rate`, `api_failure_rate`, `parse_failure_rate`, `disagreement_rate` (0 to 1) over the latest
+    `evaluations`, as far as there is something to divide by; `total_cost` in USD when that is beyond the budget."""
+    conditions: tuple[str, ...]
+    """The limits that are violated, as they are called in the setting `alarm`."""
+    cause: str
+    """The likely cause in a few plain words, such as `rate limit`; `budget` when that is all there is to tell."""

@@ -20,6 +20,7 @@ from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES
 from llm_telemetry.hooks import openai as openai_hooks
 from llm_telemetry.hooks import replies
+from llm_telemetry.limits import DEFAULTS
 from tests.mocking import chat, openai_api
 from tests.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
 from tests.wandb.model import ModelRun
@@ -240,6 +241,12 @@ def test_every_setting_is_documented_with_its_default():
     rows = [row for row in table_rows(SETTINGS) if len(row) == 3 and row[0].startswith("`")]
     documented = {name.strip("`"): default.strip("`") for name, default, _ in rows}
     assert documented == {f.name: repr(f.default) for f in fields(Config)}
+
+
+def test_every_limit_of_the_alarm_is_documented_with_its_default():
+    rows = [row for row in table_rows(SETTINGS) if len(row) == 4 and row[0].startswith("`")]
+    documented = {name.strip("`"): default.strip("`") for name, default, *_ in rows}
+    assert documented == {name: repr(value) for name, value in DEFAULTS._asdict().items()}
 
 
 def test_the_names_that_are_looked_for_are_those_of_the_code():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typing_extensions import assert_type
 
@@ -21,7 +22,10 @@ from llm_telemetry import (
     instrument,
     uninstrument,
 )
-from llm_telemetry.events import Call, Evaluation, Payload, Rollout, Split
+from llm_telemetry.events import Alert, Call, Evaluation, Payload, Rollout, Split
+
+if TYPE_CHECKING:
+    from llm_telemetry.sinks.base import AlertSink
 
 
 class MyTrainer:
@@ -51,8 +55,15 @@ class MySink:
         pass
 
 
+class MyHearingSink(MySink):
+    def alert(self, alert: Alert) -> None:
+        assert_type(alert.text, str)
+        assert_type(alert.numbers, Mapping[str, float])
+
+
 collector: Collector = MyCollector()
 sink: Sink = MySink()
+hearing: AlertSink = MyHearingSink()
 
 # The one line, plain and with settings.
 assert_type(instrument(trainer), Telemetry)
@@ -63,7 +74,8 @@ telemetry = instrument(
     threshold=0.5,
     folder="telemetry",
     collectors=[collector],
-    sinks=[sink],
+    sinks=[sink, hearing],
+    alarm={"budget": 50, "disagreement_rate": None},
 )
 with instrument(trainer) as inside:
     assert_type(inside, Telemetry)

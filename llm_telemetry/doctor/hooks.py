@@ -153,11 +153,12 @@ def _part(kind: Kind, guess: Guess | None, setting: str) -> Finding:
 def _judge(reward: Guess) -> Finding:
     if reward.owner is None:
         return Finding(None, "  judge: cannot tell; it is looked for on the reward computer when that is known")
-    names = _judges_on(reward.owner)
+    names = [f"{reward.owner.name}.{name}" for name in _judges_on(reward.owner)] or _judges_beside(reward.owner)
     if names:
-        return Finding(True, f"  judge: {', '.join(f'{reward.owner.name}.{name}' for name in names)}")
+        return Finding(True, f"  judge: {', '.join(names)}")
     lacks = "a judge's calls would still count as cost, but there would be no judge/… rates"
-    return Finding(None, f"  no judge function seen; {lacks}", 'name it: instrument(trainer, judge="method")')
+    name_it = 'name it: instrument(trainer, judge="method"), or mark it: @llm_telemetry.judge'
+    return Finding(None, f"  no judge function seen; {lacks}", name_it)
 
 
 def _judges_on(owner: Class) -> list[str]:
@@ -167,6 +168,18 @@ def _judges_on(owner: Class) -> list[str]:
     if known is not None:
         return [known]
     return [name for name, node in methods.items() if judges.sounds_like_judge(name) and _judges_predictions(node)]
+
+
+def _judges_beside(owner: Class) -> list[str]:
+    """Return the judge functions of its module that a reward computer calls by name."""
+    methods = owner.methods().values()
+    called = {node.id for method in methods for node in ast.walk(method) if isinstance(node, ast.Name)}
+    functions = [node for node in owner.module.tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [
+        node.name
+        for node in functions
+        if node.name in called and judges.sounds_like_judge(node.name) and _judges_predictions(node)
+    ]
 
 
 def _judges_predictions(node: Function) -> bool:

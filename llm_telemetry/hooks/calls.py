@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -203,6 +204,8 @@ class Tap:
 _held: weakref.WeakKeyDictionary[Any, OpenCall] = weakref.WeakKeyDictionary()
 """Streams and unread responses that the trainer still has."""
 _holding = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a fork may catch it locked
+    os.register_at_fork(after_in_child=_holding._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 def hold(response: Any, call: OpenCall) -> None:

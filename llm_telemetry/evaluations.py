@@ -7,15 +7,16 @@ same text in another order is a comparison turned round.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from llm_telemetry.comparisons import Comparison, words
 from llm_telemetry.verdicts import Unreadable, Verdict, agree, passes, read_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from llm_telemetry.events import Outcome
 
@@ -25,8 +26,8 @@ _MAX_TEXT = 65536
 """Characters of a streamed answer that are looked at."""
 _CONTENTS = ("messages", "input", "prompt")
 """Where a request holds what is asked."""
-_WORD = re.compile(r"\w+")
-_MOST_OPEN = 1024
+_MOST_LOOKS = 50_000
+"""How often a batch's texts are looked for in its questions at most; each takes about a microsecond."""
 _LETTERS = frozenset("ABC")
 """Verdicts that name a position; C is a tie."""
 
@@ -62,8 +63,17 @@ class Attempt:
     @property
     def content(self) -> str:
         """What was asked, as a text to compare with."""
-        asked = self.request if isinstance(self.request, dict) else {}
-        return repr(next((asked[name] for name in _CONTENTS if name in asked), asked))
+        asked = self.request if isinstance(self.request, Mapping) else {}
+        return "\n".join(_texts(next((asked[name] for name in _CONTENTS if name in asked), asked)))
+
+
+def _texts(asked: Any) -> Iterator[str]:
+    """Yield all texts in a request, or a part of it."""
+    if isinstance(asked, str):
+        yield asked
+    elif isinstance(asked, Mapping | list | tuple):
+        for part in asked.values() if isinstance(asked, Mapping) else asked:
+            yield from _texts(part)
 
 
 class Ruling(NamedTuple):
@@ -130,36 +140,77 @@ def rule(
 
 
 def rule_batch(
-    groups: Sequence[Sequence[Attempt]],
+    attempts: Sequence[Attempt],
+    items: Sequence[str],
     used: Sequence[Verdict | None],
     raised: str | None,
     read: Reader | None = None,
 ) -> list[Ruling]:
     """Decide what came of each item of a batch, `used` having one verdict an item.
 
-    Requests are taken to be in the order of the items: one or more for each, or one for every so many. The text of an
-    answer about several items is not read; it is enough that there is one.
+    As many questions as items, or a multiple, are taken in the order of the items. Else a question is about the items
+    whose text is in it; one that is about all of them, or cannot be told, is about all. The text of an answer about
+    several items is not read; it is enough that there is one.
+
+    Args:
+        attempts: The judge's calls, in the order in which they were made.
+        items: A text of each item, such as its prediction.
+        used: The verdicts that the judge function returned.
+        raised: The kind of exception that the judge function raised.
+        read: The user's own reader of the judge's text, instead of ours.
     """
     count = len(used)
-    if groups and len(groups) % count == 0:
-        size = len(groups) // count
-        return [rule(groups[i * size : (i + 1) * size], one, raised, read) for i, one in enumerate(used)]
-    chunk = -(-count // len(groups)) if 0 < len(groups) < count else count
-    shared = [groups[i // chunk : i // chunk + 1] if len(groups) < count else groups for i in range(count)]
-    return [_rule_shared(mine, one, raised) for mine, one in zip(shared, used, strict=True)]
+    questions = [[one] for one in attempts] if len(attempts) == count else _questions(attempts, read)
+    if questions and len(questions) % count == 0:
+        size = len(questions) // count
+        own = [list(chain(*questions[i * size : (i + 1) * size])) for i in range(count)]
+        return [rule(group(mine), one, raised, read) for mine, one in zip(own, used, strict=True)]
+    about = _about(questions, items)
+    return [_rule_shared(mine, one, raised) for mine, one in zip(about, used, strict=True)]
 
 
-def _rule_shared(groups: Sequence[Sequence[Attempt]], used: Verdict | None, raised: str | None) -> Ruling:
+def _questions(attempts: Sequence[Attempt], read: Reader | None) -> list[list[Attempt]]:
+    """Put attempts at the same question together; items may be alike, so what was answered is not asked again."""
+    questions: dict[str, list[list[Attempt]]] = {}
+    ordered = []
+    for attempt in attempts:
+        alike = questions.setdefault(attempt.content, [])
+        failed = next((one for one in alike if not _is_answered(one[-1], read)), None)
+        if failed is None:
+            alike.append([attempt])
+            ordered.append(alike[-1])
+        else:
+            failed.append(attempt)
+    return ordered
+
+
+def _is_answered(attempt: Attempt, read: Reader | None) -> bool:
+    return any(isinstance(_hear(reply, read).reading, Verdict) for reply in attempt.replies)
+
+
+def _about(questions: Sequence[Sequence[Attempt]], items: Sequence[str]) -> list[Sequence[Sequence[Attempt]]]:
+    """Return the questions about each item; all of them for each where their texts do not tell."""
+    if len(questions) * len(items) > _MOST_LOOKS:
+        return [questions] * len(items)
+    contents = [question[0].content for question in questions]
+    found = [[q for q, content in zip(questions, contents, strict=True) if item in content] for item in items]
+    told = len(questions) > 1 and all(any(item in content for item in items) for content in contents)
+    return [*found] if told else [questions] * len(items)
+
+
+def _rule_shared(questions: Sequence[Sequence[Attempt]], used: Verdict | None, raised: str | None) -> Ruling:
     """Decide about an item that shares its answer with others."""
-    replies = [reply for same in groups for one in same for reply in one.replies or [Reply()]]
-    reply = next((one for one in reversed(replies) if one.text.strip()), replies[-1] if replies else None)
-    answered = reply is not None and bool(reply.text.strip())
-    said = Unreadable("truncated" if reply is not None and reply.truncated else "no_verdict") if answered else None
-    counted = None if reply is None else Heard(reply, said)
-    outcome, verdict = _outcome(None if used else said, used, raised, asked=bool(groups) and not answered)
+    replies = [reply for question in questions for one in question for reply in one.replies or [Reply()]]
+    counted = next((one for one in reversed(replies) if one.text.strip()), replies[-1] if replies else None)
+    said = None
+    if counted is not None and counted.text.strip() and used is None:
+        said = Unreadable("truncated" if counted.truncated else "no_verdict")
+    unanswered = counted is not None and not counted.text.strip()
+    outcome, verdict = _outcome(said, used, raised, asked=unanswered)
+    failure = _failure(outcome, None if counted is None else Heard(counted, said), raised)
+    attempts = max(map(len, questions), default=0)
     score = None if verdict is None else verdict.score
-    attempts = -(-sum(map(len, groups)) // len(groups)) if groups else 0
-    return Ruling(outcome, score, False, _failure(outcome, counted, raised), attempts, None, (), reply or Reply())
+    return Ruling(outcome, score, False, failure, attempts, None, (), counted or Reply())
 
 
 def _hear(reply: Reply, read: Reader | None) -> Heard:
@@ -220,16 +271,6 @@ def _failure(outcome: Outcome, counted: Heard | None, raised: str | None) -> str
     return said.kind if isinstance(said, Unreadable) else "no_verdict"
 
 
-# --- comparisons
-
-
-class Comparison(NamedTuple):
-    """One answer that names a position: A, B, or C for a tie."""
-
-    asked: str
-    letter: str
-
-
 def _comparisons(groups: Sequence[Sequence[Attempt]], heard: Sequence[Sequence[Heard]]) -> Iterable[Comparison]:
     for same, answers in zip(groups, heard, strict=True):
         letter = next((letter for one in answers if (letter := _letter(one.reading)) is not None), None)
@@ -245,35 +286,4 @@ def _letter(reading: Verdict | Unreadable | None) -> str | None:
 
 def _is_turned(groups: Sequence[Sequence[Attempt]]) -> bool:
     """Tell whether the same words were asked in two orders: what "A" means then depends on the order."""
-    return len(groups) > 1 and len({_words(same[0].content) for same in groups}) < len(groups)
-
-
-def _words(text: str) -> frozenset[tuple[str, int]]:
-    return frozenset(Counter(_WORD.findall(text)).items())
-
-
-class Comparisons:
-    """Pairs up comparisons that were asked in both orders; remembers the latest only."""
-
-    def __init__(self) -> None:
-        """Know none."""
-        self._open: dict[tuple[object, int], tuple[int, str]] = {}
-
-    def add(self, about: object, comparison: Comparison) -> bool | None:
-        """Take a comparison, and tell whether it contradicts the same one asked the other way round.
-
-        Args:
-            about: What is being judged; only comparisons about the same are two orders of one.
-            comparison: What was asked, and the position that was named.
-
-        Returns:
-            `True` when the better one changed with the order, `False` when it did not, `None` for the first order.
-        """
-        key, asked = (about, hash(_words(comparison.asked))), hash(comparison.asked)
-        known_asked, letter = self._open.pop(key, (asked, ""))
-        if known_asked != asked:
-            return {letter, comparison.letter} not in ({"A", "B"}, {"C"})
-        self._open[key] = (asked, comparison.letter)
-        while len(self._open) > _MOST_OPEN:
-            del self._open[next(iter(self._open))]
-        return None
+    return len(groups) > 1 and len({words(same[0].content) for same in groups}) < len(groups)

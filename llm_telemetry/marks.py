@@ -130,7 +130,7 @@ class scope:  # noqa: N801 - used like a function
 
     def _evaluate(self, inner: Scope) -> OpenEvaluation:
         rollout = inner.rollout or open_rollout(inner.session, inner, {})
-        return judges.OpenEvaluation(inner, self._name, [rollout], implied=True)
+        return judges.OpenEvaluation(inner, self._name, [(rollout, "")], implied=True)
 
 
 @guarded

@@ -14,8 +14,8 @@ from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
+from llm_telemetry.comparisons import Comparisons
 from llm_telemetry.config import InstrumentError
-from llm_telemetry.evaluations import Comparisons
 from llm_telemetry.events import SPLITS, STEP_KEY, Call, Evaluation, Payload, Rollout, Split
 from llm_telemetry.guard import failures, guarded
 from llm_telemetry.limits import limits_of

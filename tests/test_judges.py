@@ -396,7 +396,7 @@ def test_two_rollouts_with_the_same_words_in_another_order_are_not_one_compariso
 # --- batches
 
 
-ITEMS = {"problems": ["1", "2", "3", "4"], "predictions": ["a", "b", "c", "d"], "sources": ["x", "x", "y", "y"]}
+ITEMS = {"problems": ["1", "2", "3", "4"], "predictions": ["a?", "b?", "c?", "d?"], "sources": ["x", "x", "y", "y"]}
 
 
 class Batch:
@@ -451,12 +451,7 @@ def test_a_batch_with_a_call_for_each_item_knows_which_one_failed(api, tmp_path)
     answers(api, chat("true"), failure(500), chat("Hm."), chat("false"))
 
     def judge(predictions):
-        def one(prediction):
-            with contextlib.suppress(openai.APIError):
-                return says_yes(ask(f"Is {prediction} right?"))
-            return False
-
-        return [one(prediction) for prediction in predictions]
+        return [one_by_one(prediction) for prediction in predictions]
 
     payload = judged_together(tmp_path, judge)
     assert (payload["judge/correct_count"], payload["judge/incorrect_count"]) == (1, 1)
@@ -477,6 +472,40 @@ def test_a_batch_in_chunks_knows_which_items_shared_the_call_that_failed(api, tm
 
     payload = judged_together(tmp_path, judge)
     assert (payload["judge/x/success_rate"], payload["judge/y/api_failure_rate"]) == (1, 1)
+
+
+def test_items_that_are_alike_have_a_call_each(api, tmp_path):
+    answers(api, chat("true"), chat("true"), failure(500), chat("true"))
+    payload = judged_together(tmp_path, lambda predictions: [one_by_one("the same") for _ in predictions])
+    assert (payload["judge/correct_count"], failures_in(payload)) == (3, {"server": 1})
+    assert payload["judge/y/api_failure_rate"] == 0.5
+
+
+def one_by_one(prediction):
+    with contextlib.suppress(openai.APIError):
+        return says_yes(ask(f"Is {prediction} right?"))
+    return False
+
+
+def test_items_of_a_batch_that_need_no_call_have_none_of_the_failures(api, tmp_path):
+    answers(api, chat("true"), failure(500))
+    payload = judged_together(
+        tmp_path, lambda predictions: [one in ("a?", "c?") or one_by_one(one) for one in predictions]
+    )
+    assert payload["judge/correct_count"] == 3
+    assert (payload["judge/y/api_failure_rate"], payload["judge/x/success_rate"]) == (0.5, 1)
+
+
+def test_an_item_of_a_batch_that_is_asked_again_has_two_attempts(api, tmp_path):
+    def judge(predictions):
+        return [text_of(ask(f"Is {one}?")) == "true" or text_of(ask(f"Is {one}?")) == "true" for one in predictions]
+
+    def body(trainer):
+        trainer.reward.compute_rewards(**ITEMS)
+
+    answers(api, chat("true"), chat(""), chat("true"), chat("true"), chat("true"))
+    payload = payload_of(Loop(body, reward=Batch(judge), data=Items(GSM)), tmp_path)
+    assert (payload["judge/correct_count"], payload["judge/attempts_avg"]) == (4, 1.25)
 
 
 def test_a_judge_that_is_given_a_list_and_returns_one_verdict_is_one_evaluation(api, tmp_path):

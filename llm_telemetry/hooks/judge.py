@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.evaluations import Attempt, Ruling, group, rule, rule_batch
 from llm_telemetry.events import Evaluation
 from llm_telemetry.hooks.replies import failure_kind
-from llm_telemetry.hooks.trainer import batch_in, open_rollout, reward, rows_of
+from llm_telemetry.hooks.trainer import ITEM_TEXTS, batch_in, open_rollout, reward, rows_of
 from llm_telemetry.scopes import Scope
 from llm_telemetry.sources import UNKNOWN
 from llm_telemetry.verdicts import returned_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llm_telemetry.hooks.trainer import MakeSpan
     from llm_telemetry.observe import Span
@@ -28,17 +28,17 @@ class OpenEvaluation:
     Args:
         scope: Where it is called.
         name: The judge's name.
-        rollouts: What it judges, one rollout an item.
+        items: What it judges: the rollout of each item, and a text that it is known by.
         implied: There is no function, only calls that are said to be a judge's: without a call, nothing was judged.
     """
 
-    __slots__ = ("_attempts", "_name", "_rollouts", "_scope", "implied")
+    __slots__ = ("_attempts", "_items", "_name", "_scope", "implied")
 
-    def __init__(self, scope: Scope, name: str, rollouts: Sequence[Any], *, implied: bool = False) -> None:
-        rollout = rollouts[0] if len({one.source for one in rollouts}) == 1 else None
+    def __init__(self, scope: Scope, name: str, items: Sequence[tuple[Any, str]], *, implied: bool = False) -> None:
+        rollout = items[0][0] if len({one.source for one, _ in items}) == 1 else None
         self._scope = Scope(scope.session, scope.phase, "judge", rollout, self, None, scope.source)
         self._name = name
-        self._rollouts = rollouts
+        self._items = items
         self._attempts: list[Attempt] = []
         self.implied = implied
 
@@ -57,19 +57,18 @@ class OpenEvaluation:
         if self.implied and not self._attempts:
             return
         rulings = self._rule(result, None if error is None else failure_kind(error))
-        shared = len(rulings) < len(self._rollouts)
-        for rollout, ruling in zip(self._rollouts, rulings, strict=False):
+        shared = len(rulings) < len(self._items)
+        for (rollout, _), ruling in zip(self._items, rulings, strict=False):
             self._record(ruling, self._scope.rollout if shared else rollout)
 
     def _rule(self, result: Any, raised: str | None) -> list[Ruling]:
         """Decide about each item; a batch function that returns no batch is one evaluation."""
-        count, groups, read = len(self._rollouts), group(self._attempts), self._scope.session.read_verdict
-        if count > 1 and raised is not None:
-            return rule_batch(groups, [None] * count, raised, read)
-        batch = batch_in(result, count, _VERDICTS_FIELDS) if count > 1 else None
-        if batch is not None:
-            return rule_batch(groups, [returned_verdict(one) for one in batch], raised, read)
-        return [rule(groups, None if raised is not None else returned_verdict(result), raised, read)]
+        count, read = len(self._items), self._scope.session.read_verdict
+        batch = batch_in(result, count, _VERDICTS_FIELDS) if count > 1 and raised is None else None
+        if batch is not None or (count > 1 and raised is not None):
+            used = [None] * count if batch is None else [returned_verdict(one) for one in batch]
+            return rule_batch(self._attempts, [text for _, text in self._items], used, raised, read)
+        return [rule(group(self._attempts), None if raised else returned_verdict(result), raised, read)]
 
     def _record(self, ruling: Ruling, rollout: Any) -> None:
         session = self._scope.session
@@ -88,6 +87,11 @@ class OpenEvaluation:
                 next((flip for flip in flips if flip is not None), None),
             )
         )
+
+
+def _text_in(row: Mapping[str, Any]) -> str:
+    """Return what tells an item from others: its prediction, else its problem."""
+    return next((text for name in ITEM_TEXTS if isinstance(text := row.get(name), str)), "")
 
 
 class JudgingReward:
@@ -129,7 +133,7 @@ def judge(name: str) -> MakeSpan:
             return None
         rows = list(rows_of(fields))
         if len(rows) == 1 and scope.rollout is not None:
-            return OpenEvaluation(scope, name, [scope.rollout])
-        return OpenEvaluation(scope, name, [open_rollout(session, scope, row) for row in rows])
+            return OpenEvaluation(scope, name, [(scope.rollout, "")])
+        return OpenEvaluation(scope, name, [(open_rollout(session, scope, row), _text_in(row)) for row in rows])
 
     return open_evaluation

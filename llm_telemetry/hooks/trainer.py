@@ -231,13 +231,14 @@ def reward(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | Non
 
 
 _BATCH_FIELDS = ("predictions", "completions", "answers", "responses", "problems", "prompts", "questions")
-_ONE_FIELDS = tuple(name.removesuffix("s") for name in _BATCH_FIELDS)
+ITEM_TEXTS = tuple(name.removesuffix("s") for name in _BATCH_FIELDS)
+"""Names under which an item's texts are given, predictions before problems."""
 
 
 def rows_of(fields: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """Yield the arguments, one mapping a rollout: a batch function takes lists of one length, and no single text."""
     lists = [v for name in _BATCH_FIELDS if isinstance(v := fields.get(name), list | tuple) and v]
-    if not lists or any(isinstance(fields.get(name), str) for name in _ONE_FIELDS):
+    if not lists or any(isinstance(fields.get(name), str) for name in ITEM_TEXTS):
         yield fields
         return
     batch = len(lists[0])

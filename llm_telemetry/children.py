@@ -18,11 +18,22 @@ from llm_telemetry.hooks import trainer as spans
 from llm_telemetry.parts import EveryPart
 from llm_telemetry.patching import Row
 from llm_telemetry.session import Session, active
-from llm_telemetry.spool import SpoolReader, SpoolWriter, ranks_folder, read_parts, write_parts
+from llm_telemetry.spool import (
+    SpoolReader,
+    SpoolWriter,
+    ranks_folder,
+    read_parts,
+    read_settings,
+    write_parts,
+    write_settings,
+)
 from llm_telemetry.wiring import SPANS, found, patches
 
 if TYPE_CHECKING:
     from llm_telemetry.adapters.grpo import Parts
+
+TOLD = ("capture_failures",)
+"""The settings that a spawned child has to know of."""
 
 
 def tell_children(session: Session, parts: Parts) -> None:
@@ -31,6 +42,7 @@ def tell_children(session: Session, parts: Parts) -> None:
         return
     classes = [(kind, type(part.owner), part.name) for kind, part in found(parts) if kind not in ("step", "validation")]
     write_parts(session.children.folder, [(kind, c.__module__, c.__qualname__, name) for kind, c, name in classes])
+    write_settings(session.children.folder, {name: getattr(session.config, name) for name in TOLD})
     os.environ[autostart.SPOOL] = str(session.children.folder)
 
 
@@ -46,7 +58,7 @@ def join_owner() -> None:
     folder = os.environ.get(autostart.SPOOL)
     if not folder or active:
         return
-    session = Session(Config())
+    session = Session(Config(**read_settings(Path(folder))))
     session.parts = EveryPart()
     session.forward_to(SpoolWriter(Path(folder)))
     active.append(session)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.config import InstrumentError
 from llm_telemetry.hooks import openai, threads
 from llm_telemetry.hooks import trainer as spans
+from llm_telemetry.hooks.counted import counted
 from llm_telemetry.hooks.judge import judge
 from llm_telemetry.patching import Patches, Row
 from llm_telemetry.scopes import weakly
@@ -37,6 +38,8 @@ def hook_all(session: Session, trainer: Any, parts: Parts) -> list[Key]:
         patches.undo(keys)
         raise InstrumentError(f"{type(trainer).__name__} cannot be watched: {error}") from error
     _know_clients(session, trainer, parts)
+    if parts.reward is not None:
+        session.eval_stats.watch(weakly(parts.reward.owner))
     return keys
 
 
@@ -46,7 +49,7 @@ SPANS: dict[str, Any] = {
     "executor": spans.execution,
     "reward": spans.reward,
     "items": spans.handout,
-    "judges": judge,
+    "judges": counted(judge),
 }
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from pathlib import Path
 
 import pytest
 
-from llm_telemetry import guard
-from llm_telemetry.events import STEP_KEY, CapturedEvaluation, Payload
+from llm_telemetry import guard, instrument
+from llm_telemetry.events import STEP_KEY, CapturedEvaluation, Evaluation, Payload
+from llm_telemetry.evidence import evidence_of
 from llm_telemetry.sinks import _backlog, _rows, _seams, jsonl
 from llm_telemetry.sinks.wandb import WandbSink
 from llm_telemetry.sync import missing_in
+from tests.mocking import chat
+from tests.trainers import RewardComputer, Trainer, train_step
 from tests.wandb.model import ModelRun
 from tests.wandb.offline import Written
 from tests.wandb.trainers import PATTERNS, Log, Pay, payload, payload_places, play, trainer_values
@@ -283,3 +287,44 @@ def test_the_columns_and_the_lines_of_the_jsonl_say_the_same(tmp_path):
     first, second = jsonl.read_lines(tmp_path / "x.jsonl")
     assert [tuple(one) for one in first["evidence"]] == [_rows.COLUMNS] * 2
     assert "evidence" not in second
+
+
+def test_a_training_run_leaves_its_failures_in_both_places(begin, api):
+    """The judge's text, what was made of it, and no key: in the JSONL and in the table of the same row."""
+    key = "sk-" + "A7" * 24
+    said = f"I would rather not say. Your key {key} works. " + "So be it. " * 200 + "Ask me again."
+    api.post("/chat/completions").side_effect = lambda _: chat("4")
+
+    def judge(problem, prediction, ground_truth):
+        session = telemetry._session
+        evidence = evidence_of(said, {"correct": False}, None)
+        split = session.phase.split
+        session.record(
+            Evaluation(split, "gsm8k", "parse_failure", None, False, "compare", "no_verdict", 1, evidence=evidence)
+        )
+        return False
+
+    items = [{"problem": f"{i} + 1?", "ground_truth": "4", "source": "gsm8k"} for i in range(4)]
+    trainer = Trainer(items=items, reward_computer=RewardComputer(judge))
+    run = begin()
+    folder = folder_of(run)
+    telemetry = instrument(trainer, console=0, capture_failures=3)
+    for step in (1, 2):
+        train_step(trainer, step)
+        run.log({"loss": 1000.0 + step}, step=step)
+    asyncio.run(trainer.evaluate_on_val_set(4))
+    run.finish()
+    telemetry.uninstrument()
+    wandb.teardown()
+    lines = list(jsonl.read_lines(folder / jsonl.FILE_NAME))
+    rows = [row for row in Written(folder).rows if STEP_KEY in row]
+    assert len(lines) == len(rows) == 3
+    for line, row, name in zip(lines, rows, (TABLE, TABLE, VAL_TABLE), strict=True):
+        table = table_in(folder, row, name)
+        assert [list(one.values()) for one in line["evidence"]] == table["data"]
+        assert len(table["data"]) == 3
+        one = line["evidence"][0]
+        assert (one["split"], one["outcome"], one["returned"]) == (line["split"], "parse_failure", "{'correct': False}")
+        assert one["answer"].startswith("I would rather not say. Your key [scrubbed] works. So be it.")
+        assert one["answer"].endswith("Ask me again.")
+    assert not any(key[5:20] in path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())

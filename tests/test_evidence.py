@@ -331,7 +331,9 @@ def test_the_first_failures_are_those_of_all_processes(api, tmp_path):
     telemetry, memory = watch(trainer, tmp_path, capture_failures=3)
     train_step(trainer)
     telemetry.uninstrument()
-    assert [one.answer for one in memory.payloads[0].evidence] == [f"answer {i} + 1?" for i in range(3)]
+    answers = [one.answer for one in memory.payloads[0].evidence]
+    assert len(set(answers)) == 3
+    assert set(answers) < {f"answer {i} + 1?" for i in range(5)}
 
 
 def test_a_spawned_child_is_told_how_many_are_wanted(tmp_path, monkeypatch):

@@ -8,6 +8,8 @@ import logging
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from llm_telemetry import guard, instrument
 from llm_telemetry.events import STEP_KEY, CapturedEvaluation, Evaluation, Payload
@@ -19,7 +21,7 @@ from tests.mocking import chat
 from tests.trainers import RewardComputer, Trainer, train_step
 from tests.wandb.model import ModelRun
 from tests.wandb.offline import Written
-from tests.wandb.trainers import PATTERNS, Log, Pay, payload, payload_places, play, trainer_values
+from tests.wandb.trainers import PATTERNS, Log, Pay, payload, payload_places, play, programs, trainer_values
 
 wandb = pytest.importorskip("wandb")
 
@@ -155,6 +157,27 @@ def test_the_trainers_rows_are_the_same_with_tables_and_without(begin):
         assert [strip(row) for row in with_tables] == [strip(row) for row in without]
         tables = [row for row in with_tables if any("captured" in key for key in row)]
         assert len(tables) == sum(isinstance(operation, Pay) for operation in program)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(programs(), st.booleans())
+def test_random_trainers_have_the_same_rows_with_tables_and_without(monkeypatch, program, fails):
+    """Whether tables can be written or not; W&B is the model that `test_model.py` holds against W&B."""
+    monkeypatch.setattr(guard, "failures", guard._Failures())
+    monkeypatch.setattr(_seams, "table", lambda columns, rows: 1 / 0 if fails else "a table")
+    runs = [ModelRun(), ModelRun()]
+    for run, texts in zip(runs, ((), ("one",)), strict=True):
+        sink = attached(run)
+
+        def write(plain, sink=sink, texts=texts):
+            sink.write(plain._replace(evidence=tuple(captured(plain.step, plain.split, text) for text in texts)))
+
+        play(program, run.log, write)
+        run.finish()
+    without, with_tables = (run.rows for run in runs)
+    assert [strip(row) for row in with_tables] == without
+    tables = sum(any("captured" in key for key in row) for row in with_tables)
+    assert tables == (0 if fails else sum(isinstance(operation, Pay) for operation in program))
 
 
 def strip(row):

@@ -21,12 +21,23 @@ from llm_telemetry.parts import EveryPart
 from llm_telemetry.patching import Row
 from llm_telemetry.scopes import weakly
 from llm_telemetry.session import Session, active
-from llm_telemetry.spool import SpoolReader, SpoolWriter, ranks_folder, read_parts, write_parts
+from llm_telemetry.spool import (
+    SpoolReader,
+    SpoolWriter,
+    ranks_folder,
+    read_parts,
+    read_settings,
+    write_parts,
+    write_settings,
+)
 from llm_telemetry.wiring import found, patches, span_for
 
 if TYPE_CHECKING:
     from llm_telemetry.adapters.grpo import Parts
     from llm_telemetry.adapters.shapes import Part
+
+TOLD = ("capture_failures", "judge_parser")
+"""The settings that a spawned child has to know of; a parser that is a function cannot be told."""
 
 
 def tell_children(session: Session, parts: Parts) -> None:
@@ -35,6 +46,8 @@ def tell_children(session: Session, parts: Parts) -> None:
         return
     told = [(kind, *_home(part), part.name, part.label) for kind, part in found(parts) if kind not in _OWNERS]
     write_parts(session.children.folder, told)
+    settings = {name: getattr(session.config, name) for name in TOLD}
+    write_settings(session.children.folder, {k: v for k, v in settings.items() if isinstance(v, str | int)})
     os.environ[autostart.SPOOL] = str(session.children.folder)
 
 
@@ -60,7 +73,7 @@ def join_owner() -> None:
     folder = os.environ.get(autostart.SPOOL)
     if not folder or active:
         return
-    session = Session(Config.of({}))
+    session = Session(Config.of(read_settings(Path(folder))))
     session.parts = EveryPart()
     session.forward_to(SpoolWriter(Path(folder)))
     active.append(session)

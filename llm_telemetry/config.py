@@ -57,6 +57,8 @@ class Config:
     alarm: Mapping[str, Any] | bool = True
     """Limits of the judge's health and of the spending, such as `{"budget": 50}`; `False` for no alarm; see
     docs/settings.md."""
+    capture_failures: int = 0
+    """Keep so many failed or contradictory evaluations a step with their text, cut and without secrets."""
     collectors: tuple[Any, ...] = field(default=())
     """Your own collectors, see docs/extending.md."""
     sinks: tuple[Any, ...] = field(default=())
@@ -118,7 +120,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_interval(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
@@ -152,7 +154,8 @@ def _is_clients(value: Any) -> bool:
 
 _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("threshold", _is_number, "a finite number such as 0.9"),
-    ("console", _is_interval, "a whole number of steps (0 for never)"),
+    ("console", _is_count, "a whole number of steps (0 for never)"),
+    ("capture_failures", _is_count, "a whole number of evaluations a step (0 for none)"),
     ("step", _is_method_name, "the name of a method of the trainer"),
     ("validation", _is_method_name, "the name of a method of the trainer"),
     ("folder", _is_folder, "a path"),

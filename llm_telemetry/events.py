@@ -96,6 +96,21 @@ class Evaluation(NamedTuple):
     """What it looked like, where that was asked for and there is something to see."""
 
 
+class CapturedEvaluation(NamedTuple):
+    """An evaluation whose evidence a payload keeps; the fields are those of `Evaluation` and `Evidence`."""
+
+    step: int
+    split: Split
+    source: str
+    judge: str
+    outcome: Outcome
+    failure: str | None
+    disagreed: bool
+    answer: str
+    returned: str
+    error: str
+
+
 class Rollout(NamedTuple):
     """One attempt at one dataset item, closed."""
 
@@ -120,6 +135,8 @@ class Payload(NamedTuple):
     """Seconds since the epoch."""
     state: Mapping[str, Any] = {}
     """What a later process needs to go on counting; see `Session.state`."""
+    evidence: tuple[CapturedEvaluation, ...] = ()
+    """The first failed or contradictory evaluations since the last payload of this split, where that was asked for."""
 
 
 class Alert(NamedTuple):

@@ -13,9 +13,11 @@ from llm_telemetry.alarm import Alarm, tell
 from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
+from llm_telemetry.collectors.evidence import EvidenceCollector
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.comparisons import Comparisons
 from llm_telemetry.config import InstrumentError
+from llm_telemetry.eval_stats import MISMATCH, EvalStatsCollector
 from llm_telemetry.events import SPLITS, STEP_KEY, Call, Evaluation, Payload, Rollout, Split
 from llm_telemetry.guard import failures, guarded
 from llm_telemetry.limits import limits_of
@@ -39,6 +41,8 @@ AGAIN = (
     "the steps that are done again stays in the totals of the run."
 )
 _RUN_KEYS = ("cost/", "tokens/total", "judge/total_calls", "val/judge/total_calls", "telemetry/")
+_STEP_KEYS = ("cost/step_cost", MISMATCH)
+"""What begins like a key of the run, and is none."""
 
 
 _numbers = itertools.count(1)
@@ -69,6 +73,8 @@ class Session:
         self.judge = JudgeMetricsCollector(names)
         self.cost = CostTracker(PriceTable(config.prices), names)
         self.calls = CallCollector()
+        self.eval_stats = EvalStatsCollector()
+        self.evidence = EvidenceCollector(config.capture_failures)
         limits = limits_of(config.alarm)
         self.alarm = None if limits is None else Alarm(limits, names)
         self.children = SpoolReader(fresh_folder())
@@ -96,7 +102,12 @@ class Session:
         """Return the table: kind of event → who takes it."""
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
             Call: (self.cost.add_call, self.calls.add_call),
-            Evaluation: (self.judge.add_evaluation, *([self.alarm.add] if self.alarm else [])),
+            Evaluation: (
+                self.judge.add_evaluation,
+                self.eval_stats.add_evaluation,
+                self.evidence.add_evaluation,
+                *([self.alarm.add] if self.alarm else []),
+            ),
             Rollout: (self.dataset.add_rollout, self.cost.add_rollout),
         }
         users: tuple[Callable[[Any], object], ...] = tuple(
@@ -152,7 +163,12 @@ class Session:
     def _hear_children(self, ending: Phase | None = None) -> None:
         """Take in what other processes have seen; `ending` is the phase that is about to be flushed."""
         if isinstance(self.rollouts, RolloutBook):
-            deliver(self.children, self.rollouts, self.record, ending or self.phase)
+            deliver(self.children, self.rollouts, self._record_of_child, ending or self.phase)
+
+    def _record_of_child(self, event: Call | Evaluation | Rollout) -> None:
+        if isinstance(event, Evaluation):
+            self.eval_stats.add_elsewhere()
+        self.record(event)
 
     # --- steps
 
@@ -219,14 +235,16 @@ class Session:
         if everything or not manual:
             self.rollouts.close(phase.split, None if everything else phase)
         with self._lock:
+            self.eval_stats.look(phase.step)
             self._book()
             if phase.split not in self._dirty and (manual or phase.split == "val"):
                 return None
             self._dirty.discard(phase.split)
             values = {STEP_KEY: phase.step, **self._collect(phase.split)}
             state = self.state()
+            evidence = self.evidence.collect(phase.split, phase.step)
             alert = self.alarm.check(phase.step, values.get("cost/total_cost")) if self.alarm else None
-        payload = Payload(phase.step, phase.split, values, _run_keys(values), time.time(), state)
+        payload = Payload(phase.step, phase.split, values, _run_keys(values), time.time(), state, evidence)
         for sink in self.sinks:
             _write(sink, payload)
         if alert is not None:
@@ -236,7 +254,7 @@ class Session:
     def _collect(self, split: Split) -> dict[str, float]:
         self.dataset.add_costs(split, self.cost.by_source(split))
         values: dict[str, float] = {}
-        for collector in (*self.config.collectors, self.dataset, self.judge, self.cost, self.calls):
+        for collector in (*self.config.collectors, self.dataset, self.judge, self.cost, self.calls, self.eval_stats):
             values |= _collected(collector, split) or {}  # ours come last: no collector replaces a key of ours
         values["telemetry/errors"] = self._errors()
         values |= self._facts() if self._facts is not None else {}
@@ -326,7 +344,7 @@ def _close(sink: Any) -> None:
 
 
 def _run_keys(values: Mapping[str, float]) -> dict[str, float]:
-    return {key: v for key, v in values.items() if key.startswith(_RUN_KEYS) and key != "cost/step_cost"}
+    return {key: v for key, v in values.items() if key.startswith(_RUN_KEYS) and key not in _STEP_KEYS}
 
 
 active: list[Session] = []

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from llm_telemetry.events import Call, Evaluation, Rollout, Usage
+from llm_telemetry.events import Call, Evaluation, Evidence, Rollout, Usage
 from llm_telemetry.rollouts import OpenRollout
 
 if TYPE_CHECKING:
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from llm_telemetry.rollouts import Phase, RolloutBook
 
 PARTS_FILE = "parts.json"
+SETTINGS_FILE = "settings.json"
 _EVENTS = {"call": Call, "evaluation": Evaluation, "rollout": Rollout}
 _KINDS = {event: kind for kind, event in _EVENTS.items()}
+_NESTED: dict[str, type[Any]] = {"usage": Usage, "evidence": Evidence}
+"""The fields of events that are records themselves."""
 
 
 class SpoolWriter:
@@ -148,8 +151,7 @@ def _revived(kind: str, told: dict[str, Any], split: Split) -> Any:
     if event is None:
         return told
     told["split"] = split
-    if told.get("usage") is not None:
-        told["usage"] = Usage(*told["usage"])
+    told |= {name: record(*told[name]) for name, record in _NESTED.items() if told.get(name) is not None}
     return event(**told)
 
 
@@ -171,6 +173,19 @@ def read_parts(folder: Path) -> list[PartRecord]:
     """Return what `write_parts` has left; nothing where there is none."""
     path = folder / PARTS_FILE
     return [tuple(part) for part in json.loads(path.read_text())] if path.exists() else []
+
+
+def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Leave word for spawned children of the settings that they have to know."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SETTINGS_FILE).write_text(json.dumps(settings))
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return what `write_settings` has left; nothing where there is none."""
+    path = folder / SETTINGS_FILE
+    settings: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return settings
 
 
 def fresh_folder() -> Path:

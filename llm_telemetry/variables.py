@@ -111,10 +111,13 @@ def _folder(text: str) -> Mapping[str, Any]:
     return {"folder": folder}
 
 
-def _console(text: str) -> Mapping[str, Any]:
-    if not text.isdecimal():
-        raise ValueError
-    return {"console": int(text)}
+def _count(field: str) -> Callable[[str], Mapping[str, Any]]:
+    def parse(text: str) -> Mapping[str, Any]:
+        if not text.isdecimal():
+            raise ValueError
+        return {field: int(text)}
+
+    return parse
 
 
 def _threshold(text: str) -> Mapping[str, Any]:
@@ -176,7 +179,7 @@ def _limit(pair: str) -> tuple[str, float | None]:
 VARIABLES = (
     Variable(VARIABLE, ("enabled",), WORDS, _switch("enabled")),
     Variable(TRAINER, (), TARGETS, _trainers),
-    Variable("LLM_TELEMETRY_CONSOLE", ("console",), "a whole number of steps, 0 for never", _console),
+    Variable("LLM_TELEMETRY_CONSOLE", ("console",), "a whole number of steps, 0 for never", _count("console")),
     Variable(  # after the console's: who lists the sinks without the console wants none
         "LLM_TELEMETRY_SINKS",
         ("jsonl", "run", "console"),
@@ -202,6 +205,12 @@ VARIABLES = (
         ("alarm",),
         f"on, off, or limits such as budget=50,success_rate=0.9 ({' or '.join(NO_LIMIT)} for no such limit)",
         _alarm,
+    ),
+    Variable(
+        "LLM_TELEMETRY_CAPTURE_FAILURES",
+        ("capture_failures",),
+        "a whole number of evaluations a step, 0 for none",
+        _count("capture_failures"),
     ),
     Variable("LLM_TELEMETRY_STRICT", ("strict",), WORDS, _switch("strict")),
 )

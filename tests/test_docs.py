@@ -17,10 +17,12 @@ from llm_telemetry.demo.config import DemoConfig
 from llm_telemetry.demo.faults import Faults
 from llm_telemetry.demo.server import DemoServer
 from llm_telemetry.demo.trainer import GRPOTrainer
+from llm_telemetry.eval_stats import COUNTERS
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES
 from llm_telemetry.hooks import openai as openai_hooks
 from llm_telemetry.hooks import replies
 from llm_telemetry.limits import DEFAULTS
+from llm_telemetry.sinks._rows import COLUMNS, TABLES
 from tests.mocking import chat, openai_api
 from tests.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
 from tests.wandb.model import ModelRun
@@ -193,6 +195,28 @@ def test_every_emitted_key_is_documented_exactly_once(keys):
 def test_every_documented_key_is_emitted(keys):
     missing = [pattern.text for pattern in PATTERNS if not any(map(pattern.matches, keys))]
     assert missing == []
+
+
+def test_the_tables_in_wandb_and_their_columns_are_those_of_the_code():
+    rows = list(table_rows(METRICS))
+    start = next(i for i, row in enumerate(rows) if row[0] == "table in W&B") + 1
+    documented = [row[0].strip("`") for row in itertools.islice(rows, start, start + len(TABLES))]
+    assert documented == list(TABLES.values())
+    start = next(i for i, row in enumerate(rows) if row[0] == "field, and column") + 1
+    documented = [row[0].strip("`") for row in itertools.islice(rows, start, start + len(COLUMNS))]
+    assert tuple(documented) == COLUMNS
+
+
+def test_the_tables_are_no_keys_of_the_payload(keys):
+    assert keys.isdisjoint(TABLES.values())
+    assert not any(pattern.matches(key) for pattern in PATTERNS for key in TABLES.values())
+
+
+def test_the_counters_that_are_compared_are_those_of_the_code():
+    rows = list(table_rows(METRICS))
+    start = next(i for i, row in enumerate(rows) if row[0] == "counter") + 1
+    told = [name for row in rows[start : start + 5] for name in re.findall(r"`(\w+)`", row[0])]
+    assert told == list(COUNTERS)
 
 
 def test_every_role_is_emitted(keys):

@@ -10,6 +10,7 @@ from typing import Any
 
 from llm_telemetry.aggregates import Sums, ratio
 from llm_telemetry.collectors.base import drop_unknown
+from llm_telemetry.eval_stats import COUNTERS, inner_contradictions
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, SPLITS, Evaluation, Outcome, Split
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import print_table
@@ -199,7 +200,7 @@ class JudgeMetricsCollector:
             stats["llm_judge_api_failures"],
         )
         success = stats["llm_judge_success"]
-        contradictions = _contradictions(stats)
+        contradictions = inner_contradictions(stats)
         for contradiction in contradictions:
             log.warning("eval_stats: %s", contradiction)
         correct = min(right, success)
@@ -255,47 +256,14 @@ def _describe(sums: OutcomeSums) -> dict[str, float | None]:
     }
 
 
-_EVAL_STATS = (
-    "total_evaluations",
-    "llm_judge_success",
-    "llm_judge_parse_failures",
-    "llm_judge_api_failures",
-    "correct_predictions",
-    "incorrect_predictions",
-)
-
-
 def _eval_stats(reward_computer: Any) -> dict[str, int]:
     stats = reward_computer if isinstance(reward_computer, Mapping) else getattr(reward_computer, "eval_stats", None)
     if not isinstance(stats, Mapping):
         raise TypeError(
             f"{type(reward_computer).__name__} has no mapping `eval_stats`; give the reward computer or its counters"
         )
-    counters = {name: stats.get(name, 0) for name in _EVAL_STATS}
+    counters = {name: stats.get(name, 0) for name in COUNTERS}
     for name, value in counters.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise TypeError(f"eval_stats[{name!r}] must be a whole number of at least 0, not {value!r}")
     return counters
-
-
-def _contradictions(stats: Mapping[str, int]) -> list[str]:
-    """Say where the counters cannot all be true."""
-    total = stats["total_evaluations"]
-    outcomes = stats["llm_judge_success"] + stats["llm_judge_parse_failures"] + stats["llm_judge_api_failures"]
-    predictions = stats["correct_predictions"] + stats["incorrect_predictions"]
-    found = []
-    if outcomes != total:
-        found.append(
-            f"{stats['llm_judge_success']} successes + {stats['llm_judge_parse_failures']} parse failures + "
-            f"{stats['llm_judge_api_failures']} API failures = {outcomes}, but total_evaluations is {total}"
-        )
-    if predictions > total:
-        found.append(
-            f"{stats['correct_predictions']} correct + {stats['incorrect_predictions']} incorrect predictions = "
-            f"{predictions}, more than the {total} evaluations: some are counted twice"
-        )
-    if stats["correct_predictions"] > stats["llm_judge_success"]:
-        found.append(
-            f"{stats['correct_predictions']} correct predictions, but only {stats['llm_judge_success']} verdicts"
-        )
-    return found

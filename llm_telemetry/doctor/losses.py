@@ -6,6 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from llm_telemetry.doctor.findings import Finding, format_count, show_path
+from llm_telemetry.doctor.runs import COMPARED, CONTRADICTED
+from llm_telemetry.eval_stats import MISMATCH
 from llm_telemetry.events import ROLES
 from llm_telemetry.limits import API_FAILURES, PARSE_FAILURES
 from llm_telemetry.sinks.jsonl import FILE_NAME
@@ -20,6 +22,7 @@ LOST = 0.05
 _ROWS = "log with the same step= within a step and never a lower one later, see docs/wandb.md; or rescue_rows=True"
 _ERRORS = "the run's log, logger llm_telemetry, has each of them once; please report it"
 _OTHER = "name what makes them: instrument(trainer, executor=…, reward=…, policy=…)"
+_EVAL_STATS = "go by judge/… of the payload; the run's log, logger llm_telemetry, names the counters and both numbers"
 _NO_USAGE = 'ask for it in streams: stream_options={"include_usage": True}; else the server does not tell'
 
 
@@ -28,7 +31,14 @@ def check_losses(case: Case) -> list[Finding]:
     run = case.last_run
     if run is None:
         return [Finding(None, "there is none that has left a JSONL")]
-    findings = [_when(run), *_check_counters(run), *_check_calls(run), *_check_judge(run), *_check_wandb(run)]
+    findings = [
+        _when(run),
+        *_check_counters(run),
+        *_check_eval_stats(run),
+        *_check_calls(run),
+        *_check_judge(run),
+        *_check_wandb(run),
+    ]
     if all(finding.ok is not False for finding in findings):
         findings.append(Finding(True, "no row, no call and no payload was lost"))
     return findings
@@ -44,11 +54,6 @@ def _when(run: LastRun) -> Finding:
 _COUNTERS = (
     ("telemetry/trainer_rows_dropped", "row|s of your trainer dropped by W&B, with us or without", _ROWS),
     ("telemetry/errors", "failure|s of telemetry's own", _ERRORS),
-    (
-        "telemetry/eval_stats_mismatch",
-        "contradiction|s between eval_stats of your reward computer and what was seen",
-        "see the run's log: its own counters do not add up, or calls are made where we do not look",
-    ),
 )
 
 
@@ -57,6 +62,18 @@ def _check_counters(run: LastRun) -> list[Finding]:
     return [
         Finding(False, f"{number:,} {_inflect(what, number)}", advice) for number, what, advice in counted if number
     ]
+
+
+def _check_eval_stats(run: LastRun) -> list[Finding]:
+    """Look for contradictions between the trainer's own counters of its judge and what was seen."""
+    found, payloads = int(run.sums[MISMATCH]), run.sums[CONTRADICTED]
+    if not found:
+        return []
+    where = f"in {payloads:,} of {format_count(run.sums[COMPARED], 'payload')}"
+    what = (
+        f"{format_count(found, 'contradiction')} between eval_stats of your reward computer and what was seen, {where}"
+    )
+    return [Finding(False, what, _EVAL_STATS)]
 
 
 def _inflect(what: str, number: int) -> str:

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.eval_stats import MISMATCH
 from llm_telemetry.events import STEP_KEY
 from llm_telemetry.sinks.jsonl import read_lines
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 RECENT = 6
 """Training payloads that are kept for looking at what moves."""
 _COUNTS = re.compile(r"(dataset|val)/count|llm/[a-z]+/(calls|no_usage)")
+CONTRADICTED, COMPARED = "eval_stats/contradicted", "eval_stats/compared"
 _RATES = ("parse_failure_rate", "api_failure_rate")
 
 
@@ -35,7 +37,8 @@ class LastRun:
     latest: Mapping[str, float]
     """Each key's latest value."""
     sums: Counter[str]
-    """Counts of the steps added up, and `judge/parse_failures` and `judge/api_failures` of both splits."""
+    """Counts of the steps added up, and `judge/parse_failures` and `judge/api_failures` of both splits; in how many
+    payloads `eval_stats` was compared with what was seen, and contradicted it."""
     recent: tuple[Mapping[str, float], ...]
     """The latest payloads of training."""
     state: Mapping[str, Any]
@@ -74,6 +77,8 @@ def read_run(path: Path) -> LastRun | None:
 def _counts(payload: Mapping[str, float]) -> dict[str, Any]:
     """Return what can be added up over the steps; rates become counts."""
     counts: dict[str, Any] = {key: value for key, value in payload.items() if _COUNTS.fullmatch(key)}
+    if MISMATCH in payload:
+        counts |= {MISMATCH: payload[MISMATCH], COMPARED: 1, CONTRADICTED: int(payload[MISMATCH] > 0)}
     for prefix in ("judge", "val/judge"):
         calls = payload.get(f"{prefix}/calls", 0)
         counts["judge/evaluations"] = counts.get("judge/evaluations", 0) + calls

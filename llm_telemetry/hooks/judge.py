@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.evaluations import Attempt, Ruling, group, rule, rule_batch
 from llm_telemetry.events import Evaluation
+from llm_telemetry.evidence import evidence_of
 from llm_telemetry.hooks.replies import failure_kind
 from llm_telemetry.hooks.trainer import ITEM_TEXTS, batch_in, open_rollout, reward, rows_of
 from llm_telemetry.scopes import Scope
@@ -15,6 +16,7 @@ from llm_telemetry.verdicts import returned_verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from llm_telemetry.events import Evidence
     from llm_telemetry.hooks.trainer import MakeSpan
     from llm_telemetry.observe import Span
     from llm_telemetry.session import Session
@@ -32,7 +34,7 @@ class OpenEvaluation:
         implied: There is no function, only calls that are said to be a judge's: without a call, nothing was judged.
     """
 
-    __slots__ = ("_attempts", "_items", "_name", "_scope", "implied")
+    __slots__ = ("__weakref__", "_attempts", "_items", "_name", "_scope", "implied")
 
     def __init__(self, scope: Scope, name: str, items: Sequence[tuple[Any, str]], *, implied: bool = False) -> None:
         rollout = items[0][0] if len({one.source for one, _ in items}) == 1 else None
@@ -43,7 +45,8 @@ class OpenEvaluation:
         self.implied = implied
 
     def begin(self) -> Scope:
-        """Return the scope of the judge's calls."""
+        """Return the scope of the judge's calls; the trainer's own counters may move from now on."""
+        self._scope.session.eval_stats.begin_evaluation(self)
         return self._scope
 
     def ask(self, request: Any) -> Attempt:
@@ -53,13 +56,19 @@ class OpenEvaluation:
         return attempt
 
     def end(self, result: Any, error: BaseException | None) -> None:
-        """Record what came of it."""
-        if self.implied and not self._attempts:
-            return
+        """Record what came of it; then the trainer's own counters have moved."""
+        try:
+            if self._attempts or not self.implied:
+                self._end(result, error)
+        finally:
+            self._scope.session.eval_stats.end_evaluation(self)
+
+    def _end(self, result: Any, error: BaseException | None) -> None:
         rulings = self._rule(result, None if error is None else failure_kind(error))
         shared = len(rulings) < len(self._items)
         for (rollout, _), ruling in zip(self._items, rulings, strict=False):
-            self._record(ruling, self._scope.rollout if shared else rollout)
+            evidence = self._evidence(ruling, result, error)
+            self._record(ruling, self._scope.rollout if shared else rollout, evidence)
 
     def _rule(self, result: Any, raised: str | None) -> list[Ruling]:
         """Decide about each item; a batch function that returns no batch is one evaluation."""
@@ -70,7 +79,15 @@ class OpenEvaluation:
             return rule_batch(self._attempts, [text for _, text in self._items], used, raised, read)
         return [rule(group(self._attempts), None if raised else returned_verdict(result), raised, read)]
 
-    def _record(self, ruling: Ruling, rollout: Any) -> None:
+    def _evidence(self, ruling: Ruling, result: Any, error: BaseException | None) -> Evidence | None:
+        """Return what it looked like, where that was asked for and there is something to see."""
+        session = self._scope.session
+        wanted = session.config.capture_failures and (ruling.failure is not None or ruling.disagreed)
+        if not wanted or not session.evidence.has_room(self._scope.split):
+            return None
+        return evidence_of(ruling.reply.text, result, error or ruling.reply.error)
+
+    def _record(self, ruling: Ruling, rollout: Any, evidence: Evidence | None) -> None:
         session = self._scope.session
         flips = [session.comparisons.add(rollout and rollout.key, one) for one in ruling.comparisons]
         session.record(
@@ -85,6 +102,7 @@ class OpenEvaluation:
                 ruling.attempts,
                 ruling.agreement,
                 next((flip for flip in flips if flip is not None), None),
+                evidence,
             )
         )
 

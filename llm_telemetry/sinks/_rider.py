@@ -6,14 +6,13 @@ import atexit
 import logging
 import os
 import threading
-from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from llm_telemetry.guard import guarded
 from llm_telemetry.sinks import _rows, _seams
+from llm_telemetry.sinks._backlog import Backlog
 from llm_telemetry.sinks._keys import Keys
 
 if TYPE_CHECKING:
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("llm_telemetry")
 
-LARGEST_BACKLOG = 10_000
-"""Rows that may wait for a place in W&B; about 5 kB each."""
-
 DROPPED = (
     "W&B drops a row of your trainer: it logged step=%d, but W&B is at step %d and only goes forward "
     "(%d such rows so far; the count goes on in telemetry/trainer_rows_dropped). To keep them, log without "
@@ -33,7 +29,6 @@ DROPPED = (
     "own with run.define_metric(name, step_metric=...). rescue_rows=True keeps them under rescued/. "
     "See docs/wandb.md."
 )
-FULL = "%d rows of llm_telemetry wait for a place in W&B, and no more may: the oldest ones are left out of it."
 
 
 @dataclass
@@ -69,7 +64,7 @@ class Rider:
         self._busy = False
         self._watching = True
         self._ended = False
-        self._queue: deque[Row] = deque()
+        self._queue = Backlog()
         self._totals: dict[str, float] = {}
         self._asks = not _seams.is_shared(run)
         self._mirror = 0  # the counter as we saw it move; the run is asked where it matters
@@ -92,7 +87,7 @@ class Rider:
         """Queue `row`, and show the `totals` at once in the run's summary."""
         with self._lock:
             self._totals.update(totals)
-            self._enqueue(row)
+            self._tally.missed += self._queue.add(row)
             if self._ended:
                 self._put_rest()
             self._show_totals()
@@ -105,14 +100,6 @@ class Rider:
             if not self._queue or not self.is_live:
                 self._forget_end()
             self._stop_watching()
-
-    def _enqueue(self, row: Row) -> None:
-        if len(self._queue) >= LARGEST_BACKLOG:
-            if not self._tally.missed:
-                log.warning(FULL, LARGEST_BACKLOG)
-            self._queue.popleft()
-            self._tally.missed += 1
-        self._queue.append(row)
 
     # Watching
 
@@ -183,7 +170,7 @@ class Rider:
         with self._lock:
             self._mirror = _rows.advance(self._mirror, passage.call)
             if passage.fate == "dropped" and self._rescue:
-                self._enqueue(_rows.rescued(passage.call))
+                self._tally.missed += self._queue.add(_rows.rescued(passage.call))
             if passage.fate in {"ridden", "ahead"} and self._queue:
                 self._show_totals()  # an older row has just put its older totals into the summary
 
@@ -211,27 +198,37 @@ class Rider:
         first = max(counter, self._last + 1)
         last = end - 1 if end <= counter + 1 or _rows.harmless(call) else counter
         # The newest row waits for its own step's row, which this call opens.
-        waits = end == call.step == self._queue[-1].step
+        waits = end == call.step == self._queue.newest.step
         fitting = max(0, min(len(self._queue) - waits, last - first + 1))
-        for place in _rows.place([row.step for row in islice(self._queue, fitting)], first, last):
+        for place in _rows.place(self._queue.steps(fitting), first, last):
             self._send_oldest(place)
         return fitting > 0
 
     def _send_oldest(self, place: int, *, commit: bool = False) -> bool:
         """Write the oldest row that waits at the step `place`; tell whether W&B has taken it."""
-        taken = self._put(self._queue.popleft(), place, commit=commit)
+        taken = self._put(self._queue.pop(), place, commit=commit)
         self._tally.missed += not taken
         return bool(taken)
 
     @guarded
     def _put(self, row: Row, place: int, *, commit: bool = False) -> bool:
         """Write `row` at the step `place`, which is not below the counter."""
+        if row.evidence:
+            self._put_table(row, place)
         values = self._keys.ours(row.values)
         self._keys.define(values)
         self._write(values, step=None if place == self._mirror else place, commit=commit)
         self._last = place
         self._mirror = place + commit
         return True
+
+    @guarded
+    def _put_table(self, row: Row, place: int) -> None:
+        """Write the row's evidence, by itself: the numbers arrive also where a table cannot be written."""
+        for key, captured in self._keys.ours(_rows.tables(row.evidence)).items():
+            table = _seams.table(_rows.COLUMNS, captured)
+            self._write({key: table}, step=None if place == self._mirror else place, commit=False)
+            self._last = self._mirror = place
 
     @guarded
     def _end(self) -> None:

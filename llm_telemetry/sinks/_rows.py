@@ -12,11 +12,17 @@ import operator
 from numbers import Integral, Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llm_telemetry.events import CapturedEvaluation
 from llm_telemetry.guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from llm_telemetry.events import Split
+
+TABLES: Mapping[Split, str] = {"train": "judge/captured_failures", "val": "val/judge/captured_failures"}
+"""The keys of the tables with captured evaluations."""
+COLUMNS = CapturedEvaluation._fields
 RESCUED = "rescued/"
 RESCUED_STEP_KEY = "rescued/step"
 # W&B serialises the values of these packages, and plain numbers and texts, without an exception.
@@ -29,6 +35,8 @@ class Row(NamedTuple):
 
     step: int
     values: dict[str, Any]
+    evidence: list[CapturedEvaluation]
+    """What goes into a table beside them; emptied where too much of it waits."""
 
 
 class Call(NamedTuple):
@@ -103,11 +111,19 @@ def numbers(values: Mapping[str, Any]) -> dict[str, float]:
 _number_or_failure = guarded(number)
 
 
+def tables(evidence: Iterable[CapturedEvaluation]) -> dict[str, list[list[Any]]]:
+    """Return the cells of each table by its key, in the order of `COLUMNS`; a column has values of one type."""
+    cells: dict[str, list[list[Any]]] = {}
+    for captured in evidence:
+        cells.setdefault(TABLES[captured.split], []).append(list(captured._replace(failure=captured.failure or "")))
+    return cells
+
+
 def rescued(call: Call) -> Row:
     """Return the row that keeps a call's numbers and texts alive: under `rescued/`, beside `rescued/step`."""
     values = _present((RESCUED + key, _keepable(value)) for key, value in call.data.items())
     step = call.step or 0
-    return Row(step, {**values, RESCUED_STEP_KEY: step})
+    return Row(step, {**values, RESCUED_STEP_KEY: step}, [])
 
 
 def _keepable(value: Any) -> Any:

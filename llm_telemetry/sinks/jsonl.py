@@ -45,26 +45,28 @@ class JsonlSink:
         """The file, once there is one."""
 
     def write(self, payload: Payload) -> None:
-        """Append one line: whose it is, step, split, time (seconds since the epoch), payload, state to resume from.
+        """Append one line: whose it is, step, split, time (seconds since the epoch), payload, state, evidence if any.
 
         Raises:
             OSError: The folder cannot be written, or the disk is full.
         """
-        line = json.dumps(
-            {
-                "run": self._place.run_id,
-                "process": [platform.node(), os.getpid()],
-                "step": payload.step,
-                "split": payload.split,
-                "time": payload.time,
-                "payload": dict(payload.values),
-                "state": dict(payload.state),
-            },
-            default=float,
-        )
+        line = json.dumps(self._told(payload), default=float)
         if self._file is None:
             self._file = self._open()
         self._append(self._file, ("\n" * self._torn + line + "\n").encode())
+
+    def _told(self, payload: Payload) -> dict[str, Any]:
+        told = {
+            "run": self._place.run_id,
+            "process": [platform.node(), os.getpid()],
+            "step": payload.step,
+            "split": payload.split,
+            "time": payload.time,
+            "payload": dict(payload.values),
+            "state": dict(payload.state),
+        }
+        evidence = [captured._asdict() for captured in payload.evidence]
+        return {**told, "evidence": evidence} if evidence else told
 
     def close(self) -> None:
         """Close the file."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import guarded
 from llm_telemetry.sinks import _rows, _seams
+from llm_telemetry.sinks._backlog import LARGEST_EVIDENCE
 from llm_telemetry.sinks._rider import Rider, Tally
 from llm_telemetry.sinks._rows import Row
 
@@ -80,9 +81,14 @@ class WandbSink:
         if rider is not None:
             _hand(payload, rider)
         elif self._target() is None and not self._had_run:
-            self._waiting.append(payload)
+            self._wait(payload)
         elif self._had_run:
             self._tally.missed += 1
+
+    def _wait(self, payload: Payload) -> None:
+        """Keep `payload` for the first run; without its texts where too many of them wait already."""
+        texts = sum(len(waiting.evidence) for waiting in self._waiting)
+        self._waiting.append(payload if texts < LARGEST_EVIDENCE else payload._replace(evidence=()))
 
     @guarded
     def alert(self, alert: Alert) -> None:
@@ -146,5 +152,5 @@ class WandbSink:
 
 
 def _hand(payload: Payload, rider: Rider) -> None:
-    row = Row(payload.step, _rows.numbers(payload.values))
+    row = Row(payload.step, _rows.numbers(payload.values), list(payload.evidence))
     rider.add(row, _rows.numbers(payload.totals))

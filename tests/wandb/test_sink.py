@@ -16,7 +16,7 @@ import pytest
 
 from llm_telemetry import guard
 from llm_telemetry.events import STEP_KEY, Payload
-from llm_telemetry.sinks import _rider, _rows, _seams
+from llm_telemetry.sinks import _backlog, _rider, _rows, _seams
 from llm_telemetry.sinks.wandb import LARGEST_WAIT, WandbSink
 from tests.wandb.model import ModelRun
 from tests.wandb.offline import Written
@@ -531,7 +531,7 @@ def test_closing_over_a_row_of_ours():
 
 def test_backlog_is_bounded(monkeypatch, caplog):
     """Beyond the limit the oldest rows are left out, counted, and told once."""
-    monkeypatch.setattr(_rider, "LARGEST_BACKLOG", 3)
+    monkeypatch.setattr(_backlog, "LARGEST_BACKLOG", 3)
     run = ModelRun()
     sink = attached(run)
     for step in range(5):

@@ -22,8 +22,8 @@ from llm_telemetry.events import CapturedEvaluation, Evaluation, Evidence
 from llm_telemetry.evidence import LENGTH, LOOKED_AT, evidence_of, shorten
 from llm_telemetry.sinks.jsonl import read_lines
 from llm_telemetry.spool import SpoolReader, SpoolWriter, read_settings
-from tests.mocking import chat
-from tests.trainers import RewardComputer, Trainer, train_step, watch
+from tests.mocking import chat, failure, openai_api
+from tests.trainers import Executor, RewardComputer, Trainer, train_step, watch
 
 np = pytest.importorskip("numpy")
 
@@ -349,3 +349,55 @@ def test_a_spawned_child_is_told_how_many_are_wanted(tmp_path, monkeypatch):
     assert child[0].config.capture_failures == 3
     telemetry.uninstrument()
     assert read_settings(folder) == {}
+
+
+# --- a trainer's judge
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """What is captured of a judge that gives these answers, one an item, two steps long."""
+
+    def run(*answers, **settings):
+        items = [{"problem": f"{n} + 1?", "ground_truth": str(n + 1), "source": "sums"} for n in range(len(answers))]
+        queue = list(answers) * 2
+        trainer = Trainer(items, Executor(_answer))
+        telemetry, _ = watch(trainer, tmp_path, **settings)
+        with openai_api() as api:
+            api.post("/chat/completions").side_effect = lambda _: queue.pop(0)
+            for step in (1, 2):
+                train_step(trainer, step)
+        telemetry.uninstrument()
+        return [line.get("evidence", []) for line in read_lines(telemetry.path)]
+
+    return run
+
+
+async def _answer(problem):
+    return problem, 0.0, {"success": True}
+
+
+def test_each_step_s_first_failures_and_contradictions_are_captured_and_nothing_else(judged):
+    key = a_key()
+    answers = [
+        chat("true"),
+        chat(f"I have no idea; the key is {key}."),
+        failure(401),
+        chat("Verdict: correct"),  # the trainer looks for the word true
+        chat(""),
+    ]
+    first, second = judged(*answers, capture_failures=3)
+    assert [(one["outcome"], one["failure"], one["disagreed"]) for one in first] == [
+        ("parse_failure", "no_verdict", False),
+        ("api_failure", "auth", False),
+        ("incorrect", None, True),
+    ]
+    assert [one["step"] for one in first + second] == [1, 1, 1, 2, 2, 2]
+    assert first[0]["answer"] == "I have no idea; the key is [scrubbed]."
+    assert first[1]["error"].startswith("AuthenticationError: ")
+    assert (first[2]["answer"], first[2]["returned"]) == ("Verdict: correct", "False")
+    assert not is_told(key, json.dumps([first, second]))
+
+
+def test_unless_it_is_asked_for_nothing_is_captured(judged):
+    assert judged(chat("I have no idea."), failure(401)) == [[], []]

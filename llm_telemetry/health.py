@@ -238,7 +238,12 @@ def likely_cause(failures: Sequence[Seen]) -> Suspect | None:
 
 
 def _cause_of(seen: Seen) -> Cause:
-    return READ_DIFFERENTLY if seen.kind is None else _CAUSES_BY_KIND.get(seen.kind, UNKNOWN)
+    return READ_DIFFERENTLY if seen.kind is None else cause_of(seen.kind)
+
+
+def cause_of(kind: str) -> Cause:
+    """Return the cause that a kind of failure speaks for."""
+    return _CAUSES_BY_KIND.get(kind, UNKNOWN)
 
 
 def focus_of(judge: Checkup) -> list[Focus]:

@@ -566,6 +566,13 @@ def test_a_file_of_somebody_elses_is_no_run(tmp_path):
     assert Case(folder=tmp_path, environ={}).last_run is None
 
 
+def test_a_judge_that_fails_is_told_with_its_likely_cause(edited):
+    failures = {"judge/failures/truncated": 1, "val/judge/failures/unclosed_think": 1, "judge/failures/ambiguous": 1}
+    rates = {"judge/parse_failure_rate": 0.75, "judge/calls": 4}
+    (told,) = [f for f in check_losses(edited(lambda p: p.update(rates | failures))) if f.ok is False]
+    assert told.advice.startswith("likely cause: max_tokens too small (16 of 24). ")
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [

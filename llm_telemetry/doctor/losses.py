@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from llm_telemetry import events
 from llm_telemetry.doctor.findings import Finding, format_count, show_path
 from llm_telemetry.doctor.runs import COMPARED, CONTRADICTED
 from llm_telemetry.eval_stats import MISMATCH
 from llm_telemetry.events import ROLES
+from llm_telemetry.health import cause_of
 from llm_telemetry.limits import API_FAILURES, PARSE_FAILURES
 from llm_telemetry.sinks.jsonl import FILE_NAME
 from llm_telemetry.sync import find_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from llm_telemetry.doctor.case import Case
     from llm_telemetry.doctor.runs import LastRun
+    from llm_telemetry.health import Cause
 
 LOST = 0.05
 """Share of calls from which on it matters that they are attributed to nobody, or tell no tokens."""
@@ -108,20 +114,27 @@ def _check_judge(run: LastRun) -> list[Finding]:
     if not evaluations:
         return []
     of_all = format_count(evaluations, "judge evaluation")
-    findings = []
     parse = run.share("judge/parse_failures", "judge/evaluations")
+    api = run.share("judge/api_failures", "judge/evaluations")
+    findings = []
     if parse > PARSE_FAILURES:
         what = f"{parse:.1%} of {of_all} ended in text without a readable verdict"
-        findings.append(
-            Finding(False, what, "make the prompt ask for one fixed form, or give LLM_TELEMETRY_JUDGE_PARSER")
-        )
-    api = run.share("judge/api_failures", "judge/evaluations")
+        findings.append(Finding(False, what, _likely(run, events.PARSE_FAILURES)))
     if api > API_FAILURES:
         what = f"{api:.1%} of {of_all} got no usable answer"
-        findings.append(
-            Finding(False, what, "llm/judge/errors/… of the payloads tell the causes: rate limit, timeout, …")
-        )
+        findings.append(Finding(False, what, _likely(run, events.API_FAILURES)))
     return findings or [Finding(True, f"judge: {of_all}, {parse:.1%} unreadable, {api:.1%} without an answer")]
+
+
+def _likely(run: LastRun, kinds: Iterable[str]) -> str:
+    """Return what most of the failures of these kinds speak for, and what to do."""
+    causes: Counter[Cause] = Counter()
+    for kind in kinds:
+        causes[cause_of(kind)] += run.sums[f"judge/failures/{kind}"]
+    cause, failures = causes.most_common(1)[0]
+    if not failures:
+        return "its causes were not written"
+    return f"likely cause: {cause.name} ({failures:,} of {causes.total():,}). {cause.advice}"
 
 
 def _check_wandb(run: LastRun) -> list[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.eval_stats import MISMATCH
-from llm_telemetry.events import STEP_KEY
+from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, STEP_KEY
 from llm_telemetry.sinks.jsonl import read_lines
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class LastRun:
     latest: Mapping[str, float]
     """Each key's latest value."""
     sums: Counter[str]
-    """Counts of the steps added up, and `judge/parse_failures` and `judge/api_failures` of both splits; in how many
+    """Counts of the steps added up, and the judge's evaluations and failures of both splits; in how many
     payloads `eval_stats` was compared with what was seen, and contradicted it."""
     recent: tuple[Mapping[str, float], ...]
     """The latest payloads of training."""
@@ -82,6 +82,9 @@ def _counts(payload: Mapping[str, float]) -> dict[str, Any]:
     for prefix in ("judge", "val/judge"):
         calls = payload.get(f"{prefix}/calls", 0)
         counts["judge/evaluations"] = counts.get("judge/evaluations", 0) + calls
+        for kind in (*API_FAILURES, *PARSE_FAILURES):
+            name = f"judge/failures/{kind}"
+            counts[name] = counts.get(name, 0) + payload.get(f"{prefix}/failures/{kind}", 0)
         for rate in _RATES:
             name = f"judge/{rate.removesuffix('_rate')}s"
             counts[name] = counts.get(name, 0) + round(payload.get(f"{prefix}/{rate}", 0) * calls)

@@ -31,6 +31,8 @@ COUNTERS: Mapping[str, tuple[str, tuple[Outcome, ...]]] = {
     "incorrect_predictions": ("incorrect predictions", ("incorrect",)),
 }
 """The counters, what they count in words, and the outcomes that this is for us."""
+_TOLD = 3
+"""Contradictions that are put into words."""
 _BINARY = ("correct_predictions", "incorrect_predictions")
 """Where grades were given, the trainer's own threshold decides what these count."""
 
@@ -95,7 +97,8 @@ class EvalStatsCollector:
         found = min((contradictions(growth, seen) for growth in _growths(before, now)), key=len)
         if found and not self._told:
             self._told = True
-            log.warning(DISAGREES, self._step, "; ".join(found))
+            more = [f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else []
+            log.warning(DISAGREES, self._step, "; ".join([*found[:_TOLD], *more]))
         return {MISMATCH: len(found)}
 
 

@@ -81,9 +81,8 @@ class OpenEvaluation:
 
     def _evidence(self, ruling: Ruling, result: Any, error: BaseException | None) -> Evidence | None:
         """Return what it looked like, where that was asked for and there is something to see."""
-        session = self._scope.session
-        wanted = session.config.capture_failures and (ruling.failure is not None or ruling.disagreed)
-        if not wanted or not session.evidence.has_room(self._scope.split):
+        wanted = ruling.failure is not None or ruling.disagreed
+        if not wanted or not self._scope.session.evidence.has_room(self._scope.split):
             return None
         return evidence_of(ruling.reply.text, result, error or ruling.reply.error)
 

@@ -226,7 +226,7 @@ class Rider:
     def _put_table(self, row: Row, place: int) -> None:
         """Write the row's evidence, by itself: the numbers arrive also where a table cannot be written."""
         for key, captured in self._keys.ours(_rows.tables(row.evidence)).items():
-            table = _seams.table(_rows.COLUMNS, captured)
+            table = _seams.table(self.run, key, place, _rows.COLUMNS, captured)
             self._write({key: table}, step=None if place == self._mirror else place, commit=False)
             self._last = self._mirror = place
 

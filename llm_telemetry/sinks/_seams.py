@@ -60,9 +60,15 @@ def alert(run: Any, title: str, text: str) -> None:
         send(title=title, text=text, level="WARN", wait_duration=1)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
-    """Return W&B's table of `rows`; there is a run, so there is W&B."""
-    return sys.modules["wandb"].Table(columns=list(columns), data=[list(row) for row in rows])
+def table(run: Any, key: str, step: int, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """Return W&B's table of `rows`, its file written already; there is a run, so there is W&B.
+
+    A table whose file W&B writes itself becomes an artifact besides. Online, W&B asks its server about that artifact
+    in the middle of `log`, and so the trainer would wait for the network.
+    """
+    made = sys.modules["wandb"].Table(columns=list(columns), data=[list(row) for row in rows])
+    made.bind_to_run(run, key, step)
+    return made
 
 
 def override(owner: Any, name: str, replacement: Callable[..., Any]) -> Callable[[], None]:

@@ -164,7 +164,7 @@ def test_the_trainers_rows_are_the_same_with_tables_and_without(begin):
 def test_random_trainers_have_the_same_rows_with_tables_and_without(monkeypatch, program, fails):
     """Whether tables can be written or not; W&B is the model that `test_model.py` holds against W&B."""
     monkeypatch.setattr(guard, "failures", guard._Failures())
-    monkeypatch.setattr(_seams, "table", lambda columns, rows: 1 / 0 if fails else "a table")
+    monkeypatch.setattr(_seams, "table", lambda run, key, step, columns, rows: 1 / 0 if fails else "a table")
     runs = [ModelRun(), ModelRun()]
     for run, texts in zip(runs, ((), ("one",)), strict=True):
         sink = attached(run)
@@ -214,7 +214,7 @@ def test_a_table_that_cannot_be_written_leaves_the_numbers_of_its_row(begin, len
 def test_a_table_is_made_when_it_is_written_and_not_before(monkeypatch):
     """Rows wait as they are; nothing of W&B's waits with them."""
     made = []
-    monkeypatch.setattr(_seams, "table", lambda columns, rows: made.append(len(rows)) or "a table")
+    monkeypatch.setattr(_seams, "table", lambda run, key, step, columns, rows: made.append(len(rows)) or "a table")
     run = ModelRun()
     sink = attached(run)
     sink.write(told(1))
@@ -227,9 +227,25 @@ def test_a_table_is_made_when_it_is_written_and_not_before(monkeypatch):
     assert payload_places(run.rows) == [(1.0, 0), (2.0, 1)]
 
 
+def test_online_no_server_is_asked_about_a_table(begin, server):
+    """An artifact of it would be asked for in the middle of the trainer's `log`; the file goes with the run's files."""
+    run = begin()
+    sink = attached()
+    for step in (1, 2):
+        sink.write(told(step))
+        run.log({"loss": 1000.0 + step}, step=step)
+    run.finish()
+    rows = server.run(run.id).rows
+    assert [(row["loss"], row[TABLE]["_type"], row[TABLE]["nrows"]) for row in rows] == [
+        (1001.0, "table-file", 2),
+        (1002.0, "table-file", 2),
+    ]
+    assert not any("artifact_path" in row[TABLE] for row in rows)
+
+
 def test_the_trainers_key_stays_the_trainers(monkeypatch):
     """A trainer that logs a key of this name keeps it to itself."""
-    monkeypatch.setattr(_seams, "table", lambda columns, rows: "a table")
+    monkeypatch.setattr(_seams, "table", lambda run, key, step, columns, rows: "a table")
     run = ModelRun()
     sink = attached(run)
     run.log({TABLE: 7.0})
@@ -242,7 +258,7 @@ def test_the_trainers_key_stays_the_trainers(monkeypatch):
 
 def test_what_waits_is_bounded(monkeypatch):
     """The oldest rows lose their texts, and keep their numbers; the newest has its own, however many."""
-    monkeypatch.setattr(_seams, "table", lambda columns, rows: len(rows))
+    monkeypatch.setattr(_seams, "table", lambda run, key, step, columns, rows: len(rows))
     monkeypatch.setattr(_backlog, "LARGEST_EVIDENCE", 5)
     run = ModelRun()
     sink = attached(run)
@@ -256,7 +272,7 @@ def test_what_waits_is_bounded(monkeypatch):
 
 def test_the_bound_counts_what_has_been_written_no_more(monkeypatch):
     """Rows that have found their place make room."""
-    monkeypatch.setattr(_seams, "table", lambda columns, rows: len(rows))
+    monkeypatch.setattr(_seams, "table", lambda run, key, step, columns, rows: len(rows))
     monkeypatch.setattr(_backlog, "LARGEST_EVIDENCE", 4)
     run = ModelRun()
     sink = attached(run)
@@ -270,7 +286,7 @@ def test_the_bound_counts_what_has_been_written_no_more(monkeypatch):
 
 def test_what_waits_for_the_first_run_is_bounded_and_arrives(monkeypatch):
     """Before `wandb.init`, the first texts wait, and no more than so many."""
-    monkeypatch.setattr(_seams, "table", lambda columns, rows: len(rows))
+    monkeypatch.setattr(_seams, "table", lambda run, key, step, columns, rows: len(rows))
     monkeypatch.setattr("llm_telemetry.sinks.wandb.LARGEST_EVIDENCE", 3)
     sink = WandbSink()
     for step in (1, 2, 3):

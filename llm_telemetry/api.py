@@ -70,7 +70,7 @@ class Telemetry:
         join_ranks(self._session)
         self._hooks = hook_all(self._session, trainer, parts)
         tell_children(self._session, parts)
-        self._session.judge.expect(part.label for part in parts.judges)
+        self._session.counts.judge.expect(part.label for part in parts.judges)
         active.append(self._session)
 
     @classmethod
@@ -96,17 +96,17 @@ class Telemetry:
     @property
     def dataset(self) -> DatasetMetricsCollector:
         """What was counted of rollouts since the last payload."""
-        return self._session.dataset
+        return self._session.counts.dataset
 
     @property
     def judge(self) -> JudgeMetricsCollector:
         """What was counted of evaluations since the last payload."""
-        return self._session.judge
+        return self._session.counts.judge
 
     @property
     def cost(self) -> CostTracker:
         """What was spent since the run began."""
-        return self._session.cost
+        return self._session.counts.cost
 
     @property
     def path(self) -> Path | None:

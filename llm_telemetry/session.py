@@ -9,22 +9,15 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.alarm import Alarm, tell
-from llm_telemetry.collectors.calls import CallCollector
-from llm_telemetry.collectors.cost import CostTracker
-from llm_telemetry.collectors.dataset import DatasetMetricsCollector
-from llm_telemetry.collectors.evidence import EvidenceCollector
-from llm_telemetry.collectors.judge import JudgeMetricsCollector
+from llm_telemetry.alarm import tell
 from llm_telemetry.comparisons import Comparisons
 from llm_telemetry.config import InstrumentError
-from llm_telemetry.eval_stats import MISMATCH, EvalStatsCollector
+from llm_telemetry.counts import Counts, totals_in
 from llm_telemetry.events import SPLITS, STEP_KEY, Call, Evaluation, Payload, Rollout, Split
 from llm_telemetry.guard import failures, guarded
-from llm_telemetry.limits import limits_of
 from llm_telemetry.parts import KnownParts
-from llm_telemetry.pricing import PriceTable
 from llm_telemetry.rollouts import Phase, RolloutBook
-from llm_telemetry.sources import SourceIndex, SourceNames
+from llm_telemetry.sources import SourceIndex
 from llm_telemetry.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver, fresh_folder
 from llm_telemetry.verdicts import custom_reader
 
@@ -40,9 +33,6 @@ AGAIN = (
     "step %d begins, but this run had reached step %d before: it goes on from an older checkpoint. What was spent on "
     "the steps that are done again stays in the totals of the run."
 )
-_RUN_KEYS = ("cost/", "tokens/total", "judge/total_calls", "val/judge/total_calls", "telemetry/")
-_STEP_KEYS = ("cost/step_cost", MISMATCH)
-"""What begins like a key of the run, and is none."""
 
 
 _numbers = itertools.count(1)
@@ -68,15 +58,7 @@ class Session:
         self.config = config
         self._facts = facts
         self.sources = SourceIndex()
-        self.names = names = SourceNames()
-        self.dataset = DatasetMetricsCollector(config.threshold, names)
-        self.judge = JudgeMetricsCollector(names)
-        self.cost = CostTracker(PriceTable(config.prices), names)
-        self.calls = CallCollector()
-        self.eval_stats = EvalStatsCollector()
-        self.evidence = EvidenceCollector(config.capture_failures)
-        limits = limits_of(config.alarm)
-        self.alarm = None if limits is None else Alarm(limits, names)
+        self.counts = Counts(config)
         self.children = SpoolReader(fresh_folder())
         self.rollouts: RolloutBook | ForwardedRollouts = RolloutBook(self.record, self._hear_children)
         self.read_verdict = _reader(config.judge_parser)
@@ -86,7 +68,7 @@ class Session:
         self.step = 0
         self.reached = 0
         """The step that a former process of this run has reached."""
-        self._listeners = self._wire()
+        self._listeners = self.counts.listeners()
         self._inbox: deque[Call | Evaluation | Rollout] = deque()
         self._lock = threading.Lock()
         self._phases: list[Phase] = []
@@ -97,23 +79,6 @@ class Session:
         self.parts = KnownParts()
         self._forward: SpoolWriter | None = None
         self.closed = False
-
-    def _wire(self) -> dict[type, tuple[Callable[[Any], object], ...]]:
-        """Return the table: kind of event → who takes it."""
-        own: dict[type, tuple[Callable[[Any], object], ...]] = {
-            Call: (self.cost.add_call, self.calls.add_call),
-            Evaluation: (
-                self.judge.add_evaluation,
-                self.eval_stats.add_evaluation,
-                self.evidence.add_evaluation,
-                *([self.alarm.add] if self.alarm else []),
-            ),
-            Rollout: (self.dataset.add_rollout, self.cost.add_rollout),
-        }
-        users: tuple[Callable[[Any], object], ...] = tuple(
-            guarded(collector.add) for collector in self.config.collectors
-        )
-        return {kind: adds + users for kind, adds in own.items()}
 
     # --- events
 
@@ -167,7 +132,7 @@ class Session:
 
     def _record_of_child(self, event: Call | Evaluation | Rollout) -> None:
         if isinstance(event, Evaluation):
-            self.eval_stats.add_elsewhere()
+            self.counts.eval_stats.add_elsewhere()
         self.record(event)
 
     # --- steps
@@ -235,16 +200,17 @@ class Session:
         if everything or not manual:
             self.rollouts.close(phase.split, None if everything else phase)
         with self._lock:
-            self.eval_stats.look(phase.step)
+            self.counts.eval_stats.look(phase.step)
             self._book()
             if phase.split not in self._dirty and (manual or phase.split == "val"):
                 return None
             self._dirty.discard(phase.split)
             values = {STEP_KEY: phase.step, **self._collect(phase.split)}
             state = self.state()
-            evidence = self.evidence.collect(phase.split, phase.step)
-            alert = self.alarm.check(phase.step, values.get("cost/total_cost")) if self.alarm else None
-        payload = Payload(phase.step, phase.split, values, _run_keys(values), time.time(), state, evidence)
+            evidence = self.counts.evidence.collect(phase.split, phase.step)
+            alarm = self.counts.alarm
+            alert = None if alarm is None else alarm.check(phase.step, values.get("cost/total_cost"))
+        payload = Payload(phase.step, phase.split, values, totals_in(values), time.time(), state, evidence)
         for sink in self.sinks:
             _write(sink, payload)
         if alert is not None:
@@ -252,32 +218,17 @@ class Session:
         return payload
 
     def _collect(self, split: Split) -> dict[str, float]:
-        self.dataset.add_costs(split, self.cost.by_source(split))
-        values: dict[str, float] = {}
-        for collector in (*self.config.collectors, self.dataset, self.judge, self.cost, self.calls, self.eval_stats):
-            values |= _collected(collector, split) or {}  # ours come last: no collector replaces a key of ours
-        values["telemetry/errors"] = self._errors()
-        values |= self._facts() if self._facts is not None else {}
-        return values
+        facts = self._facts() if self._facts is not None else {}
+        return {**self.counts.collect(split), "telemetry/errors": self._errors(), **facts}
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""
-        return {
-            "step": self.step,
-            "errors": self._errors(),
-            "cost": self.cost.state(),
-            "judge": self.judge.state(),
-            "calls": self.calls.state(),
-            "unpriced_models": sorted(self.cost.unpriced_models),
-        }
+        return {"step": self.step, "errors": self._errors(), **self.counts.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on with the counts of a former process of the same run."""
         with self._lock:
-            self.cost.restore(state["cost"])
-            self.judge.restore(state["judge"])
-            self.calls.restore(state["calls"])
-            self.cost.unpriced_models.update(state.get("unpriced_models", ()))
+            self.counts.restore(state)
             self._errors_before -= state["errors"]
             self.step = self.reached = state["step"]
 
@@ -327,13 +278,6 @@ def _reader(parser: Any) -> Callable[[str], Verdict | Unreadable] | None:
 
 
 @guarded
-def _collected(collector: Any, split: Split) -> dict[str, float]:
-    """Return what a collector tells, as far as it is numbers: what is unknown is absent."""
-    told = collector.collect(split)
-    return {key: value for key, value in told.items() if isinstance(value, int | float) and value == value}  # noqa: PLR0124 - NaN
-
-
-@guarded
 def _write(sink: Any, payload: Payload) -> None:
     sink.write(payload)
 
@@ -341,10 +285,6 @@ def _write(sink: Any, payload: Payload) -> None:
 @guarded
 def _close(sink: Any) -> None:
     sink.close()
-
-
-def _run_keys(values: Mapping[str, float]) -> dict[str, float]:
-    return {key: v for key, v in values.items() if key.startswith(_RUN_KEYS) and key not in _STEP_KEYS}
 
 
 active: list[Session] = []

@@ -39,7 +39,7 @@ def hook_all(session: Session, trainer: Any, parts: Parts) -> list[Key]:
         raise InstrumentError(f"{type(trainer).__name__} cannot be watched: {error}") from error
     _know_clients(session, trainer, parts)
     if parts.reward is not None:
-        session.eval_stats.watch(weakly(parts.reward.owner))
+        session.counts.eval_stats.watch(weakly(parts.reward.owner))
     return keys
 
 

@@ -435,7 +435,7 @@ def test_without_an_alarm_nothing_is_told_and_nothing_kept(caplog):
     sink = Hearing()
     one = session([sink], alarm=False)
     a_step(one, *[failed("server")] * 50)
-    assert (sink.alerts, one.alarm, caplog.text) == ([], None, "")
+    assert (sink.alerts, one.counts.alarm, caplog.text) == ([], None, "")
 
 
 def test_the_budget_is_that_of_the_run_also_after_a_resume():
@@ -466,7 +466,7 @@ def test_what_children_see_is_in_the_owner_s_window():
 def test_a_child_tells_nothing():
     sink = Hearing()
     one = session([sink])
-    fed(one.alarm, *[failed("server")] * 50)
+    fed(one.counts.alarm, *[failed("server")] * 50)
     one.become_child()
     a_step(one)
     assert sink.alerts == []
@@ -572,7 +572,7 @@ def test_a_bad_judge_is_told_once_with_the_server_s_numbers(api, tmp_path, caplo
 def test_after_the_cooldown_a_trainer_is_told_again_if_it_still_holds(api, tmp_path):
     serve(api, refuse)
     trainer, telemetry, sink = watched(tmp_path)
-    telemetry._session.alarm._clock = clock = Clock()
+    telemetry._session.counts.alarm._clock = clock = Clock()
     for step, now in enumerate((0, 1000, 2000, 3000), 1):
         clock.now = now
         train_step(trainer, step)

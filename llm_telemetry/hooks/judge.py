@@ -46,7 +46,7 @@ class OpenEvaluation:
 
     def begin(self) -> Scope:
         """Return the scope of the judge's calls; the trainer's own counters may move from now on."""
-        self._scope.session.eval_stats.begin_evaluation(self)
+        self._scope.session.counts.eval_stats.begin_evaluation(self)
         return self._scope
 
     def ask(self, request: Any) -> Attempt:
@@ -61,7 +61,7 @@ class OpenEvaluation:
             if self._attempts or not self.implied:
                 self._end(result, error)
         finally:
-            self._scope.session.eval_stats.end_evaluation(self)
+            self._scope.session.counts.eval_stats.end_evaluation(self)
 
     def _end(self, result: Any, error: BaseException | None) -> None:
         rulings = self._rule(result, None if error is None else failure_kind(error))
@@ -82,7 +82,7 @@ class OpenEvaluation:
     def _evidence(self, ruling: Ruling, result: Any, error: BaseException | None) -> Evidence | None:
         """Return what it looked like, where that was asked for and there is something to see."""
         wanted = ruling.failure is not None or ruling.disagreed
-        if not wanted or not self._scope.session.evidence.has_room(self._scope.split):
+        if not wanted or not self._scope.session.counts.evidence.has_room(self._scope.split):
             return None
         return evidence_of(ruling.reply.text, result, error or ruling.reply.error)
 

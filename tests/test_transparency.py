@@ -213,14 +213,15 @@ class Broken:
 def test_a_failure_of_ours_is_told_once_counted_and_kept_from_the_trainer(tmp_path, api, monkeypatch, caplog, place):
     monkeypatch.setattr(guard.failures, "strict", False)
     monkeypatch.setattr(guard.failures, "_counts", {})
-    from llm_telemetry import session  # noqa: PLC0415 - to break one of its parts before it is wired
+    from llm_telemetry import counts, session  # noqa: PLC0415 - to break one of their parts before it is wired
 
     def fail(*_, **__):
         raise RuntimeError("ours")
 
     owner, name = place.split(".")
     kinds = {"cost": "CostTracker", "dataset": "DatasetMetricsCollector", "calls": "CallCollector"}
-    monkeypatch.setattr(getattr(session, kinds.get(owner, "RolloutBook")), name, fail)
+    broken = getattr(counts, kinds[owner]) if owner in kinds else session.RolloutBook
+    monkeypatch.setattr(broken, name, fail)
     api.post(CHAT).mock(chat("true"))
     trainer = Trainer()
     _, memory = watch(trainer, tmp_path)

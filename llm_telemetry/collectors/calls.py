@@ -62,7 +62,7 @@ class CallCollector:
             window.no_usage += 1
 
     def _add_tokens(self, tokens: Counter[str], usage: Usage) -> None:
-        prompt, completion, cached, reasoning = usage
+        prompt, completion, cached, reasoning, cache_write = usage
         if prompt is not None:
             tokens["prompt"] += prompt
         if completion is not None:
@@ -71,6 +71,8 @@ class CallCollector:
             tokens["cached"] += cached
         if reasoning is not None:
             tokens["reasoning"] += reasoning
+        if cache_write is not None:
+            tokens["cache_write"] += cache_write
         self._total_tokens = (self._total_tokens or 0) + (prompt or 0) + (completion or 0)
 
     def state(self) -> int | None:

@@ -18,6 +18,8 @@ from llm_telemetry.tables import format_usd, print_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from llm_telemetry.pricing import Rate
+
 P = ParamSpec("P")
 R = TypeVar("R")
 _SOURCE_ROLES: tuple[Role, ...] = ("executor", "judge")
@@ -50,7 +52,12 @@ class _Tokens(Sums):
     calls: int = 0
     prompt: int = 0
     cached: int = 0
+    cache_write: int = 0
     completion: int = 0
+
+    def cost(self, rate: Rate) -> Decimal:
+        """Return their USD."""
+        return rate.cost(self.calls, self.prompt, self.cached, self.completion, self.cache_write)
 
 
 @dataclass(slots=True)
@@ -117,6 +124,7 @@ class CostTracker:
         tokens.prompt += usage.prompt
         tokens.completion += usage.completion
         tokens.cached += usage.cached or 0
+        tokens.cache_write += usage.cache_write or 0
 
     @exactly
     def add_cost(
@@ -217,7 +225,7 @@ class CostTracker:
             rate = self._prices.rate(models, bucket.tier)
             if rate is None and len(self.unpriced_models) < _MOST_NAMES:
                 self.unpriced_models.add(bucket.requested_model or bucket.model or "unknown")
-            usd = None if rate is None else rate.cost(tokens.calls, tokens.prompt, tokens.cached, tokens.completion)
+            usd = None if rate is None else tokens.cost(rate)
             self._book(bucket.split, bucket.role, bucket.source, tokens.calls, usd)
         self._pending.clear()
 

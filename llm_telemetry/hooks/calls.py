@@ -38,6 +38,7 @@ class OpenCall:
         "seen",
         "started",
         "text",
+        "told",
         "truncated",
         "usage",
     )
@@ -59,6 +60,7 @@ class OpenCall:
         self.requested = model if isinstance(model, str) else None
         self.model = self.requested
         self.usage: Usage | None = None
+        self.told: dict[str, Any] = {}
         self.retries = 0
         self.open = True
         self.http: Any = None
@@ -101,7 +103,8 @@ class OpenCall:
     def see(self, chunk: Any) -> None:
         """Take one chunk of a stream; most have nothing but text."""
         fields = fields_of(chunk)
-        whole = fields.get("response")  # the last events of the responses API hold the whole response
+        # The last events of the responses API hold the whole response, the first one of Anthropic's a message's head.
+        whole = fields.get("response") or fields.get("message")
         if whole is not None:
             self._read(fields_of(whole))
         elif not self.seen or fields.get("usage") is not None:
@@ -113,7 +116,12 @@ class OpenCall:
             self.truncated |= delta.truncated
 
     def _read(self, fields: dict[str, Any]) -> None:
-        self.usage = usage_in(fields.get("usage"), embedding=self.embedding) or self.usage
+        usage = fields_of(fields.get("usage"))
+        if self.told and usage:  # Anthropic's streams tell the prompt first, and the answer's tokens as they grow
+            usage = {**self.told, **{name: count for name, count in usage.items() if count is not None}}
+        if usage:
+            self.told = usage
+            self.usage = usage_in(usage, embedding=self.embedding) or self.usage
         model = fields.get("model")
         if isinstance(model, str) and model:
             self.model = model

@@ -79,18 +79,32 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
     fields = fields_of(usage)
     if not fields:
         return None
-    names = _RESPONSES if "input_tokens" in fields else _CHAT
+    names = _RESPONSES if "input_tokens" in fields or "output_tokens" in fields else _CHAT
     prompt, completion = _count(fields, names[0]), 0 if embedding else _count(fields, names[1])
     if prompt is None and completion is None:
         return None
     in_detail, out_detail = fields.get(names[2]), fields.get(names[3])
     cached = None if in_detail is None else _count(fields_of(in_detail), "cached_tokens")
     reasoning = None if out_detail is None else _count(fields_of(out_detail), "reasoning_tokens")
-    return Usage(prompt, completion, cached, reasoning)
+    usage = Usage(prompt, completion, cached, reasoning)
+    return usage if names is _CHAT else _with_caches(usage, fields)
+
+
+def _with_caches(usage: Usage, fields: dict[str, Any]) -> Usage:
+    """Add what Anthropic's API counts beside its `input_tokens`; for us all of it is the prompt."""
+    read, written = _count(fields, "cache_read_input_tokens"), _count(fields, "cache_creation_input_tokens")
+    thoughts = _count(fields_of(fields.get("output_tokens_details")), "thinking_tokens")
+    if usage.prompt is None or (read is None and written is None and thoughts is None):
+        return usage
+    prompt = usage.prompt + (read or 0) + (written or 0)
+    cached = usage.cached if read is None else read
+    return usage._replace(prompt=prompt, cached=cached, cache_write=written, reasoning=usage.reasoning or thoughts)
 
 
 def reply_of(response: Any) -> Reply:
-    """Return the text of a response: chat, legacy completion or responses API."""
+    """Return the text of a response: chat, legacy completion, responses API, or Anthropic's."""
+    if is_anthropic(response):
+        return anthropic_reply(response)
     choice = first(field(response, "choices"))
     if choice is None:
         parts = [part for item in _list(field(response, "output")) for part in _list(field(item, "content"))]
@@ -113,12 +127,48 @@ def _tool_arguments(message: Any) -> Any:
 
 def delta_of(chunk: Any) -> Reply:
     """Return the text that one chunk or event of a stream adds to the answer; thoughts are no part of it."""
+    if is_anthropic(chunk):
+        return anthropic_delta(chunk)
     choice = first(field(chunk, "choices"))
     if choice is None:
         text = field(chunk, "delta") if field(chunk, "type") == "response.output_text.delta" else None
     else:
         text = field(field(choice, "delta"), "content") or field(choice, "text")
     return Reply(text if isinstance(text, str) else "", truncated=field(choice, "finish_reason") == "length")
+
+
+_ANTHROPIC = ("message", "completion", "content_block_start", "content_block_delta", "message_delta")
+"""The `type` of Anthropic's answers, old and new, and of the events of its streams that have a part of one."""
+
+
+def is_anthropic(thing: Any) -> bool:
+    """Tell whether this is an answer of Anthropic's API, or an event of its streams."""
+    return field(thing, "type") in _ANTHROPIC
+
+
+def anthropic_reply(response: Any) -> Reply:
+    """Return the text of a message: its parts of text, and the input of tools as JSON; or of a legacy completion."""
+    parts = [_part_text(part) for part in _list(field(response, "content"))]
+    text = "".join(parts) or field(response, "completion")
+    return Reply(text if isinstance(text, str) else "", truncated=field(response, "stop_reason") == "max_tokens")
+
+
+def _part_text(part: Any) -> str:
+    fields = fields_of(part)
+    if fields.get("type") == "tool_use":
+        return json.dumps(fields["input"]) if fields.get("input") else ""  # a stream begins one with nothing in it
+    text = fields.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def anthropic_delta(event: Any) -> Reply:
+    """Return what one event of a stream adds to the answer."""
+    fields = fields_of(event)
+    delta = fields_of(fields.get("delta"))
+    text = delta.get("text") or delta.get("partial_json") or fields.get("completion")
+    stopped = delta.get("stop_reason") or fields.get("stop_reason")
+    begun = _part_text(fields.get("content_block"))
+    return Reply(text if isinstance(text, str) else begun, truncated=stopped == "max_tokens")
 
 
 def body_of(http_response: Any) -> Any:
@@ -136,6 +186,8 @@ _NAME_KINDS = {
     "RateLimit": "rate_limit",
     "rate_limit": "rate_limit",
     "server_error": "server",
+    "overloaded": "server",
+    "api_error": "server",
     "Connect": "connection",
     "Transport": "connection",
     "Network": "connection",

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import _llm_telemetry_autostart as autostart
+from llm_telemetry import clients
 from llm_telemetry.config import Config
 from llm_telemetry.guard import guarded
-from llm_telemetry.hooks import openai, threads
+from llm_telemetry.hooks import threads
 from llm_telemetry.hooks import trainer as spans
 from llm_telemetry.parts import EveryPart
-from llm_telemetry.patching import Row
+from llm_telemetry.patching import Row, patches
 from llm_telemetry.session import Session, active
 from llm_telemetry.spool import SpoolReader, SpoolWriter, ranks_folder, read_parts, write_parts
-from llm_telemetry.wiring import SPANS, found, patches
+from llm_telemetry.wiring import SPANS, found
 
 if TYPE_CHECKING:
     from llm_telemetry.adapters.grpo import Parts
@@ -50,8 +51,8 @@ def join_owner() -> None:
     session.parts = EveryPart()
     session.forward_to(SpoolWriter(Path(folder)))
     active.append(session)
-    for row in (threads.ROW, *openai.rows()):
-        patches.apply(row)
+    patches.apply(threads.ROW)
+    clients.watch([])
 
 
 @guarded

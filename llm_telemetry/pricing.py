@@ -34,7 +34,7 @@ class Rate(NamedTuple):
     request: Decimal = Decimal(0)
 
     def cost(self, calls: int, prompt: int, cached: int, completion: int, cache_write: int = 0) -> Decimal:
-        """Return USD for `calls` requests with these tokens in all; `cached` and `cache_write` are parts of `prompt`."""
+        """Return USD for `calls` requests with these tokens in all; `cached`, `cache_write` are parts of `prompt`."""
         fresh = max(prompt - cached - cache_write, 0)
         prompts = self.input * fresh + self.cached * cached + self.cache_write * cache_write
         return self.request * calls + prompts + self.output * completion

@@ -27,7 +27,7 @@ _reading: dict[int, HttpCall] = {}
 
 
 def _ask(args: Args, kwargs: Kwargs) -> tuple[str, Any] | None:
-    given = dict(zip(("method", "str_or_url"), args, strict=False)) | kwargs
+    given = {**dict(zip(("method", "str_or_url"), args, strict=False)), **kwargs}
     if given["method"].upper() != "POST":
         return None
     path, body = str(given["str_or_url"]).partition("?")[0], given.get("json")
@@ -46,18 +46,22 @@ def _follow(call: HttpCall, response: Any) -> None:
 
 def _observe_chunk(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:
     """Let the call hear what is given out."""
-    data = wrapped(*args, **kwargs)
-    if _reading:
-        _hear(instance, data)
+    call = _reading.pop(id(instance), None) if _reading else None
+    if call is None:
+        return wrapped(*args, **kwargs)
+    try:
+        data = wrapped(*args, **kwargs)  # this may take in the rest of the body: until it is heard, that is no end
+    finally:
+        if call.open:
+            _reading[id(instance)] = call
+    _hear(call, instance, data)
     return data
 
 
 @guarded
-def _hear(reader: Any, data: bytes) -> None:
-    call = _reading.get(id(reader))
-    if call is not None:
-        call.see(data)
-        _end_at(reader)
+def _hear(call: HttpCall, reader: Any, data: bytes) -> None:
+    call.see(data)
+    _end_at(reader)
 
 
 def _observe_eof(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded
-from llm_telemetry.hooks.replies import Reply, body_of, delta_of, error_kind, field, fields_of, reply_of, usage_in
+from llm_telemetry.hooks.replies import (
+    Reply,
+    anthropic_head,
+    body_of,
+    delta_of,
+    error_kind,
+    field,
+    fields_of,
+    reply_of,
+    usage_in,
+)
 from llm_telemetry.scopes import Scope
 from llm_telemetry.sources import UNKNOWN
 
@@ -103,10 +113,11 @@ class OpenCall:
     def see(self, chunk: Any) -> None:
         """Take one chunk of a stream; most have nothing but text."""
         fields = fields_of(chunk)
-        # The last events of the responses API hold the whole response, the first one of Anthropic's a message's head.
-        whole = fields.get("response") or fields.get("message")
+        whole = fields.get("response")  # the last events of the responses API hold the whole response
         if whole is not None:
             self._read(fields_of(whole))
+        elif fields.get("message") is not None:
+            self._read(anthropic_head(fields["message"]))
         elif not self.seen or fields.get("usage") is not None:
             self._read(fields)
         self.seen = True
@@ -116,11 +127,11 @@ class OpenCall:
             self.truncated |= delta.truncated
 
     def _read(self, fields: dict[str, Any]) -> None:
-        usage = fields_of(fields.get("usage"))
-        if self.told and usage:  # Anthropic's streams tell the prompt first, and the answer's tokens as they grow
-            usage = {**self.told, **{name: count for name, count in usage.items() if count is not None}}
-        if usage:
-            self.told = usage
+        usage = fields.get("usage")
+        if usage is not None:
+            if self.told:  # Anthropic's streams tell the prompt first, and the answer's tokens as they grow
+                usage = {**self.told, **{name: count for name, count in fields_of(usage).items() if count is not None}}
+            self.told = fields_of(usage)
             self.usage = usage_in(usage, embedding=self.embedding) or self.usage
         model = fields.get("model")
         if isinstance(model, str) and model:

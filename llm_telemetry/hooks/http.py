@@ -62,7 +62,7 @@ class HttpCall(OpenCall):
 
     def settle(self, response: Any) -> None:
         """Finish with a response that is complete, or follow it to its end."""
-        status = getattr(response, "status_code", None) or getattr(response, "status", 0)
+        status = getattr(response, "status_code", None) or response.status
         if status >= _FIRST_ERROR:
             self.finish(error=Failure(status))
         elif isinstance(content := getattr(response, "_content", None), bytes):

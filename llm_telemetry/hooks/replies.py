@@ -146,6 +146,12 @@ def is_anthropic(thing: Any) -> bool:
     return field(thing, "type") in _ANTHROPIC
 
 
+def anthropic_head(message: Any) -> dict[str, Any]:
+    """Return what a stream tells at its start: all of the prompt's tokens, and of the answer's those of its first."""
+    fields = fields_of(message)
+    return {**fields, "usage": {**fields_of(fields.get("usage")), "output_tokens": None}}
+
+
 def anthropic_reply(response: Any) -> Reply:
     """Return the text of a message: its parts of text, and the input of tools as JSON; or of a legacy completion."""
     parts = [_part_text(part) for part in _list(field(response, "content"))]
@@ -192,20 +198,23 @@ _NAME_KINDS = {
     "Transport": "connection",
     "Network": "connection",
     "Protocol": "connection",
+    "Payload": "connection",
 }
 _CANCELLED = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 _CLIENT_ERRORS, _SERVER_ERRORS = range(400, 500), range(500, 600)
 
 
 def error_kind(error: BaseException) -> str:
-    """Return the kind of an exception that came out of an SDK; see `events.Call.error`."""
+    """Return the kind of an exception that came out of an SDK or an HTTP library; see `events.Call.error`."""
     if isinstance(error, _CANCELLED):
         return "cancelled"
-    status = getattr(error, "status_code", None)
+    own = getattr(error, "__dict__", _NOTHING)  # these are not asked for as attributes: some warn of being deprecated
+    status = getattr(error, "status_code", own.get("status"))
     if isinstance(status, int) and status in _CLIENT_ERRORS:
         return _STATUS_KINDS.get(status, "bad_request")
     if status in _SERVER_ERRORS:
         return "server"
-    names = " ".join(kind.__name__ for kind in type(error).__mro__)
-    told = f"{names} {getattr(error, 'code', '')} {getattr(error, 'type', '')}"
+    inner = error.args[0] if error.args and isinstance(error.args[0], BaseException) else error  # what requests wraps
+    names = " ".join(kind.__name__ for kind in (*type(error).__mro__, *type(inner).__mro__))
+    told = f"{names} {own.get('code', '')} {own.get('type', '')}"
     return next((kind for sign, kind in _NAME_KINDS.items() if sign in told), "other")

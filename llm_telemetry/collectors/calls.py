@@ -56,13 +56,15 @@ class CallCollector:
         if error is not None:
             window.errors[error] += 1
         if usage is not None:
-            window.no_usage += usage.prompt is None or usage.completion is None
-            self._add_tokens(window.tokens, usage)
+            self._add_tokens(window, usage)
         elif error is None:
             window.no_usage += 1
 
-    def _add_tokens(self, tokens: Counter[str], usage: Usage) -> None:
+    def _add_tokens(self, window: RoleWindow, usage: Usage) -> None:
         prompt, completion, cached, reasoning, cache_write = usage
+        tokens = window.tokens
+        if prompt is None or completion is None:
+            window.no_usage += 1
         if prompt is not None:
             tokens["prompt"] += prompt
         if completion is not None:

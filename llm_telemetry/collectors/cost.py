@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 from llm_telemetry.aggregates import Sums
 from llm_telemetry.collectors.base import to_usd
 from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split
-from llm_telemetry.pricing import EXACT, PriceTable
+from llm_telemetry.pricing import EXACT, SMALLEST_TIER, PriceTable
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import format_usd, print_table
 
@@ -111,20 +111,22 @@ class CostTracker:
 
     def add_call(self, call: Call) -> None:
         """Count one call; its tokens wait for their price."""
-        usage = call.usage
+        role, split, source, requested, model, usage, error, _, _ = call
         if usage is None or usage.prompt is None or usage.completion is None:
-            for sums in (self._run[call.role], self._window[call.split]):
+            for sums in (self._run[role], self._window[split]):
                 sums.calls += 1
-                sums.unmetered += call.error is None
+                sums.unmetered += error is None
             return
-        models = (call.model, call.requested_model)
-        tier = self._prices.tier(models, usage.prompt)
-        tokens = self._pending[call.split, call.role, call.source, call.requested_model, call.model, tier]
+        prompt, completion, cached, _, cache_write = usage
+        tier = self._prices.tier((model, requested), prompt) if prompt > SMALLEST_TIER else 0
+        tokens = self._pending[split, role, source, requested, model, tier]
         tokens.calls += 1
-        tokens.prompt += usage.prompt
-        tokens.completion += usage.completion
-        tokens.cached += usage.cached or 0
-        tokens.cache_write += usage.cache_write or 0
+        tokens.prompt += prompt
+        tokens.completion += completion
+        if cached:
+            tokens.cached += cached
+        if cache_write:
+            tokens.cache_write += cache_write
 
     @exactly
     def add_cost(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 import weakref
@@ -15,7 +16,6 @@ from llm_telemetry.hooks.replies import (
     body_of,
     delta_of,
     error_kind,
-    field,
     fields_of,
     reply_of,
     usage_in,
@@ -26,8 +26,22 @@ from llm_telemetry.sources import UNKNOWN
 if TYPE_CHECKING:
     from llm_telemetry.session import Session
 
-shapes: dict[str, tuple[type, ...]] = {"stream": (), "raw": ()}
-"""The SDK's classes for responses that are not complete when they come; filled in when the SDK is hooked."""
+_shapes: dict[type, str] = {}
+"""The SDKs' classes for responses that are not complete when they come."""
+
+
+def know(cls: type, shape: str) -> None:
+    """Take instances of `cls` for a `"stream"`, or for a `"raw"` response that is still to be parsed."""
+    if _shapes.get(cls) != shape:
+        _shapes[cls] = shape
+        _shape_of.cache_clear()
+
+
+@functools.lru_cache(maxsize=1024)
+def _shape_of(kind: type) -> str | None:
+    """Tell what a response of this class is; asked once, so that more SDKs do not make a call slower."""
+    return next((_shapes[cls] for cls in kind.__mro__ if cls in _shapes), None)
+
 
 _MAX_TEXT = 65536
 """Characters of a streamed judge answer that are looked at."""
@@ -56,21 +70,16 @@ class OpenCall:
     def __init__(self, session: Session, scope: Scope | None, role: Role, options: Any) -> None:
         """Note who calls, and which model; the request itself is not touched."""
         self._session = session
-        self._scope = Scope(
-            session,
-            session.phase if scope is None else scope.phase,
-            role,
-            None if scope is None else scope.rollout,
-            None if scope is None else scope.evaluation,
-            self,
-            None if scope is None else scope.source,
-        )
+        phase, rollout, evaluation, source = session.phase if scope is None else None, None, None, None
+        if scope is not None:
+            _, phase, _, rollout, evaluation, _, source = scope
+        self._scope = Scope(session, phase, role, rollout, evaluation, self, source)
         self.embedding = options.url.endswith("/embeddings")
-        model = field(options.json_data, "model")
+        model = fields_of(options.json_data).get("model")
         self.requested = model if isinstance(model, str) else None
         self.model = self.requested
         self.usage: Usage | None = None
-        self.told: dict[str, Any] = {}
+        self.told: dict[str, Any] | None = None
         self.retries = 0
         self.open = True
         self.http: Any = None
@@ -92,12 +101,13 @@ class OpenCall:
 
     def settle(self, result: Any) -> None:
         """Finish with a complete response; follow a stream, or a raw response that is still to be read."""
-        if isinstance(result, shapes["stream"]):
-            self._follow(result)
-        elif isinstance(result, shapes["raw"]):
-            self._await_body(result)
-        else:
+        shape = _shape_of(type(result))
+        if shape is None:
             self.finish(result)
+        elif shape == "stream":
+            self._follow(result)
+        else:
+            self._await_body(result)
 
     def _follow(self, stream: Any) -> None:
         if not isinstance(stream._iterator, Tap):  # a raw response gives the same stream each time it is parsed
@@ -129,10 +139,11 @@ class OpenCall:
     def _read(self, fields: dict[str, Any]) -> None:
         usage = fields.get("usage")
         if usage is not None:
+            told = fields_of(usage)
             if self.told:  # Anthropic's streams tell the prompt first, and the answer's tokens as they grow
-                usage = {**self.told, **{name: count for name, count in fields_of(usage).items() if count is not None}}
-            self.told = fields_of(usage)
-            self.usage = usage_in(usage, embedding=self.embedding) or self.usage
+                told = {**self.told, **{name: count for name, count in told.items() if count is not None}}
+            self.told = told
+            self.usage = usage_in(told, embedding=self.embedding) or self.usage
         model = fields.get("model")
         if isinstance(model, str) and model:
             self.model = model
@@ -145,11 +156,10 @@ class OpenCall:
         latency = time.perf_counter() - self.started
         kind = None if error is None else error_kind(error)
         self._learn(response, kind)
-        scope = self._scope
-        source = scope.source or (scope.rollout and scope.rollout.source) or UNKNOWN
-        self._session.record(
-            Call(scope.role, scope.split, source, self.requested, self.model, self.usage, kind, self.retries, latency)
-        )
+        session, phase, role, rollout, _, _, source = self._scope
+        source = source or (rollout and rollout.source) or UNKNOWN
+        split = phase.split if phase else "train"
+        session.record(Call(role, split, source, self.requested, self.model, self.usage, kind, self.retries, latency))
         self.http = None
 
     @guarded

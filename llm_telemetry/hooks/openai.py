@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.guard import guarded
-from llm_telemetry.hooks.calls import OpenCall, held_call, shapes
+from llm_telemetry.hooks.calls import OpenCall, held_call, know
 from llm_telemetry.hooks.replies import body_of
 from llm_telemetry.observe import drive
 from llm_telemetry.patching import Row
@@ -159,6 +159,6 @@ def rows(sdk: str) -> Iterator[Row]:
             if wrapper is observe_request:
                 log.warning("%s.%s has no method request: its calls are not seen by llm_telemetry", sdk, owner)
             continue
-        if shape and cls not in shapes[shape]:
-            shapes[shape] += (cls,)
+        if shape:
+            know(cls, shape)
         yield Row(cls, name, wrapper)

@@ -79,7 +79,8 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
     fields = fields_of(usage)
     if not fields:
         return None
-    names = _RESPONSES if "input_tokens" in fields or "output_tokens" in fields else _CHAT
+    is_chat = "prompt_tokens" in fields or not ("input_tokens" in fields or "output_tokens" in fields)
+    names = _CHAT if is_chat else _RESPONSES
     prompt, completion = _count(fields, names[0]), 0 if embedding else _count(fields, names[1])
     if prompt is None and completion is None:
         return None
@@ -87,7 +88,7 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
     cached = None if in_detail is None else _count(fields_of(in_detail), "cached_tokens")
     reasoning = None if out_detail is None else _count(fields_of(out_detail), "reasoning_tokens")
     usage = Usage(prompt, completion, cached, reasoning)
-    return usage if names is _CHAT else _with_caches(usage, fields)
+    return usage if is_chat else _with_caches(usage, fields)
 
 
 def _with_caches(usage: Usage, fields: dict[str, Any]) -> Usage:

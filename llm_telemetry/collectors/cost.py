@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from llm_telemetry.aggregates import Sums
 from llm_telemetry.collectors.base import to_usd
-from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split
+from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
 from llm_telemetry.pricing import EXACT, SMALLEST_TIER, PriceTable
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import format_usd, print_table
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_NO_USAGE = Usage()
 _SOURCE_ROLES: tuple[Role, ...] = ("executor", "judge")
 """The roles whose cost belongs to a rollout."""
 
@@ -112,12 +113,12 @@ class CostTracker:
     def add_call(self, call: Call) -> None:
         """Count one call; its tokens wait for their price."""
         role, split, source, requested, model, usage, error, _, _ = call
-        if usage is None or usage.prompt is None or usage.completion is None:
+        prompt, completion, cached, _, cache_write = usage or _NO_USAGE
+        if prompt is None or completion is None:
             for sums in (self._run[role], self._window[split]):
                 sums.calls += 1
                 sums.unmetered += error is None
             return
-        prompt, completion, cached, _, cache_write = usage
         tier = self._prices.tier((model, requested), prompt) if prompt > SMALLEST_TIER else 0
         tokens = self._pending[split, role, source, requested, model, tier]
         tokens.calls += 1

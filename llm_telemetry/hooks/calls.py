@@ -54,6 +54,7 @@ class OpenCall:
         "_scope",
         "_session",
         "embedding",
+        "holder",
         "http",
         "model",
         "open",
@@ -83,6 +84,7 @@ class OpenCall:
         self.retries = 0
         self.open = True
         self.http: Any = None
+        self.holder: weakref.finalize[Any, Any] | None = None
         self.text = ""
         self.truncated = False
         self.seen = False
@@ -101,7 +103,7 @@ class OpenCall:
 
     def settle(self, result: Any) -> None:
         """Finish with a complete response; follow a stream, or a raw response that is still to be read."""
-        shape = _shape_of(type(result))
+        shape = _shape_of(type(result))  # type: ignore[arg-type]  # mypy: no type is Hashable
         if shape is None:
             self.finish(result)
         elif shape == "stream":
@@ -223,10 +225,16 @@ _holding = threading.Lock()
 
 
 def hold(response: Any, call: OpenCall) -> None:
-    """Finish `call` when `response` is closed or, at the latest, gone."""
+    """Finish `call` when `response` is closed or, at the latest, gone.
+
+    A raw response that has been parsed as a stream may go before the stream does: the last one to be held decides.
+    """
     with _holding:
         _held[response] = call
-    weakref.finalize(response, _abandon, call).atexit = False
+    if call.holder is not None:
+        call.holder.detach()
+    call.holder = weakref.finalize(response, _abandon, call)
+    call.holder.atexit = False
 
 
 @guarded

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.calls import OpenCall, Tap, held_call, hold
 from llm_telemetry.hooks.openai import ENDPOINTS, observe_close
-from llm_telemetry.hooks.wire import Body, Failure, parsed
+from llm_telemetry.hooks.wire import Body, Failure, is_last, parsed
 from llm_telemetry.observe import drive
 from llm_telemetry.patching import Row
 from llm_telemetry.scopes import SCOPE
@@ -73,10 +73,14 @@ class HttpCall(OpenCall):
 
     def see(self, chunk: Any) -> None:
         """Take the next bytes of the body."""
+        if not self.open:  # what comes after the last event
+            return
         for event in self._body.feed(self.decode(chunk if isinstance(chunk, bytes) else str(chunk).encode())):
             if event.get("error"):
                 self._failure = Failure(told=event["error"])
             super().see(event)
+            if is_last(event):
+                self.finish()
 
     def finish(self, response: Any = None, error: BaseException | None = None) -> None:
         """Record the call with what the body has told."""

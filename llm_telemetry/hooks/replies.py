@@ -217,5 +217,6 @@ def error_kind(error: BaseException) -> str:
         return "server"
     inner = error.args[0] if error.args and isinstance(error.args[0], BaseException) else error  # what requests wraps
     names = " ".join(kind.__name__ for kind in (*type(error).__mro__, *type(inner).__mro__))
-    told = f"{names} {own.get('code', '')} {own.get('type', '')}"
+    body = field(field(error, "body"), "error")  # an error that a stream told of, as older SDKs of Anthropic raise it
+    told = f"{names} {own.get('code', '')} {own.get('type', '')} {field(body, 'type')}"
     return next((kind for sign, kind in _NAME_KINDS.items() if sign in told), "other")

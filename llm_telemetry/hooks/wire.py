@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _MOST = 32 * 2**20
 """Bytes of a document, or of one line of a stream; of what is longer, the tokens are unknown."""
 _BLANK = b" \t\r\n"
+DONE: dict[str, Any] = {"type": "[DONE]"}
+"""Stands for the line that ends the streams of chat completions, which is no JSON."""
+_LAST = ("[DONE]", "response.completed", "response.incomplete", "response.failed", "message_stop")
 
 
 class Failure(Exception):  # noqa: N818 - it is what an SDK would have raised; here it is never raised
@@ -77,12 +80,20 @@ class Body:
 def _event(line: bytes) -> dict[str, Any] | None:
     if not line.startswith(b"data:"):
         return None
-    event = parsed(line[len(b"data:") :])
+    text = line[len(b"data:") :].strip(_BLANK)
+    event = DONE if text == b"[DONE]" else parsed(text)
     return event if isinstance(event, dict) else None
 
 
+def is_last(event: dict[str, Any]) -> bool:
+    """Tell whether nothing of interest comes after this event: programs need not read on, and many do not."""
+    kind, delta = event.get("type"), event.get("delta")
+    stopped = isinstance(delta, dict) and delta.get("stop_reason") is not None
+    return kind in _LAST or (kind == "message_delta" and stopped)
+
+
 def parsed(text: Any) -> Any:
-    """Return what a JSON text says; `None` for any other text, such as the `[DONE]` of a stream."""
+    """Return what a JSON text says; `None` for any other text."""
     try:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError):

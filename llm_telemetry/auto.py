@@ -90,6 +90,7 @@ def watch_clients(library: str, made: Callable[[], object]) -> None:
         return wrapped(*args, **kwargs)
 
     children.join_owner()
+    clients.arrived(library)
     for client in clients.made_by(library):
         patches.apply(Row(client, "__init__", look))
 

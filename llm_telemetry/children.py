@@ -61,6 +61,7 @@ def hook_parts(names: dict[str, Any]) -> None:
     module = {"__mp_main__": "__main__"}.get(names["__name__"], names["__name__"])
     for kind, home, qualname, name in read_parts(Path(os.environ[autostart.SPOOL])):
         if home == module and qualname in names:
+            join_owner()  # a part may be called before there is a client: it may import the client itself
             method = inspect.getattr_static(names[qualname], name, None)
             parameters = spans.parameters_of(method)[1:]
             patches.apply(Row(names[qualname], name, spans.hook(SPANS[kind], parameters, lambda: None)))

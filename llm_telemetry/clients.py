@@ -56,12 +56,11 @@ class _Watch:
         if library in self.hooked:
             return
         rows = list(LIBRARIES[library].rows())  # outside of the lock: it may import, which takes locks of its own
-        if not rows and getattr(sys.modules[library].__spec__, "_initializing", False):
-            return  # another thread is importing it at this moment
         with _lock:
             if library not in self.hooked:
                 self.hooked.add(library)
-                self.keys += [key for row in rows if (key := patches.apply(row)) is not None]
+                for row in rows:
+                    self.keys += () if (key := patches.apply(row)) is None else (key,)
 
 
 _watches: list[_Watch] = []
@@ -79,15 +78,17 @@ class _Arrivals(Onlooker):
         return True
 
     def _executed(self, module: ModuleType) -> None:
-        _arrived(module.__name__)
+        if not _is_asleep(module):
+            arrived(module.__name__)
 
 
 _arrivals = _Arrivals()
 
 
 @guarded
-def _arrived(library: str) -> None:
-    for watch in _watches:
+def arrived(library: str) -> None:
+    """Put hooks on a library that has been imported just now."""
+    for watch in tuple(_watches):
         watch.hook(library)
 
 
@@ -116,11 +117,19 @@ def forget(keys: list[Key]) -> None:
 def catch_up() -> None:
     """Put hooks on what has been imported in ways that no finder sees."""
     for library in _present():
-        _arrived(library)
+        arrived(library)
 
 
 def _present() -> list[str]:
-    return [library for library in LIBRARIES if sys.modules.get(library) is not None]
+    """Return the libraries that are imported; one that is half imported, by whomever, arrives when it is done."""
+    found = [(library, sys.modules.get(library)) for library in LIBRARIES]
+    loaded = [(library, module) for library, module in found if module is not None and not _is_asleep(module)]
+    return [library for library, module in loaded if not getattr(module.__spec__, "_initializing", False)]
+
+
+def _is_asleep(module: ModuleType) -> bool:
+    """Tell a module of importlib's `LazyLoader` that nobody has used yet; we do not wake it."""
+    return type(module).__name__ == "_LazyModule"
 
 
 def made_by(library: str) -> list[type]:

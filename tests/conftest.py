@@ -8,7 +8,6 @@ import pytest
 from llm_telemetry import api as front
 from llm_telemetry import guard, session, wiring
 
-
 # LiteLLM does not go with openai 3; the environment `middle` of tests/matrix has it.
 collect_ignore = [] if importlib.util.find_spec("litellm") else ["clients/test_litellm.py"]
 

@@ -179,7 +179,7 @@ trainer.train_step()
 def test_a_failure_of_ours_does_not_reach_the_import(tmp_path):
     done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout == "Client False\n"
-    assert "llm_telemetry failed in _arrived" in done.stderr
+    assert "llm_telemetry failed in arrived" in done.stderr
 
 
 ABSENT = """
@@ -211,3 +211,35 @@ def test_imports_that_fail_fail_as_before(tmp_path):
         return json.loads(done.stdout)
 
     assert run("watched") == run()
+
+
+LAZY = """
+import importlib.util, sys
+from llm_telemetry import instrument
+
+class Trainer:
+    reward_computer = None
+    def compute_reward(self, problem): ...
+    def train_step(self, step):
+        if step == 1:
+            spec = importlib.util.find_spec("requests")
+            spec.loader = importlib.util.LazyLoader(spec.loader)
+            sys.modules["requests"] = module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+        elif step == 2:
+            print(type(sys.modules["requests"]).__name__)
+            sys.modules["requests"].Session
+        else:
+            print(hasattr(sys.modules["requests"].Session.send, "__wrapped__"))
+
+trainer = Trainer()
+trainer.reward_computer = trainer
+instrument(trainer, run=False, console=0, jsonl=False)
+for step in (1, 2, 3):
+    trainer.train_step(step)
+"""
+
+
+def test_a_lazy_module_stays_asleep_and_is_hooked_at_the_flush_after_it_woke(tmp_path):
+    done = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.split() == ["_LazyModule", "True"], done.stderr

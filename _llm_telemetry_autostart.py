@@ -174,7 +174,7 @@ class Finder(Onlooker):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Look at the main module on the way, once there is an LLM client."""
-        if path is None and not sys.modules.keys().isdisjoint(self.clients):
+        if path is None and not sys.modules.keys().isdisjoint(SDKS + HTTP):
             attempt(self.scan)
         return super().find_spec(name, path, target)
 

@@ -1,5 +1,6 @@
 """Bodies in pieces: what an event stream or a document says does not depend on where the network has cut it."""
 
+import itertools
 import json
 
 import pytest
@@ -20,7 +21,7 @@ STREAM = (
 
 def pieces_of(text, cuts):
     edges = sorted({0, len(text), *(cut % len(text) for cut in cuts)})
-    return [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [text[a:b] for a, b in itertools.pairwise(edges)]
 
 
 @given(st.lists(st.integers(0, 10_000)))

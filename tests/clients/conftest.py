@@ -1,4 +1,4 @@
-"""A server for each test, and the payload of a step that calls it."""
+"""A server for each test."""
 
 import pytest
 

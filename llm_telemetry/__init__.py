@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
     from llm_telemetry.config import Config, InstrumentError
+    from llm_telemetry.marks import judge, scope
     from llm_telemetry.sinks.base import Sink
 
 __version__ = "0.1.0"
@@ -29,6 +30,8 @@ __all__ = [
     "Sink",
     "Telemetry",
     "instrument",
+    "judge",
+    "scope",
     "uninstrument",
 ]
 
@@ -42,6 +45,8 @@ _HOME = {
     "Sink": "sinks.base",
     "Telemetry": "api",
     "instrument": "api",
+    "judge": "marks",
+    "scope": "marks",
     "uninstrument": "api",
 }
 

@@ -72,6 +72,7 @@ class Telemetry:
         join_ranks(self._session)
         self._hooks = hook_all(self._session, trainer, parts)
         tell_children(self._session, parts)
+        self._session.judge.expect(part.label for part in parts.judges)
         active.append(self._session)
 
     @classmethod

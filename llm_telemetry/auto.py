@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("llm_telemetry")
 
 _lock = threading.RLock()
-os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]  # a fork may catch it locked
+if hasattr(os, "register_at_fork"):  # a fork may catch it locked
+    os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]
 _named: weakref.WeakSet[type] = weakref.WeakSet()
 _told: weakref.WeakSet[type] = weakref.WeakSet()
 _asked: dict[int, weakref.ref[Any]] = {}

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import _llm_telemetry_autostart as autostart
@@ -18,21 +20,33 @@ from llm_telemetry.hooks import threads
 from llm_telemetry.hooks import trainer as spans
 from llm_telemetry.parts import EveryPart
 from llm_telemetry.patching import Row, patches
+from llm_telemetry.scopes import weakly
 from llm_telemetry.session import Session, active
 from llm_telemetry.spool import SpoolReader, SpoolWriter, ranks_folder, read_parts, write_parts
-from llm_telemetry.wiring import SPANS, found
+from llm_telemetry.wiring import found, span_for
 
 if TYPE_CHECKING:
     from llm_telemetry.adapters.grpo import Parts
+    from llm_telemetry.adapters.shapes import Part
 
 
 def tell_children(session: Session, parts: Parts) -> None:
     """With `LLM_TELEMETRY=1`, let processes that this one starts find it, and know what to hook."""
     if not autostart.is_on() or session.is_child:
         return
-    classes = [(kind, type(part.owner), part.name) for kind, part in found(parts) if kind not in ("step", "validation")]
-    write_parts(session.children.folder, [(kind, c.__module__, c.__qualname__, name) for kind, c, name in classes])
+    told = [(kind, *_home(part), part.name, part.label) for kind, part in found(parts) if kind not in _OWNERS]
+    write_parts(session.children.folder, told)
     os.environ[autostart.SPOOL] = str(session.children.folder)
+
+
+_OWNERS = ("step", "validation")
+"""Kinds of parts that only the owner has."""
+
+
+def _home(part: Part) -> tuple[str, str]:
+    """Return the module of a part, and the class in it; a function in a module has none."""
+    cls = type(part.owner)
+    return (part.owner.__name__, "") if cls is ModuleType else (cls.__module__, cls.__qualname__)
 
 
 def forget_children(session: Session) -> None:
@@ -47,7 +61,7 @@ def join_owner() -> None:
     folder = os.environ.get(autostart.SPOOL)
     if not folder or active:
         return
-    session = Session(Config())
+    session = Session(Config.of({}))
     session.parts = EveryPart()
     session.forward_to(SpoolWriter(Path(folder)))
     active.append(session)
@@ -59,12 +73,13 @@ def join_owner() -> None:
 def hook_parts(names: dict[str, Any]) -> None:
     """Put hooks, in a child, on the classes of a module that the owner's trainer has its parts from."""
     module = {"__mp_main__": "__main__"}.get(names["__name__"], names["__name__"])
-    for kind, home, qualname, name in read_parts(Path(os.environ[autostart.SPOOL])):
-        if home == module and qualname in names:
+    for kind, home, qualname, name, label in read_parts(Path(os.environ[autostart.SPOOL])):
+        owner = names.get(qualname) if qualname else sys.modules.get(names["__name__"])
+        if home == module and owner is not None:
             join_owner()  # a part may be called before there is a client: it may import the client itself
-            method = inspect.getattr_static(names[qualname], name, None)
-            parameters = spans.parameters_of(method)[1:]
-            patches.apply(Row(names[qualname], name, spans.hook(SPANS[kind], parameters, lambda: None)))
+            method = inspect.getattr_static(owner, name, None)
+            parameters = spans.parameters_of(method)[bool(qualname) :]
+            patches.apply(Row(owner, name, spans.hook(span_for(kind, label), parameters, weakly(owner))))
 
 
 def join_ranks(session: Session) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.limits import limits_of
 from llm_telemetry.variables import VARIABLES, read_environment
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class Config:
     """Keep the rows of yours that W&B drops, under `rescued/…` with an x-axis of their own; see docs/wandb.md."""
     judge_parser: str | Callable[[str], object] | None = None
     """Your own reading of the judge's text: a regular expression, or a function that returns the verdict."""
+    alarm: Mapping[str, Any] | bool = True
+    """Limits of the judge's health and of the spending, such as `{"budget": 50}`; `False` for no alarm; see
+    docs/settings.md."""
     collectors: tuple[Any, ...] = field(default=())
     """Your own collectors, see docs/extending.md."""
     sinks: tuple[Any, ...] = field(default=())
@@ -84,6 +88,7 @@ class Config:
             if name in given and not is_right(given[name]):
                 raise InstrumentError(f"{name} must be {what}, not {given[name]!r}")
         _check_methods(given)
+        _check_alarm(given)
         config = cls(**{name: _CONVERSIONS.get(name, _as_it_is)(value) for name, value in given.items()})
         if config.resume and config.folder is None:
             raise InstrumentError("resume=True needs folder=, where the earlier run's JSONL is")
@@ -169,3 +174,10 @@ def _check_methods(given: Mapping[str, Any]) -> None:
         for one in given.get(kind) or ():
             if not callable(getattr(one, method, None)):
                 raise InstrumentError(f"{kind}: {one!r} has no method {method}(); see docs/extending.md")
+
+
+def _check_alarm(given: Mapping[str, Any]) -> None:
+    try:
+        limits_of(given.get("alarm", True))
+    except ValueError as error:
+        raise InstrumentError(f"alarm: {error}; see docs/settings.md") from error

@@ -11,6 +11,20 @@ Role = Literal["executor", "judge", "policy", "other"]
 Split = Literal["train", "val"]
 Outcome = Literal["correct", "incorrect", "score", "parse_failure", "api_failure"]
 
+API_FAILURES = (
+    "rate_limit",
+    "timeout",
+    "connection",
+    "server",
+    "auth",
+    "bad_request",
+    "cancelled",
+    "empty",
+    "refusal",
+    "content_filter",
+    "other",
+)
+PARSE_FAILURES = ("truncated", "unclosed_think", "no_verdict", "ambiguous")
 ROLES: tuple[Role, ...] = ("executor", "judge", "policy", "other")
 SPLITS: tuple[Split, ...] = ("train", "val")
 STEP_KEY = "llm_telemetry/step"
@@ -49,8 +63,19 @@ class Call(NamedTuple):
     """Seconds from the request to the end of the response, retries and a stream's whole life included."""
 
 
+class Evidence(NamedTuple):
+    """What a failed or contradictory evaluation looked like: cut to a length and scrubbed; kept only when asked for."""
+
+    answer: str
+    """What the judge said."""
+    returned: str
+    """What the judge function returned; empty when it raised."""
+    error: str
+    """The exception that the last call or the judge function ended with; empty without one."""
+
+
 class Evaluation(NamedTuple):
-    """One call of the judge function; it has exactly one outcome."""
+    """One item judged by one call of the judge function; it has exactly one outcome."""
 
     split: Split
     source: str
@@ -59,6 +84,18 @@ class Evaluation(NamedTuple):
     """The normalised score, 0 to 1, of a graded verdict."""
     disagreed: bool
     """The judge's text says one thing, the judge function returned another."""
+    judge: str = ""
+    """The judge's name, as it stands in keys."""
+    failure: str | None = None
+    """Why there is no verdict; of an API failure one of `API_FAILURES`, of a parse failure one of `PARSE_FAILURES`."""
+    attempts: int = 0
+    """LLM calls that it took, samples of a vote and both orders of a comparison included."""
+    agreement: float | None = None
+    """Share of a vote's samples, 0 to 1, that are on the majority's side; `None` without a vote."""
+    flipped: bool | None = None
+    """Asked in both orders, the judge named the same position twice; `None` for a single order."""
+    evidence: Evidence | None = None
+    """What it looked like, where that was asked for and there is something to see."""
 
 
 class Rollout(NamedTuple):
@@ -85,3 +122,20 @@ class Payload(NamedTuple):
     """Seconds since the epoch."""
     state: Mapping[str, Any] = {}
     """What a later process needs to go on counting; see `Session.state`."""
+
+
+class Alert(NamedTuple):
+    """What the alarm tells, once; names and numbers, and no text of a prompt, an answer or an error."""
+
+    step: int
+    """The training step after which it is told."""
+    title: str
+    text: str
+    """A sentence or two a line: numbers with their limits, the likely cause, what to do."""
+    numbers: Mapping[str, float]
+    """`success_rate`, `api_failure_rate`, `parse_failure_rate`, `disagreement_rate` (0 to 1) over the latest
+    `evaluations`, as far as there is something to divide by; `total_cost` in USD when that is beyond the budget."""
+    conditions: tuple[str, ...]
+    """The limits that are violated, as they are called in the setting `alarm`."""
+    cause: str
+    """The likely cause in a few plain words, such as `rate limit`; `budget` when that is all there is to tell."""

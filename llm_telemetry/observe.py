@@ -45,7 +45,7 @@ def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs
         _end(span, None, error)
         raise
     finally:
-        _leave(token)
+        leave(token)
     kind = _awaitable(type(result))  # type: ignore[arg-type]  # mypy: no type is Hashable
     if kind is Coroutine:
         return _later(span, result)
@@ -97,7 +97,7 @@ async def _drive_coroutine(span: Span, inner: _Inner) -> Any:
         _end(span, None, error)
         raise
     finally:
-        _leave(token)
+        leave(token)
     _end(span, result, None)
     return result
 
@@ -116,7 +116,8 @@ def _enter(span: Span) -> Token[Scope | None]:
     return SCOPE.set(span.begin())
 
 
-def _leave(token: Token[Scope | None] | None) -> None:
+def leave(token: Token[Scope | None] | None) -> None:
+    """Go back to the scope that was there before."""
     if token is None:
         return
     try:

@@ -34,6 +34,8 @@ class Scope(NamedTuple):
     """The open call, inside the SDK: what the SDK calls within itself is not a call of its own."""
     source: str | None = None
     """The dataset, where the user's own `llm_telemetry.scope(source=…)` tells it."""
+    told: Role | None = None
+    """The role of calls, where the user's own `llm_telemetry.scope(role=…)` tells it."""
 
     @property
     def split(self) -> Split:

@@ -9,13 +9,16 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.alarm import Alarm, tell
 from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
+from llm_telemetry.comparisons import Comparisons
 from llm_telemetry.config import InstrumentError
 from llm_telemetry.events import SPLITS, STEP_KEY, Call, Evaluation, Payload, Rollout, Split
 from llm_telemetry.guard import failures, guarded
+from llm_telemetry.limits import limits_of
 from llm_telemetry.parts import KnownParts
 from llm_telemetry.pricing import PriceTable
 from llm_telemetry.rollouts import Phase, RolloutBook
@@ -66,6 +69,8 @@ class Session:
         self.judge = JudgeMetricsCollector(names)
         self.cost = CostTracker(PriceTable(config.prices), names)
         self.calls = CallCollector()
+        limits = limits_of(config.alarm)
+        self.alarm = None if limits is None else Alarm(limits, names)
         self.children = SpoolReader(fresh_folder())
         self.rollouts: RolloutBook | ForwardedRollouts = RolloutBook(self.record, self._hear_children)
         self.read_verdict = _reader(config.judge_parser)
@@ -82,6 +87,7 @@ class Session:
         self._interrupted: dict[Split, Phase] = {}
         self._dirty: set[Split] = set()
         self._errors_before = failures.total()
+        self.comparisons = Comparisons()
         self.parts = KnownParts()
         self._forward: SpoolWriter | None = None
         self.closed = False
@@ -90,7 +96,7 @@ class Session:
         """Return the table: kind of event → who takes it."""
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
             Call: (self.cost.add_call, self.calls.add_call),
-            Evaluation: (self.judge.add_evaluation,),
+            Evaluation: (self.judge.add_evaluation, *([self.alarm.add] if self.alarm else [])),
             Rollout: (self.dataset.add_rollout, self.cost.add_rollout),
         }
         users: tuple[Callable[[Any], object], ...] = tuple(
@@ -219,9 +225,12 @@ class Session:
             self._dirty.discard(phase.split)
             values = {STEP_KEY: phase.step, **self._collect(phase.split)}
             state = self.state()
+            alert = self.alarm.check(phase.step, values.get("cost/total_cost")) if self.alarm else None
         payload = Payload(phase.step, phase.split, values, _run_keys(values), time.time(), state)
         for sink in self.sinks:
             _write(sink, payload)
+        if alert is not None:
+            tell(alert, self.sinks)
         return payload
 
     def _collect(self, split: Split) -> dict[str, float]:

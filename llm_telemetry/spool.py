@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llm_telemetry.events import Call, Evaluation, Rollout, Usage
 from llm_telemetry.rollouts import OpenRollout
@@ -157,18 +157,20 @@ def _user() -> int:
     return getattr(os, "getuid", int)()
 
 
-def write_parts(folder: Path, parts: list[tuple[str, str, str, str]]) -> None:
-    """Leave word for spawned children: kind of hook, module, class and method of each of the trainer's parts."""
+PartRecord: TypeAlias = tuple[str, str, str, str, str]
+"""Kind of hook, module, class (or nothing), method, and a judge's name."""
+
+
+def write_parts(folder: Path, parts: list[PartRecord]) -> None:
+    """Leave word for spawned children of each of the trainer's parts."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / PARTS_FILE).write_text(json.dumps(parts))
 
 
-def read_parts(folder: Path) -> list[tuple[str, str, str, str]]:
+def read_parts(folder: Path) -> list[PartRecord]:
     """Return what `write_parts` has left; nothing where there is none."""
     path = folder / PARTS_FILE
-    return (
-        [(kind, module, cls, name) for kind, module, cls, name in json.loads(path.read_text())] if path.exists() else []
-    )
+    return [tuple(part) for part in json.loads(path.read_text())] if path.exists() else []
 
 
 def fresh_folder() -> Path:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from _llm_telemetry_autostart import OFF, ON, TARGETS, TRAINER, VARIABLE, WORDS, parse_switch, parse_targets
+from llm_telemetry.limits import limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+NO_LIMIT = ("off", "none")
 SINKS = ("jsonl", "wandb", "console")
 _FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 _IMPORT_FAILS = (ImportError, AttributeError, SyntaxError, NameError, LookupError, TypeError, ValueError, OSError)
@@ -151,6 +153,26 @@ def _judge_parser(text: str) -> Mapping[str, Any]:
     return {"judge_parser": function}
 
 
+def _alarm(text: str) -> Mapping[str, Any]:
+    if text.lower() in ON + OFF:
+        return {"alarm": parse_switch(text)}
+    limits = dict(_limit(pair.strip()) for pair in text.split(","))
+    limits_of(limits)
+    return {"alarm": limits}
+
+
+def _limit(pair: str) -> tuple[str, float | None]:
+    name, is_given, value = (part.strip() for part in pair.partition("="))
+    if not is_given:
+        raise ValueError(f"{pair!r} is no limit")
+    if value.lower() in NO_LIMIT:
+        return name, None
+    try:
+        return name, int(value) if value.isdecimal() else float(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no number") from None
+
+
 VARIABLES = (
     Variable(VARIABLE, ("enabled",), WORDS, _switch("enabled")),
     Variable(TRAINER, (), TARGETS, _trainers),
@@ -174,6 +196,12 @@ VARIABLES = (
         ("judge_parser",),
         "a regular expression, or module:function",
         _judge_parser,
+    ),
+    Variable(
+        "LLM_TELEMETRY_ALARM",
+        ("alarm",),
+        f"on, off, or limits such as budget=50,success_rate=0.9 ({' or '.join(NO_LIMIT)} for no such limit)",
+        _alarm,
     ),
     Variable("LLM_TELEMETRY_STRICT", ("strict",), WORDS, _switch("strict")),
 )

@@ -8,14 +8,15 @@ from llm_telemetry import clients
 from llm_telemetry.config import InstrumentError
 from llm_telemetry.hooks import threads
 from llm_telemetry.hooks import trainer as spans
-from llm_telemetry.hooks.judge import judge
+from llm_telemetry.hooks.judge import judge, judging_reward
 from llm_telemetry.patching import Row, patches
 from llm_telemetry.scopes import weakly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llm_telemetry.adapters.grpo import Part, Parts
+    from llm_telemetry.adapters.grpo import Parts
+    from llm_telemetry.adapters.shapes import Part
     from llm_telemetry.patching import Key
     from llm_telemetry.session import Session
 
@@ -47,21 +48,32 @@ def unhook(keys: list[Key]) -> None:
     patches.undo(keys)
 
 
-SPANS: dict[str, Any] = {
+_SPANS: dict[str, spans.MakeSpan] = {
     "step": spans.train_step,
     "validation": spans.validation,
     "executor": spans.execution,
     "reward": spans.reward,
     "items": spans.handout,
-    "judges": judge,
 }
+
+
+_JUDGES = {"judges": judge, "judging reward": judging_reward}
+
+
+def span_for(kind: str, label: str) -> spans.MakeSpan:
+    """Return what opens the spans of a kind of part; judges are told apart by their label."""
+    return _JUDGES[kind](label) if kind in _JUDGES else _SPANS[kind]
 
 
 def found(parts: Parts) -> Iterator[tuple[str, Part]]:
     """Yield kind and part of everything that was found on a trainer."""
+    both = next((judge for judge in parts.judges if parts.reward is not None and judge.is_same(parts.reward)), None)
     for kind, value in parts._asdict().items():
         for part in value if kind == "judges" else (value,):
-            if part is not None:
+            if both is not None and part is not None and part.is_same(both):
+                if kind == "reward":
+                    yield "judging reward", both
+            elif part is not None:
                 yield kind, part
 
 
@@ -70,7 +82,7 @@ def _rows(session: Session, parts: Parts) -> Iterator[Row]:
     for kind, part in found(parts):
         session.parts.add(part.owner)
         owner = part.owner if part.name in getattr(part.owner, "__dict__", {}) else type(part.owner)
-        hook = spans.hook(SPANS[kind], spans.parameters_of(part.function), weakly(part.owner))
+        hook = spans.hook(span_for(kind, part.label), spans.parameters_of(part.function), weakly(part.owner))
         yield Row(owner, part.name, hook)
 
 

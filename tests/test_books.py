@@ -91,6 +91,19 @@ def test_evaluations_have_the_outcomes_that_the_verdict_texts_tell(trained, spli
 
 
 @pytest.mark.parametrize("split", SPLITS)
+def test_failed_evaluations_have_the_causes_and_attempts_that_the_server_has_seen(trained, split):
+    books, _, lines, _ = trained
+    evaluations = books.evaluations(split=split)
+    prefix = f"{JUDGE[split]}/failures/"
+    kinds = {key.removeprefix(prefix) for payload in payloads(lines) for key in payload if key.startswith(prefix)}
+    counted = {kind: total(lines, prefix + kind, split) for kind in kinds}
+    assert counted == Counter(evaluation.failure for evaluation in evaluations if evaluation.failure)
+    at = f"{JUDGE[split]}/attempts_avg", f"{JUDGE[split]}/calls"
+    asked = sum(payload.get(at[0], 0) * payload.get(at[1], 0) for payload in payloads(lines, split))
+    assert asked == pytest.approx(sum(evaluation.calls for evaluation in evaluations))
+
+
+@pytest.mark.parametrize("split", SPLITS)
 def test_evaluations_belong_to_the_source_of_their_item(trained, split):
     books, _, lines, _ = trained
     expected = Counter(e.source for e in books.evaluations(split=split))

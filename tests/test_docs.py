@@ -19,8 +19,9 @@ from llm_telemetry.demo.config import DemoConfig
 from llm_telemetry.demo.faults import Faults
 from llm_telemetry.demo.server import DemoServer
 from llm_telemetry.demo.trainer import GRPOTrainer
-from llm_telemetry.events import ROLES
+from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES
 from llm_telemetry.hooks import replies
+from llm_telemetry.limits import DEFAULTS
 from tests.mocking import chat, openai_api
 from tests.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
 from tests.wandb.model import ModelRun
@@ -61,9 +62,21 @@ def error_kinds():
     return {row[0].strip("`") for row in itertools.takewhile(lambda row: len(row) == 2, rows[start:])}
 
 
+def failure_kinds(what):
+    rows = list(table_rows(METRICS))
+    start = next(i for i, row in enumerate(rows) if row[0] == "`{failure}`" and what in row[1]) + 1
+    told = itertools.takewhile(lambda row: len(row) == 2 and row[0] != "`{failure}`", rows[start:])
+    return [name for row in told for name in re.findall(r"`(\w+)`", row[0])]
+
+
 def patterns():
-    kinds = "|".join(error_kinds())
-    holes = {"{source}": "[a-z0-9_]+", "{role}": "|".join(ROLES), "{kind}": kinds}
+    failures = "|".join(failure_kinds("API failure") + failure_kinds("parse failure"))
+    holes = {
+        "{source}": "[a-z0-9_]+",
+        "{role}": "|".join(ROLES),
+        "{kind}": "|".join(error_kinds()),
+        "{failure}": failures,
+    }
     found = []
     for row in table_rows(METRICS):
         if len(row) == 4 and row[0].startswith("`"):
@@ -117,6 +130,24 @@ def graded_judge(tmp_path):
     return memory.payloads
 
 
+def careful_judge(tmp_path):
+    """A judge that takes samples, and compares in both orders."""
+
+    def choose(problem, prediction, ground_truth):
+        client = trainer.reward_computer.llm_judge_client
+        for pair in (f"{prediction} or {ground_truth}0?", f"{ground_truth}0 or {prediction}?"):
+            for _ in range(3):
+                client.chat.completions.create(model="gpt-4.1-mini", messages=[{"role": "user", "content": pair}])
+        return True
+
+    trainer = Trainer(reward_computer=RewardComputer(choose))
+    telemetry, memory = watch(trainer, tmp_path)
+    train_step(trainer)
+    asyncio.run(trainer.evaluate_on_val_set(1))
+    telemetry.uninstrument()
+    return memory.payloads
+
+
 def every_role(tmp_path):
     """A policy that is called through a client of its own, and a call outside of everything."""
 
@@ -163,6 +194,8 @@ def emitted(tmp_path_factory):
         api.post("/chat/completions").side_effect = lambda _: chat("Score: 7/10")
         payloads += graded_judge(tmp_path_factory.mktemp("graded"))
         payloads += every_role(tmp_path_factory.mktemp("roles"))
+        api.post("/chat/completions").side_effect = lambda _: chat("[[A]]")
+        payloads += careful_judge(tmp_path_factory.mktemp("careful"))
     payloads += other_clients(tmp_path_factory.mktemp("clients"))
     return payloads
 
@@ -189,6 +222,11 @@ def test_every_role_is_emitted(keys):
 def test_every_kind_of_error_is_documented():
     told = {*replies._STATUS_KINDS.values(), *replies._NAME_KINDS.values(), "bad_request", "cancelled", "other"}
     assert error_kinds() == told
+
+
+def test_every_kind_of_failed_evaluation_is_documented():
+    assert sorted(failure_kinds("API failure")) == sorted(API_FAILURES)
+    assert sorted(failure_kinds("parse failure")) == sorted(PARSE_FAILURES)
 
 
 def test_the_documented_window_is_that_of_the_code(emitted):
@@ -223,6 +261,12 @@ def test_every_setting_is_documented_with_its_default():
     rows = [row for row in table_rows(SETTINGS) if len(row) == 3 and row[0].startswith("`")]
     documented = {name.strip("`"): default.strip("`") for name, default, _ in rows}
     assert documented == {f.name: repr(f.default) for f in fields(Config)}
+
+
+def test_every_limit_of_the_alarm_is_documented_with_its_default():
+    rows = [row for row in table_rows(SETTINGS) if len(row) == 4 and row[0].startswith("`")]
+    documented = {name.strip("`"): default.strip("`") for name, default, *_ in rows}
+    assert documented == {name: repr(value) for name, value in DEFAULTS._asdict().items()}
 
 
 def test_the_names_that_are_looked_for_are_those_of_the_code():
@@ -319,6 +363,7 @@ BLOCKS = list(python_blocks())
 
 SHOWN = {
     "Your own trainer": lambda p: (p["dataset/sums/accuracy"], p["judge/sums/calls"]) == (100, 1),
+    "Your own judges": lambda p: (p["judge/sums/calls"], p["judge/correct_count"]) == (1, 1),
     "Your own collector": lambda p: any(key.startswith("partly_right/") for key in p),
     "Your own judge parser": lambda p: p["judge/success_rate"] == 1,
     "Your own prices": lambda p: p["cost/unpriced_calls"] == 0,

@@ -389,6 +389,20 @@ def test_a_librarys_trainer_is_left_open(tmp_path):
     assert "LLM_TELEMETRY_TRAINER=__main__:Mine" in text
 
 
+def test_a_judge_function_beside_the_reward_computer_is_seen(tmp_path):
+    program = """
+        def llm_judge(problem, answer): ...
+
+        def judge_unasked(answer): ...
+
+        class Trainer:
+            def train_step(self, step): ...
+            def compute_reward(self, problem, answer):
+                return float(llm_judge(problem, answer))
+    """
+    assert "  judge: llm_judge\n" in said(hooks(write(tmp_path, train=program))) + "\n"
+
+
 def test_a_trainer_made_inside_of_a_function_needs_the_launcher(tmp_path):
     program = """
         def main():

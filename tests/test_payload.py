@@ -61,6 +61,7 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
         "judge/incorrect_count": 0,
         "judge/calls": 1,
         "judge/disagreements": 0,
+        "judge/attempts_avg": 1,
         "judge/total_calls": 1,
         "judge/gsm8k/success_rate": 1,
         "judge/gsm8k/parse_failure_rate": 0,

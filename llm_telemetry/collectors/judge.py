@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from llm_telemetry.aggregates import Sums, ratio
 from llm_telemetry.collectors.base import drop_unknown
-from llm_telemetry.events import SPLITS, Evaluation, Outcome, Split
+from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, SPLITS, Evaluation, Outcome, Split
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import print_table
 
@@ -32,11 +32,49 @@ class OutcomeSums(Sums):
     scaled: int = 0
     """Graded verdicts whose scale is known: a grade of 7 on an unknown one has no share in the mean."""
     score_sum: float = 0.0
+    asked: int = 0
+    """Evaluations that made a call at all."""
+    attempts: int = 0
+    """LLM calls."""
+    votes: int = 0
+    """Evaluations decided by several samples."""
+    agreement_sum: float = 0.0
+    pairs: int = 0
+    """Comparisons that were asked in both orders."""
+    flips: int = 0
+
+    def add(self, evaluation: Evaluation) -> None:
+        """Count one evaluation."""
+        setattr(self, evaluation.outcome, getattr(self, evaluation.outcome) + 1)
+        self.disagreed += evaluation.disagreed
+        if evaluation.outcome == "score" and evaluation.score is not None:
+            self.scaled += 1
+            self.score_sum += evaluation.score
+        self.asked += evaluation.attempts > 0
+        self.attempts += evaluation.attempts
+        if evaluation.agreement is not None:
+            self.votes += 1
+            self.agreement_sum += evaluation.agreement
+        if evaluation.flipped is not None:
+            self.pairs += 1
+            self.flips += evaluation.flipped
 
     @property
     def calls(self) -> int:
         """All evaluations."""
         return self.correct + self.incorrect + self.score + self.parse_failure + self.api_failure
+
+
+class Window:
+    """Evaluations since the last flush."""
+
+    __slots__ = ("by_judge", "by_source", "failures")
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.by_source: defaultdict[str, OutcomeSums] = defaultdict(OutcomeSums)
+        self.by_judge: defaultdict[str, OutcomeSums] = defaultdict(OutcomeSums)
+        self.failures: Counter[str] = Counter()
 
 
 class JudgeMetricsCollector:
@@ -48,12 +86,15 @@ class JudgeMetricsCollector:
 
     def __init__(self, names: SourceNames | None = None) -> None:
         self._names = names or SourceNames()
-        self._windows: dict[Split, defaultdict[str, OutcomeSums]] = {
-            split: defaultdict(OutcomeSums) for split in SPLITS
-        }
+        self._windows: dict[Split, Window] = {split: Window() for split in SPLITS}
         self._run: dict[Split, int] = dict.fromkeys(SPLITS, 0)
+        self._judges: set[str] = set()
 
-    def add_result(
+    def expect(self, judges: Iterable[str]) -> None:
+        """Know the judges' names beforehand; more than one have keys of their own."""
+        self._judges.update(judge for judge in judges if judge)
+
+    def add_result(  # noqa: PLR0913 - one argument a fact, all but two optional
         self,
         source: str,
         outcome: Outcome,
@@ -61,6 +102,11 @@ class JudgeMetricsCollector:
         score: float | None = None,
         disagreed: bool = False,
         split: Split = "train",
+        judge: str = "",
+        failure: str | None = None,
+        attempts: int = 0,
+        agreement: float | None = None,
+        flipped: bool | None = None,
     ) -> None:
         """Count one evaluation.
 
@@ -70,49 +116,57 @@ class JudgeMetricsCollector:
             score: The normalised score, 0 to 1, of a graded verdict.
             disagreed: The judge's text says one thing, the judge function returned another.
             split: `train` or `val`.
+            judge: The judge's name, where there are several.
+            failure: Why there is no verdict; one of `events.API_FAILURES` or `events.PARSE_FAILURES`.
+            attempts: LLM calls that it took.
+            agreement: Share of a vote's samples, 0 to 1, on the majority's side.
+            flipped: Asked in both orders, the judge contradicted itself.
 
         Raises:
-            ValueError: There is no such outcome.
+            ValueError: There is no such outcome, or no such failure.
         """
-        if outcome not in _OUTCOMES:
-            raise ValueError(f"outcome must be one of {', '.join(_OUTCOMES)}, not {outcome!r}")
-        sums = self._windows[split][self._names(source)]
-        setattr(sums, outcome, getattr(sums, outcome) + 1)
-        sums.disagreed += disagreed
-        if outcome == "score" and score is not None:
-            sums.scaled += 1
-            sums.score_sum += score
-        self._run[split] += 1
+        _check(outcome, failure)
+        self.add_evaluation(
+            Evaluation(split, source, outcome, score, disagreed, judge, failure, attempts, agreement, flipped)
+        )
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Count a closed evaluation."""
-        self.add_result(
-            evaluation.source,
-            evaluation.outcome,
-            score=evaluation.score,
-            disagreed=evaluation.disagreed,
-            split=evaluation.split,
-        )
+        window = self._windows[evaluation.split]
+        window.by_source[self._names(evaluation.source)].add(evaluation)
+        if evaluation.judge:
+            self.expect([evaluation.judge])
+            window.by_judge[evaluation.judge].add(evaluation)
+        if evaluation.failure is not None:
+            window.failures[evaluation.failure] += 1
+        self._run[evaluation.split] += 1
 
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys `judge/…` (or `val/judge/…`) since the last `collect`; rates are 0 to 1."""
-        prefix = _PREFIX[split]
+        prefix, window = _PREFIX[split], self._windows[split]
         overall = OutcomeSums()
         logs: dict[str, float | None] = {}
-        for source, sums in sorted(self._windows[split].items()):
+        for source, sums in sorted(window.by_source.items()):
             overall = overall.merge(sums)
-            described = _describe(sums)
-            logs |= {f"{prefix}/{source}/{key}": described[key] for key in _BY_SOURCE}
+            logs |= _brief(f"{prefix}/{source}", sums)
+        if len(self._judges) > 1:
+            for judge, sums in sorted(window.by_judge.items()):
+                logs |= _brief(f"{prefix}/{self._judge_name(judge, window)}", sums)
         if overall.calls:
             logs |= {f"{prefix}/{key}": value for key, value in _describe(overall).items()}
+            logs |= {f"{prefix}/failures/{kind}": count for kind, count in sorted(window.failures.items())}
         if self._run[split]:
             logs[f"{prefix}/total_calls"] = self._run[split]
         return drop_unknown(logs)
 
+    def _judge_name(self, judge: str, window: Window) -> str:
+        """Return a judge's name in keys; a dataset of the same name keeps its own."""
+        return f"{judge}_judge" if judge in window.by_source or judge == "failures" else judge
+
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window."""
         logs = self.get_wandb_logs(split)
-        self._windows[split].clear()
+        self._windows[split] = Window()
         return logs
 
     def state(self) -> dict[Split, int]:
@@ -149,8 +203,8 @@ class JudgeMetricsCollector:
         for contradiction in contradictions:
             log.warning("eval_stats: %s", contradiction)
         correct = min(right, success)
-        self._windows["train"].clear()
-        self._windows["train"][self._names("unknown")] = OutcomeSums(
+        window = self._windows["train"] = Window()
+        window.by_source[self._names("unknown")] = OutcomeSums(
             correct=correct, incorrect=success - correct, parse_failure=parse, api_failure=api
         )
         self._run["train"] = success + parse + api
@@ -160,13 +214,27 @@ class JudgeMetricsCollector:
         """Print a line per source: evaluations and what came of them."""
         rows = [
             (source, *(str(getattr(sums, field)) for field in _OUTCOMES))
-            for source, sums in sorted(self._windows[split].items())
+            for source, sums in sorted(self._windows[split].by_source.items())
         ]
         print_table(("judge", *(outcome.replace("_", " ") for outcome in _OUTCOMES)), rows)
 
 
 _OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "score", "parse_failure", "api_failure")
-_BY_SOURCE = ("success_rate", "parse_failure_rate", "api_failure_rate", "correct_ratio", "calls")
+_BRIEF = ("success_rate", "parse_failure_rate", "api_failure_rate", "correct_ratio", "calls")
+
+
+def _check(outcome: str, failure: str | None) -> None:
+    if outcome not in _OUTCOMES:
+        raise ValueError(f"outcome must be one of {', '.join(_OUTCOMES)}, not {outcome!r}")
+    kinds = (*API_FAILURES, *PARSE_FAILURES)
+    if failure is not None and failure not in kinds:
+        raise ValueError(f"failure must be one of {', '.join(kinds)}, not {failure!r}")
+
+
+def _brief(prefix: str, sums: OutcomeSums) -> dict[str, float | None]:
+    """Return the keys of one source, or one judge."""
+    described = _describe(sums)
+    return {f"{prefix}/{key}": described[key] for key in _BRIEF}
 
 
 def _describe(sums: OutcomeSums) -> dict[str, float | None]:
@@ -181,6 +249,9 @@ def _describe(sums: OutcomeSums) -> dict[str, float | None]:
         "incorrect_count": sums.incorrect,
         "calls": sums.calls,
         "disagreements": sums.disagreed,
+        "attempts_avg": ratio(sums.attempts, sums.asked),
+        "agreement_rate": ratio(sums.agreement_sum, sums.votes),
+        "position_flip_rate": ratio(sums.flips, sums.pairs),
     }
 
 

@@ -62,6 +62,7 @@ class Entry:
         finished: whether the whole answer left the server while the client was there.
         evaluation: the same for all requests of one evaluation, or of one call if it is not the judge's.
         call: the number of this call within the evaluation, from 0.
+        refusal: whether the answer was told to be a refusal.
 
     """
 
@@ -81,6 +82,7 @@ class Entry:
     finished: bool
     evaluation: str
     call: int
+    refusal: bool = False
 
     @property
     def usd(self) -> Decimal:
@@ -101,6 +103,10 @@ class Evaluation(NamedTuple):
     outcome: Outcome
     form: Form
     """`foreign` is an answer with a verdict that the demo's trainer cannot read: it takes it for wrong."""
+    failure: str | None
+    """Why there is no verdict."""
+    calls: int
+    """How often it asked, the SDK's own retries left out."""
 
 
 class Books:
@@ -160,10 +166,11 @@ class Books:
 
     def evaluations(self, **fields: object) -> list[Evaluation]:
         """Return the judge's evaluations: each is told by the last answer that it got."""
-        last: dict[str, Entry] = {}
-        for entry in self.entries(kind="verdict", **fields):
-            last[entry.evaluation] = entry
-        return [Evaluation(e.source, e.split, _outcome(e), e.form) for e in last.values()]
+        last = {entry.evaluation: entry for entry in self.entries(kind="verdict", **fields)}
+        return [
+            Evaluation(e.source, e.split, _outcome(e), e.form, _failure(e) if e.verdict is None else None, e.call + 1)
+            for e in last.values()
+        ]
 
     def outcomes(self, **fields: object) -> Counter[Outcome]:
         """Return how many evaluations came out how, by what the judge's texts say."""
@@ -194,3 +201,15 @@ def _outcome(entry: Entry) -> Outcome:
     if entry.verdict is None:
         return "parse_failure"
     return "correct" if entry.verdict else "incorrect"
+
+
+def _failure(entry: Entry) -> str:
+    """Name the cause of an evaluation without a verdict whose last request this was."""
+    kind = _error_kind(entry)
+    if kind is not None:
+        return kind
+    if entry.form == "empty":
+        return "refusal" if entry.refusal else "empty"
+    if "<think>" in (entry.content or ""):
+        return "unclosed_think"
+    return "truncated" if entry.form == "truncated" else "no_verdict"

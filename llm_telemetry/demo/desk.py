@@ -163,4 +163,5 @@ def _entry(question: Question, step: Step, reply: answers.Reply, tokens: Tokens,
         "finished": step.form != "hung",
         "evaluation": f"{question.key}:{cycle}",
         "call": step.call,
+        "refusal": reply.refusal is not None,
     }

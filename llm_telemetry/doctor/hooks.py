@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from _llm_telemetry_autostart import HTTP, SDKS
-from llm_telemetry.adapters import grpo
+from llm_telemetry.adapters import grpo, judges
 from llm_telemetry.doctor.classes import Class, Classes, Function
 from llm_telemetry.doctor.findings import Finding, format_count, show_path
 from llm_telemetry.doctor.program import MAIN, Program, dotted_name
@@ -162,30 +162,38 @@ def _part(kind: Kind, guess: Guess | None, setting: str) -> Finding:
 def _judge(reward: Guess) -> Finding:
     if reward.owner is None:
         return Finding(None, "  judge: cannot tell; it is looked for on the reward computer when that is known")
-    judges = _judges_on(reward.owner)
-    if judges:
-        return Finding(True, f"  judge: {', '.join(f'{reward.owner.name}.{name}' for name in judges)}")
+    names = [f"{reward.owner.name}.{name}" for name in _judges_on(reward.owner)] or _judges_beside(reward.owner)
+    if names:
+        return Finding(True, f"  judge: {', '.join(names)}")
     lacks = "a judge's calls would still count as cost, but there would be no judge/… rates"
-    return Finding(None, f"  no judge function seen; {lacks}", 'name it: instrument(trainer, judge="method")')
+    name_it = 'name it: instrument(trainer, judge="method"), or mark it: @llm_telemetry.judge'
+    return Finding(None, f"  no judge function seen; {lacks}", name_it)
 
 
 def _judges_on(owner: Class) -> list[str]:
     """Return the judge functions of a reward computer, by the rules for a living one."""
     methods = owner.methods()
-    known = next((name for name in grpo._JUDGE_NAMES if name in methods), None)
+    known = next((name for name in judges.KNOWN_NAMES if name in methods), None)
     if known is not None:
         return [known]
+    return [name for name, node in methods.items() if judges.sounds_like_judge(name) and _judges_predictions(node)]
+
+
+def _judges_beside(owner: Class) -> list[str]:
+    """Return the judge functions of its module that a reward computer calls by name."""
+    methods = owner.methods().values()
+    called = {node.id for method in methods for node in ast.walk(method) if isinstance(node, ast.Name)}
+    functions = [node for node in owner.module.tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     return [
-        name
-        for name, node in methods.items()
-        if "judge" in name.lower() and not grpo._NO_JUDGE.search(name.lower()) and _judges_predictions(node)
+        node.name
+        for node in functions
+        if node.name in called and judges.sounds_like_judge(node.name) and _judges_predictions(node)
     ]
 
 
 def _judges_predictions(node: Function) -> bool:
     gives_text = node.returns is not None and ast.unparse(node.returns).strip("'\"") in ("str", "None")
-    parameters = [one.arg.lower() for one in (*node.args.args, *node.args.kwonlyargs)]
-    return not gives_text and any(grpo._PREDICTION.search(name) for name in parameters)
+    return not gives_text and judges.takes_prediction(one.arg for one in (*node.args.args, *node.args.kwonlyargs))
 
 
 def find_part(cls: Class, kind: Kind, classes: Classes) -> Guess | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llm_telemetry.doctor.findings import Finding, format_count, show_path
 from llm_telemetry.events import ROLES
+from llm_telemetry.limits import API_FAILURES, PARSE_FAILURES
 from llm_telemetry.sinks.jsonl import FILE_NAME
 from llm_telemetry.sync import find_runs
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from llm_telemetry.doctor.case import Case
     from llm_telemetry.doctor.runs import LastRun
 
-PARSE_FAILURES, API_FAILURES = 0.15, 0.1
-"""Shares of a judge's evaluations over a run from which on it is not well."""
 LOST = 0.05
 """Share of calls from which on it matters that they are attributed to nobody, or tell no tokens."""
 _ROWS = "log with the same step= within a step and never a lower one later, see docs/wandb.md; or rescue_rows=True"

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.evaluations import Reply
 from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.replies import (
-    Reply,
     anthropic_head,
     body_of,
     delta_of,
     error_kind,
+    failure_kind,
+    field,
     fields_of,
-    reply_of,
+    replies_of,
     usage_in,
 )
 from llm_telemetry.scopes import Scope
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
+    from llm_telemetry.evaluations import Attempt
     from llm_telemetry.session import Session
 
 _shapes: dict[type, str] = {}
@@ -43,8 +47,7 @@ def _shape_of(kind: type) -> str | None:
     return next((_shapes[cls] for cls in kind.__mro__ if cls in _shapes), None)
 
 
-_MAX_TEXT = 65536
-"""Characters of a streamed judge answer that are looked at."""
+_UNFINISHED = ("queued", "in_progress")
 
 
 class OpenCall:
@@ -53,6 +56,7 @@ class OpenCall:
     __slots__ = (
         "_scope",
         "_session",
+        "attempt",
         "embedding",
         "holder",
         "http",
@@ -62,19 +66,21 @@ class OpenCall:
         "retries",
         "seen",
         "started",
-        "text",
         "told",
-        "truncated",
         "usage",
     )
 
     def __init__(self, session: Session, scope: Scope | None, role: Role, options: Any) -> None:
         """Note who calls, and which model; the request itself is not touched."""
         self._session = session
-        phase, rollout, evaluation, source = session.phase if scope is None else None, None, None, None
-        if scope is not None:
-            _, phase, _, rollout, evaluation, _, source = scope
-        self._scope = Scope(session, phase, role, rollout, evaluation, self, source)
+        self.attempt: Attempt | None = None
+        if scope is None:
+            self._scope = Scope(session, session.phase, role, call=self)
+        else:
+            _, phase, _, rollout, evaluation, _, source, _ = scope
+            self._scope = Scope(session, phase, role, rollout, evaluation, self, source)
+            if evaluation is not None:
+                self.attempt = evaluation.ask(options.json_data)
         self.embedding = options.url.endswith("/embeddings")
         model = fields_of(options.json_data).get("model")
         self.requested = model if isinstance(model, str) else None
@@ -85,8 +91,6 @@ class OpenCall:
         self.open = True
         self.http: Any = None
         self.holder: weakref.finalize[Any, Any] | None = None
-        self.text = ""
-        self.truncated = False
         self.seen = False
 
     def begin(self) -> Scope:
@@ -128,15 +132,19 @@ class OpenCall:
         whole = fields.get("response")  # the last events of the responses API hold the whole response
         if whole is not None:
             self._read(fields_of(whole))
+            self._answer(whole)
         elif fields.get("message") is not None:
             self._read(anthropic_head(fields["message"]))
         elif not self.seen or fields.get("usage") is not None:
             self._read(fields)
         self.seen = True
-        if self._scope.evaluation is not None and len(self.text) < _MAX_TEXT:
-            delta = delta_of(chunk)
-            self.text += delta.text
-            self.truncated |= delta.truncated
+        if self.attempt is not None and whole is None:
+            self.attempt.add(delta_of(chunk))
+
+    def _answer(self, response: Any) -> None:
+        """Tell the judge's evaluation what came, when it is complete."""
+        if self.attempt is not None and field(response, "status") not in _UNFINISHED:
+            self.attempt.replies = replies_of(response)
 
     def _read(self, fields: dict[str, Any]) -> None:
         usage = fields.get("usage")
@@ -157,22 +165,23 @@ class OpenCall:
         self.open = False
         latency = time.perf_counter() - self.started
         kind = None if error is None else error_kind(error)
-        self._learn(response, kind)
-        session, phase, role, rollout, _, _, source = self._scope
+        self._learn(response, error)
+        session, phase, role, rollout, _, _, source, _ = self._scope
         source = source or (rollout and rollout.source) or UNKNOWN
         split = phase.split if phase else "train"
         session.record(Call(role, split, source, self.requested, self.model, self.usage, kind, self.retries, latency))
         self.http = None
 
     @guarded
-    def _learn(self, response: Any, kind: str | None) -> None:
+    def _learn(self, response: Any, error: BaseException | None) -> None:
         """Read a complete response; whatever is odd about it, the call is recorded."""
         if response is not None:
             self._read(fields_of(response))
-        if self._scope.evaluation is not None:
-            reply = Reply() if response is None else reply_of(response)
-            text = reply.text or self.text
-            self._scope.evaluation.hear(Reply(text, kind, reply.truncated or self.truncated))
+            self._answer(response)
+        if self.attempt is not None and error is not None:
+            said = self.attempt.replies[0] if self.attempt.replies else Reply()
+            told = f"{type(error).__name__}: {error}"  # the error itself would keep the trainer's frames alive
+            self.attempt.replies = [said._replace(failure=failure_kind(error), error=told)]
 
 
 class Tap:
@@ -222,6 +231,8 @@ class Tap:
 _held: weakref.WeakKeyDictionary[Any, OpenCall] = weakref.WeakKeyDictionary()
 """Streams and unread responses that the trainer still has."""
 _holding = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a fork may catch it locked
+    os.register_at_fork(after_in_child=_holding._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 def hold(response: Any, call: OpenCall) -> None:

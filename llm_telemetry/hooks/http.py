@@ -63,9 +63,11 @@ class HttpCall(OpenCall):
     def settle(self, response: Any) -> None:
         """Finish with a response that is complete, or follow it to its end."""
         status = getattr(response, "status_code", None) or response.status
+        content = getattr(response, "_content", None)
         if status >= _FIRST_ERROR:
-            self.finish(error=Failure(status))
-        elif isinstance(content := getattr(response, "_content", None), bytes):
+            told = parsed(content)
+            self.finish(error=Failure(status, told.get("error") if isinstance(told, dict) else None))
+        elif isinstance(content, bytes):
             self.see(content)
             self.finish()
         else:

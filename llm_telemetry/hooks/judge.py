@@ -1,91 +1,139 @@
-"""The judge function: one evaluation, one outcome."""
+"""The judge function: one evaluation for each item that it judges, one outcome for each evaluation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.events import Evaluation, Outcome
-from llm_telemetry.hooks.trainer import open_rollout
+from llm_telemetry.evaluations import Attempt, Ruling, group, rule, rule_batch
+from llm_telemetry.events import Evaluation
+from llm_telemetry.hooks.replies import failure_kind
+from llm_telemetry.hooks.trainer import ITEM_TEXTS, batch_in, open_rollout, reward, rows_of
 from llm_telemetry.scopes import Scope
 from llm_telemetry.sources import UNKNOWN
-from llm_telemetry.verdicts import Unreadable, Verdict, agree, read_verdict, returned_verdict
+from llm_telemetry.verdicts import returned_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping, Sequence
 
-    from llm_telemetry.hooks.replies import Reply
+    from llm_telemetry.hooks.trainer import MakeSpan
     from llm_telemetry.observe import Span
     from llm_telemetry.session import Session
 
+_VERDICTS_FIELDS = ("verdicts", "judgements", "judgments", "results", "correct", "rewards", "scores")
+
 
 class OpenEvaluation:
-    """One call of the judge function; the calls made in it tell what they heard."""
+    """One call of the judge function; the calls made in it tell what they asked and heard.
 
-    __slots__ = ("_reply", "_scope")
+    Args:
+        scope: Where it is called.
+        name: The judge's name.
+        items: What it judges: the rollout of each item, and a text that it is known by.
+        implied: There is no function, only calls that are said to be a judge's: without a call, nothing was judged.
+    """
 
-    def __init__(self, scope: Scope, rollout: Any) -> None:
-        """Open the evaluation's scope."""
-        self._scope = Scope(scope.session, scope.phase, "judge", rollout, self)
-        self._reply: Reply | None = None
+    __slots__ = ("_attempts", "_items", "_name", "_scope", "implied")
+
+    def __init__(self, scope: Scope, name: str, items: Sequence[tuple[Any, str]], *, implied: bool = False) -> None:
+        rollout = items[0][0] if len({one.source for one, _ in items}) == 1 else None
+        self._scope = Scope(scope.session, scope.phase, "judge", rollout, self, None, scope.source)
+        self._name = name
+        self._items = items
+        self._attempts: list[Attempt] = []
+        self.implied = implied
 
     def begin(self) -> Scope:
         """Return the scope of the judge's calls."""
         return self._scope
 
-    def hear(self, reply: Reply) -> None:
-        """Take the answer to one call; the last attempt is the one that counts."""
-        self._reply = reply
+    def ask(self, request: Any) -> Attempt:
+        """Take note of a call that is being made."""
+        attempt = Attempt(request)
+        self._attempts.append(attempt)
+        return attempt
 
     def end(self, result: Any, error: BaseException | None) -> None:
-        """Record the outcome."""
-        used = None if error is not None else returned_verdict(result)
-        said = self._said()
-        outcome, verdict = self._outcome(said, used, error)
-        disagreed = isinstance(said, Verdict) and used is not None and not agree(said, used)
-        source = (self._scope.rollout and self._scope.rollout.source) or UNKNOWN
-        score = None if verdict is None else verdict.score
-        self._scope.session.record(Evaluation(self._scope.split, source, outcome, score, disagreed))
+        """Record what came of it."""
+        if self.implied and not self._attempts:
+            return
+        rulings = self._rule(result, None if error is None else failure_kind(error))
+        shared = len(rulings) < len(self._items)
+        for (rollout, _), ruling in zip(self._items, rulings, strict=False):
+            self._record(ruling, self._scope.rollout if shared else rollout)
 
-    def _said(self) -> Verdict | Unreadable | None:
-        """Read the last answer; `None` when there was none, or nothing in it."""
-        if self._reply is None or not self._reply.text.strip():
+    def _rule(self, result: Any, raised: str | None) -> list[Ruling]:
+        """Decide about each item; a batch function that returns no batch is one evaluation."""
+        count, read = len(self._items), self._scope.session.read_verdict
+        batch = batch_in(result, count, _VERDICTS_FIELDS) if count > 1 and raised is None else None
+        if batch is not None or (count > 1 and raised is not None):
+            used = [None] * count if batch is None else [returned_verdict(one) for one in batch]
+            return rule_batch(self._attempts, [text for _, text in self._items], used, raised, read)
+        return [rule(group(self._attempts), None if raised else returned_verdict(result), raised, read)]
+
+    def _record(self, ruling: Ruling, rollout: Any) -> None:
+        session = self._scope.session
+        flips = [session.comparisons.add(rollout and rollout.key, one) for one in ruling.comparisons]
+        session.record(
+            Evaluation(
+                self._scope.split,
+                self._scope.source or (rollout and rollout.source) or UNKNOWN,
+                ruling.outcome,
+                ruling.score,
+                ruling.disagreed and not any(flip is not None for flip in flips),
+                self._name,
+                ruling.failure,
+                ruling.attempts,
+                ruling.agreement,
+                next((flip for flip in flips if flip is not None), None),
+            )
+        )
+
+
+def _text_in(row: Mapping[str, Any]) -> str:
+    """Return what tells an item from others: its prediction, else its problem."""
+    return next((text for name in ITEM_TEXTS if isinstance(text := row.get(name), str)), "")
+
+
+class JudgingReward:
+    """A reward function that is its own judge: one call is a reward and an evaluation."""
+
+    def __init__(self, reward: Span, evaluation: Span) -> None:
+        """Open both; `evaluation` lies within `reward`."""
+        self._reward = reward
+        self._evaluation = evaluation
+
+    def begin(self) -> Scope:
+        """Return the scope of the judge's calls."""
+        self._reward.begin()
+        return self._evaluation.begin()
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Record both."""
+        self._evaluation.end(result, error)
+        self._reward.end(result, error)
+
+
+def judging_reward(name: str) -> MakeSpan:
+    """Return what opens the rewards and evaluations of a reward function that is its own judge."""
+
+    def open_both(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
+        outer = reward(session, scope, fields)
+        inner = judge(name)(session, scope if outer is None else outer.begin(), fields)
+        return JudgingReward(outer, inner) if outer is not None and inner is not None else outer or inner
+
+    return open_both
+
+
+def judge(name: str) -> MakeSpan:
+    """Return what opens the evaluations of the judge function of this name."""
+
+    def open_evaluation(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
+        """Open one, unless one is open: a judge function that calls another is one evaluation."""
+        if scope.evaluation is not None and not scope.evaluation.implied:
             return None
-        return _read(self._reply, self._scope.session.read_verdict)
+        rows = list(rows_of(fields))
+        if len(rows) == 1 and scope.rollout is not None:
+            return OpenEvaluation(scope, name, [(scope.rollout, "")])
+        return OpenEvaluation(scope, name, [(open_rollout(session, scope, row), _text_in(row)) for row in rows])
 
-    def _outcome(
-        self, said: Verdict | Unreadable | None, used: Verdict | None, error: BaseException | None
-    ) -> tuple[Outcome, Verdict | None]:
-        """Decide what came of it: no answer, no verdict in the answer, else the verdict that the trainer used."""
-        if self._reply is not None and said is None:
-            return "api_failure", None
-        if isinstance(said, Unreadable):
-            return "parse_failure", None
-        verdict = used or (None if error is not None else said)
-        if verdict is None:  # it raised, or returned nothing
-            return ("api_failure" if said is None else "parse_failure"), None
-        return _as_outcome(_like(verdict, said)), verdict
-
-
-def _like(verdict: Verdict, said: Verdict | None) -> Verdict:
-    """Take a returned 0 or 1 for the grade that it is where the judge's text is graded."""
-    if said is not None and said.score is not None and verdict.score is None:
-        return verdict._replace(score=float(bool(verdict.correct)), correct=None)
-    return verdict
-
-
-def _as_outcome(verdict: Verdict) -> Outcome:
-    if verdict.correct is None:
-        return "score"
-    return "correct" if verdict.correct else "incorrect"
-
-
-def judge(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
-    """Open an evaluation, unless one is open: a judge function that calls another is one evaluation."""
-    if scope.evaluation is not None:
-        return None
-    return OpenEvaluation(scope, scope.rollout or open_rollout(session, scope, fields))
-
-
-def _read(reply: Reply, custom: Callable[[str], Verdict | Unreadable] | None) -> Verdict | Unreadable:
-    """Read the judge's text with the user's own parser, if there is one."""
-    return read_verdict(reply.text, truncated=reply.truncated) if custom is None else custom(reply.text)
+    return open_evaluation

@@ -52,7 +52,7 @@ def _open_call(client: Any, options: Any) -> OpenCall | None:
 
 def _role(session: Session, scope: Scope | None, client: Any) -> Role:
     """Return judge inside a judge; else what the client is registered for; else what the scope says."""
-    role = "other" if scope is None else scope.role
+    role = "other" if scope is None else scope.told or scope.role
     if role == "judge":
         return role
     known = session.parts.role_of(client)

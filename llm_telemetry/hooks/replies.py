@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.evaluations import Reply
 from llm_telemetry.events import Usage
 
 if TYPE_CHECKING:
@@ -21,15 +22,6 @@ _RESPONSES = ("input_tokens", "output_tokens", "input_tokens_details", "output_t
 
 
 _NOTHING: dict[str, Any] = {}
-
-
-class Reply(NamedTuple):
-    """What the judge answered, while its evaluation is open; not kept after."""
-
-    text: str = ""
-    error: str | None = None
-    truncated: bool = False
-    """The answer was cut off by the token limit."""
 
 
 def fields_of(thing: Any) -> dict[str, Any]:
@@ -102,17 +94,42 @@ def _with_caches(usage: Usage, fields: dict[str, Any]) -> Usage:
     return usage._replace(prompt=prompt, cached=cached, cache_write=written, reasoning=usage.reasoning or thoughts)
 
 
-def reply_of(response: Any) -> Reply:
-    """Return the text of a response: chat, legacy completion, responses API, or Anthropic's."""
+def replies_of(response: Any) -> list[Reply]:
+    """Return what a response says, an answer for each sample that was asked for (`n=`).
+
+    Chat, legacy completions, the responses API and Anthropic's are read; a refusal is no answer, whatever it says.
+    """
     if is_anthropic(response):
-        return anthropic_reply(response)
-    choice = first(field(response, "choices"))
-    if choice is None:
-        parts = [part for item in _list(field(response, "output")) for part in _list(field(item, "content"))]
-        return Reply(_joined(parts), truncated=field(response, "status") == "incomplete")
+        return [anthropic_reply(response)]
+    choices = _list(field(response, "choices"))
+    return [_choice(choice) for choice in choices] if choices else [_output(response)]
+
+
+def _choice(choice: Any) -> Reply:
     message = field(choice, "message")
-    text = _joined(field(message, "content")) or field(choice, "text") or _tool_arguments(message)
-    return Reply(text if isinstance(text, str) else "", truncated=field(choice, "finish_reason") == "length")
+    text = _joined(field(message, "content")) or field(choice, "text") or _tool_arguments(message) or _parsed(message)
+    end = field(choice, "finish_reason")
+    return _reply(text, field(message, "refusal"), end)
+
+
+def _output(response: Any) -> Reply:
+    """Read the responses API: a list of items, each with parts."""
+    items = _list(field(response, "output"))
+    parts = [part for item in items for part in _list(field(item, "content"))]
+    called = (arguments for item in items if isinstance(arguments := field(item, "arguments"), str))
+    refusal = next((said for part in parts if (said := field(part, "refusal"))), None)
+    incomplete = field(response, "status") == "incomplete"
+    reason = field(field(response, "incomplete_details"), "reason")
+    return _reply(_joined(parts) or next(called, ""), refusal, reason if incomplete else None)
+
+
+_CUT = ("length", "max_output_tokens", "max_tokens", "model_context_window_exceeded")
+_ENDS = {"content_filter": "content_filter", "refusal": "refusal"}
+
+
+def _reply(text: Any, refusal: Any, end: Any) -> Reply:
+    failure = "refusal" if refusal else _ENDS.get(end)
+    return Reply(text if isinstance(text, str) else "", failure, truncated=end in _CUT)
 
 
 def _joined(content: Any) -> str:
@@ -126,16 +143,24 @@ def _tool_arguments(message: Any) -> Any:
     return field(field(first(field(message, "tool_calls")), "function"), "arguments")
 
 
+def _parsed(message: Any) -> str:
+    """Return structured output as JSON, where a server or a wrapper gives nothing else."""
+    parsed = fields_of(field(message, "parsed"))
+    return json.dumps(parsed, default=str) if parsed else ""
+
+
 def delta_of(chunk: Any) -> Reply:
-    """Return the text that one chunk or event of a stream adds to the answer; thoughts are no part of it."""
+    """Return what one chunk or event of a stream adds to the (first) answer; thoughts are no part of it."""
     if is_anthropic(chunk):
         return anthropic_delta(chunk)
     choice = first(field(chunk, "choices"))
     if choice is None:
         text = field(chunk, "delta") if field(chunk, "type") == "response.output_text.delta" else None
-    else:
-        text = field(field(choice, "delta"), "content") or field(choice, "text")
-    return Reply(text if isinstance(text, str) else "", truncated=field(choice, "finish_reason") == "length")
+        return Reply(text if isinstance(text, str) else "")
+    if field(choice, "index"):
+        return Reply()
+    delta, end = field(choice, "delta"), field(choice, "finish_reason")
+    return _reply(field(delta, "content") or field(choice, "text"), field(delta, "refusal"), end)
 
 
 _ANTHROPIC = ("message", "completion", "content_block_start", "content_block_delta", "message_delta")
@@ -157,7 +182,7 @@ def anthropic_reply(response: Any) -> Reply:
     """Return the text of a message: its parts of text, and the input of tools as JSON; or of a legacy completion."""
     parts = [_part_text(part) for part in _list(field(response, "content"))]
     text = "".join(parts) or field(response, "completion")
-    return Reply(text if isinstance(text, str) else "", truncated=field(response, "stop_reason") == "max_tokens")
+    return _reply(text, None, field(response, "stop_reason"))
 
 
 def _part_text(part: Any) -> str:
@@ -175,7 +200,7 @@ def anthropic_delta(event: Any) -> Reply:
     text = delta.get("text") or delta.get("partial_json") or fields.get("completion")
     stopped = delta.get("stop_reason") or fields.get("stop_reason")
     begun = _part_text(fields.get("content_block"))
-    return Reply(text if isinstance(text, str) else begun, truncated=stopped == "max_tokens")
+    return _reply(text if isinstance(text, str) else begun, None, stopped)
 
 
 def body_of(http_response: Any) -> Any:
@@ -203,6 +228,14 @@ _NAME_KINDS = {
 }
 _CANCELLED = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 _CLIENT_ERRORS, _SERVER_ERRORS = range(400, 500), range(500, 600)
+
+
+def failure_kind(error: BaseException) -> str:
+    """Return why a judge gave no answer: an error's kind, or the provider's filter (Azure: a 400 with that code)."""
+    filtered = (
+        getattr(error, "__dict__", _NOTHING).get("code") == "content_filter" or "ContentFilter" in type(error).__name__
+    )
+    return "content_filter" if filtered else error_kind(error)
 
 
 def error_kind(error: BaseException) -> str:

@@ -96,7 +96,7 @@ def open_rollout(session: Session, scope: Scope, fields: Mapping[str, Any]) -> O
     """Open a rollout for what the function was given: its source is in there, or known from the item."""
     item = item_in(fields) or {}
     problem = problem_in(fields) or problem_in(item)
-    told = source_in(fields, _SURE_SOURCES) or source_in(item)
+    told = source_in(fields, _SURE_SOURCES) or source_in(item) or scope.source
     source = told or session.sources.find(problem) or source_in(fields)
     return OpenRollout(scope.split, scope.phase, source, problem, session.number)
 
@@ -163,7 +163,7 @@ class Execution:
 
     def __init__(self, scope: Scope, rollout: OpenRollout) -> None:
         """Open the rollout's scope."""
-        self._scope = Scope(scope.session, scope.phase, "executor", rollout)
+        self._scope = Scope(scope.session, scope.phase, "executor", rollout, source=scope.source)
         self._rollout = rollout
 
     def begin(self) -> Scope:
@@ -203,7 +203,7 @@ class Reward:
     def __init__(self, scope: Scope, rollouts: list[OpenRollout]) -> None:
         """Open the scope of the judge's calls; `rollouts` are what the function was told, one a reward."""
         shared = rollouts[0] if len({rollout.source for rollout in rollouts}) == 1 else None
-        self._scope = Scope(scope.session, scope.phase, "judge", shared)
+        self._scope = Scope(scope.session, scope.phase, "judge", shared, source=scope.source)
         self._executing = scope.rollout
         self._wanted = rollouts
 
@@ -223,7 +223,7 @@ def reward(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | Non
     """Open a reward, unless one is being computed: a part of it is no reward of its own."""
     if scope.role == "judge":
         return None
-    wanted = [open_rollout(session, scope, row) for row in _rows(fields)]
+    wanted = [open_rollout(session, scope, row) for row in rows_of(fields)]
     last = scope.rollout or _last(session)
     if len(wanted) == 1 and wanted[0].source is None and last is not None and last.problem == wanted[0].problem:
         wanted[0].source = last.source
@@ -231,13 +231,14 @@ def reward(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | Non
 
 
 _BATCH_FIELDS = ("predictions", "completions", "answers", "responses", "problems", "prompts", "questions")
-_ONE_FIELDS = tuple(name.removesuffix("s") for name in _BATCH_FIELDS)
+ITEM_TEXTS = tuple(name.removesuffix("s") for name in _BATCH_FIELDS)
+"""Names under which an item's texts are given, predictions before problems."""
 
 
-def _rows(fields: dict[str, Any]) -> Iterable[dict[str, Any]]:
+def rows_of(fields: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """Yield the arguments, one mapping a rollout: a batch function takes lists of one length, and no single text."""
     lists = [v for name in _BATCH_FIELDS if isinstance(v := fields.get(name), list | tuple) and v]
-    if not lists or any(isinstance(fields.get(name), str) for name in _ONE_FIELDS):
+    if not lists or any(isinstance(fields.get(name), str) for name in ITEM_TEXTS):
         yield fields
         return
     batch = len(lists[0])
@@ -250,10 +251,15 @@ def rewards_in(result: Any, count: int) -> list[float | None]:
     """Return `count` rewards from what a reward function returned; `None` for what is no finite number."""
     if count == 1:
         return [_reward_in(result)]
-    inner = [result[name] for name in _REWARDS_FIELDS if name in result] if isinstance(result, Mapping) else []
+    batch = batch_in(result, count)
+    return [None] * count if batch is None else [_reward_in(value) for value in batch]
+
+
+def batch_in(result: Any, count: int, names: Sequence[str] = _REWARDS_FIELDS) -> Any:
+    """Return the `count` values in what a batch function returned: a list, the first of a tuple, or a field."""
+    inner = [result[name] for name in names if name in result] if isinstance(result, Mapping) else []
     first = [result[0]] if isinstance(result, tuple) and result else []
-    batch = next((b for b in (*first, *inner, result) if _is_batch(b, count)), [None] * count)
-    return [_reward_in(value) for value in batch]
+    return next((batch for batch in (*first, *inner, result) if _is_batch(batch, count)), None)
 
 
 def _is_batch(value: Any, count: int) -> bool:

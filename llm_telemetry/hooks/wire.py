@@ -24,8 +24,8 @@ class Failure(Exception):  # noqa: N818 - it is what an SDK would have raised; h
     """An error that a server told of in its response; plain HTTP clients give it back as any other response."""
 
     def __init__(self, status: int | None = None, told: Any = None) -> None:
-        """Note the HTTP status, or the `error` that a stream ended with."""
-        super().__init__(status, told)
+        """Note the HTTP status, and the `error` that the body, or an event of it, has told."""
+        super().__init__(*(part for part in (status and f"HTTP {status}", told) if part))
         self.status_code = status
         self.code = told.get("code") if isinstance(told, dict) else told
         self.type = told.get("type") if isinstance(told, dict) else None

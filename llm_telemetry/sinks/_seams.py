@@ -53,6 +53,13 @@ def folder(run: Any) -> Path:
     return Path(run.dir).parent
 
 
+def alert(run: Any, title: str, text: str) -> None:
+    """Send an alert, also shortly after another: the alarm has a cooldown of its own."""
+    send = getattr(run, "alert", None)
+    if send is not None:
+        send(title=title, text=text, level="WARN", wait_duration=1)
+
+
 def override(owner: Any, name: str, replacement: Callable[..., Any]) -> Callable[[], None]:
     """Put `replacement` in place of the method `name` of this one object; return what takes it away again."""
     before = vars(owner).get(name, _ABSENT)

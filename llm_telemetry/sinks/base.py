@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from llm_telemetry.events import Payload
+    from llm_telemetry.events import Alert, Payload
 
 
 @runtime_checkable
@@ -20,3 +20,11 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Write what is left; nothing comes after."""
+
+
+@runtime_checkable
+class AlertSink(Sink, Protocol):
+    """A sink that also wants to hear the alarm; the method is optional."""
+
+    def alert(self, alert: Alert) -> None:
+        """Take what the alarm tells; called in the trainer's thread, after `write`, so be quick."""

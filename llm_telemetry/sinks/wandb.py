@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from llm_telemetry.events import Payload
+    from llm_telemetry.events import Alert, Payload
 
 LARGEST_WAIT = 256
 """Payloads that wait for the first run to begin."""
@@ -83,6 +83,16 @@ class WandbSink:
             self._waiting.append(payload)
         elif self._had_run:
             self._tally.missed += 1
+
+    @guarded
+    def alert(self, alert: Alert) -> None:
+        """Send an alert of the current run; it is in no row, and none is kept for a run that comes later.
+
+        Like `log` it is handed to W&B's own process, and waits for no server.
+        """
+        rider = self._attached()
+        if rider is not None:
+            _seams.alert(rider.run, alert.title, alert.text)
 
     @guarded
     def close(self) -> None:

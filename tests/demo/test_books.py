@@ -72,7 +72,7 @@ def test_retries_belong_to_the_call_that_they_repeat():
 def test_a_call_that_is_refused_to_the_end_is_one_error_of_its_last_kind():
     tried = books(refused(), refused(429, retry=1), refused(503, retry=2))
     assert tried.errors() == {"server": 1}
-    assert tried.evaluations() == [Evaluation("math", "train", "api_failure", "refused")]
+    assert tried.evaluations() == [Evaluation("math", "train", "api_failure", "refused", "server", 1)]
 
 
 def test_an_evaluation_is_told_by_its_last_answer():

@@ -4,7 +4,7 @@ import concurrent.futures
 import multiprocessing
 import sys
 
-from tests.programs.spawn_parts import Executor, RewardComputer, execute
+from tests.programs.spawn_parts import Executor, RewardComputer, execute, judge
 
 PROBLEMS = [f"{i} + 1?" for i in range(6)]
 
@@ -18,6 +18,7 @@ class Trainer:
     def train_step(self, step):
         for problem, answer in zip(PROBLEMS, self.pool.map(execute, PROBLEMS), strict=True):
             self.reward_computer.compute_reward(problem=problem, prediction=answer)
+        list(self.pool.map(judge, PROBLEMS))
 
     def evaluate(self):
         for problem in PROBLEMS[:2]:

@@ -14,10 +14,19 @@ class Executor:
         return "4"
 
 
+def ask_judge(problem, prediction):
+    """A plain judge function, which the pool's workers call; it does not ask the model."""
+    return prediction == "4"
+
+
 class RewardComputer:
     def compute_reward(self, *, problem, prediction):
-        return 1.0
+        return float(ask_judge(problem, prediction))
 
 
 def execute(problem):
     return Executor().execute(problem)
+
+
+def judge(problem):
+    return ask_judge(problem, "5")

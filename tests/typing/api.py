@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typing_extensions import assert_type
 
+import llm_telemetry
 from llm_telemetry import (
     Collector,
     Config,
@@ -20,7 +22,10 @@ from llm_telemetry import (
     instrument,
     uninstrument,
 )
-from llm_telemetry.events import Call, Evaluation, Payload, Rollout, Split
+from llm_telemetry.events import Alert, Call, Evaluation, Payload, Rollout, Split
+
+if TYPE_CHECKING:
+    from llm_telemetry.sinks.base import AlertSink
 
 
 class MyTrainer:
@@ -50,8 +55,15 @@ class MySink:
         pass
 
 
+class MyHearingSink(MySink):
+    def alert(self, alert: Alert) -> None:
+        assert_type(alert.text, str)
+        assert_type(alert.numbers, Mapping[str, float])
+
+
 collector: Collector = MyCollector()
 sink: Sink = MySink()
+hearing: AlertSink = MyHearingSink()
 
 # The one line, plain and with settings.
 assert_type(instrument(trainer), Telemetry)
@@ -62,7 +74,8 @@ telemetry = instrument(
     threshold=0.5,
     folder="telemetry",
     collectors=[collector],
-    sinks=[sink],
+    sinks=[sink, hearing],
+    alarm={"budget": 50, "disagreement_rate": None},
 )
 with instrument(trainer) as inside:
     assert_type(inside, Telemetry)
@@ -93,7 +106,25 @@ assert_type(judge.update_from_reward_computer(trainer), list[str])
 assert_type(judge.get_wandb_logs(), dict[str, float])
 dataset_collector: Collector | DatasetMetricsCollector = dataset
 
+
+# Marks.
+@llm_telemetry.judge
+def grade(answer: str) -> bool:
+    return answer == "4"
+
+
+@llm_telemetry.judge(name="strict")
+async def grade_strictly(answer: str) -> float:
+    return 1.0
+
+
+assert_type(grade("4"), bool)
+with llm_telemetry.scope(role="judge", source="gsm8k") as block:
+    assert_type(block, llm_telemetry.scope)
+judge.add_result("gsm8k", "api_failure", judge="math", failure="rate_limit", attempts=2)
+
 # What must not pass.
+llm_telemetry.scope(role="juror")  # type: ignore[arg-type]
 dataset.add_result("gsm8k", 1.0, split="test")  # type: ignore[arg-type]
 judge.add_result("gsm8k", "success")  # type: ignore[arg-type]
 not_a_sink: Sink = MyCollector()  # type: ignore[assignment]

@@ -6,7 +6,7 @@ import gc
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.wandb_log import read_metrics, read_rows, read_summary
+from llm_telemetry.wandb_log import _records, read_metrics, read_rows, read_summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,11 @@ class Written:
     def metrics(self) -> dict[str, Any]:
         """The last definition of each metric, by its name."""
         return {metric.name: metric for metric in read_metrics(self._path)}
+
+    @property
+    def alerts(self) -> list[Any]:
+        """What was sent as alerts; each has a title and a text."""
+        return [record.alert for record in _records(self._path) if record.WhichOneof("record_type") == "alert"]
 
 
 def tear_down() -> None:

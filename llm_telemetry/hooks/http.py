@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.calls import OpenCall, Tap, held_call, hold
 from llm_telemetry.hooks.openai import ENDPOINTS, observe_close
 from llm_telemetry.hooks.wire import Body, Failure, is_last, parsed
-from llm_telemetry.observe import drive
+from llm_telemetry.observe import Inner, drive
 from llm_telemetry.patching import Row
 from llm_telemetry.scopes import SCOPE
 from llm_telemetry.session import current
@@ -97,11 +98,18 @@ def sender(ask: Ask, follow: Follow) -> Callable[..., Any]:
     def observe_send(wrapped: Any, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         scope = SCOPE.get()
         if scope is not None and scope.call is not None:  # first of all: an SDK's request comes this way, too
-            return wrapped(*args, **kwargs)
+            result = scope.call.http = wrapped(*args, **kwargs)
+            return result if type(result) is not CoroutineType else _noting(scope.call, Inner(result))
         call = _open_call(scope, ask, follow, args, kwargs)
         return wrapped(*args, **kwargs) if call is None else drive(call, wrapped, args, kwargs)
 
     return observe_send
+
+
+async def _noting(call: OpenCall, inner: Inner) -> Any:
+    """Note the response to a request within `call`: the SDK may fail to parse it, and its tokens are spent."""
+    call.http = response = await inner.coroutine
+    return response
 
 
 @guarded

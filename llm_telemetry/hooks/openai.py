@@ -67,14 +67,6 @@ def observe_retry(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: M
     return wrapped(*args, **kwargs)
 
 
-def observe_response(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Note the HTTP response before the SDK parses it: parsing may raise, and the tokens are spent."""
-    scope = SCOPE.get()
-    if scope is not None and scope.call is not None:
-        scope.call.http = kwargs.get("response")
-    return wrapped(*args, **kwargs)
-
-
 class _Parse:
     """A raw response being parsed by the trainer."""
 
@@ -126,8 +118,6 @@ _TARGETS = (
     _Target("_base_client", "AsyncAPIClient", ("request",), observe_request),
     _Target("_base_client", "SyncAPIClient", _RETRIES, observe_retry),
     _Target("_base_client", "AsyncAPIClient", _RETRIES, observe_retry),
-    _Target("_base_client", "SyncAPIClient", ("_process_response",), observe_response),
-    _Target("_base_client", "AsyncAPIClient", ("_process_response",), observe_response),
     _Target("_streaming", "Stream", ("close",), observe_close, "stream"),
     _Target("_streaming", "AsyncStream", ("close",), observe_close, "stream"),
     _Target("lib.streaming.chat._completions", "ChatCompletionStream", ("close",), observe_close),

@@ -203,8 +203,13 @@ def anthropic_delta(event: Any) -> Reply:
     return _reply(text if isinstance(text, str) else begun, None, stopped)
 
 
+_SUCCESS = range(200, 300)
+
+
 def body_of(http_response: Any) -> Any:
-    """Return the JSON of a response whose body is in memory already; never reads from the network."""
+    """Return the JSON of a successful response whose body is in memory already; never reads from the network."""
+    if getattr(http_response, "status_code", 200) not in _SUCCESS:
+        return None
     content = getattr(http_response, "_content", None)
     try:
         return json.loads(content) if content else None

@@ -150,7 +150,7 @@ def anthropic_stream(asked, number, books):
     for text in TEXT:
         yield named("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
     yield named("content_block_stop", index=0)
-    stop = {"stop_reason": "end_turn", "stop_sequence": None}
+    stop = {"stop_reason": asked.get("stop_for", "end_turn"), "stop_sequence": None}
     yield named("message_delta", delta=stop, usage={"output_tokens": usage["output_tokens"]})
     yield named("message_stop")
 

@@ -240,6 +240,26 @@ def test_the_verdict_is_read_from_the_text_and_not_from_the_thoughts(server, tmp
     assert (memory.last["judge/correct_count"], memory.last["judge/disagreements"]) == (1, 0)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("reason", "cause"), [("refusal", "refusal"), ("max_tokens", "truncated")])
+def test_why_there_is_no_verdict_is_told_by_the_stop_reason(server, tmp_path, stream, reason, cause, monkeypatch):
+    monkeypatch.setattr("tests.clients.server.TEXT", ("Let me see", ", I think that"))
+
+    def ask():
+        with anthropic.Anthropic(base_url=server.root, api_key="k") as client:
+            answer = client.messages.create(**CLAUDE, stream=stream, extra_body={"stop_for": reason})
+            return list(answer) if stream else answer
+
+    def judge(*_):
+        ask()
+
+    trainer = JudgeOnly(lambda: None)
+    trainer.reward_computer.judge, trainer.seen = judge, None
+    _, memory = watch(trainer, tmp_path)
+    trainer.train_step()
+    assert memory.last[f"judge/failures/{cause}"] == 1
+
+
 # --- another one of the family
 
 

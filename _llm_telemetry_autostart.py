@@ -27,6 +27,10 @@ OFF = ("0", "false", "no", "off")
 WORDS = f"{', '.join(ON)} (on) or {', '.join(OFF)} (off)"
 TARGETS = "module:Class, or module:Class.method when the step method has another name; several with commas between"
 STEPS = ("train_step", "training_step")
+SDKS = ("openai", "anthropic", "groq")
+"""Packages by the same generator: whoever imports one is about to call an LLM."""
+HTTP = ("httpx", "httpx2", "requests", "aiohttp")
+"""Everybody imports these; they tell something only in a process that belongs to a watched one."""
 MAINS = ("__main__", "__mp_main__")
 _DEMO = "llm_telemetry.demo.trainer"  # it stands for a user's trainer, wherever the package is installed
 
@@ -49,8 +53,8 @@ def start() -> None:
         finder = Finder()
         finder.name(targets)
         sys.meta_path.insert(0, finder)
-        if "openai" in sys.modules:
-            attempt(finder.watch_clients)
+        for client in [name for name in finder.clients if name in sys.modules]:
+            attempt(finder.watch_clients, client)
 
 
 def is_on() -> bool:
@@ -113,25 +117,16 @@ def note(cls: Any) -> Any:
     return cls
 
 
-class Finder:
-    """Has modules looked at when they have been executed; other finders find them."""
+class Onlooker:
+    """A finder that finds nothing: it has `executed` called with modules when they have been executed."""
 
     def __init__(self) -> None:
-        self.name(())
         self._asking: set[tuple[int, str]] = set()
-        self._sizes: dict[str, int] = {}
-
-    def name(self, targets: Iterable[tuple[str, str]]) -> None:
-        """Know the trainers that the user has named, as pairs of a module and a dotted name in it."""
-        self._targets = tuple(targets)
-        self._always = {"openai", _DEMO, *(module for module, _ in self._targets)}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return what the other finders find; `None`, at once, for what is surely nothing to look at."""
-        if path is None and "openai" in sys.modules:
-            attempt(self.scan)
         asking = (get_ident(), name)
         if asking in self._asking or not attempt(self._may_concern_us, name, path):
             return None
@@ -144,6 +139,45 @@ class Finder:
             attempt(_attach, spec.loader, self._executed)
         return spec
 
+    def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:  # noqa: ARG002 - for those who override it
+        return True
+
+    def _concerns_us(self, spec: ModuleSpec) -> bool:  # noqa: ARG002 - the same
+        return True
+
+    def _executed(self, module: ModuleType) -> None:
+        """Look at a module."""
+
+    def _ask_others(self, name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+        others = [finder for finder in sys.meta_path if finder is not self]
+        if not all(hasattr(finder, "find_spec") for finder in others):
+            return None  # an ancient one, which only the import system itself can ask
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        return next((spec for spec in specs if spec is not None), None)
+
+
+class Finder(Onlooker):
+    """Looks for trainers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clients = SDKS + HTTP if os.environ.get(SPOOL) else SDKS
+        self.name(())
+        self._sizes: dict[str, int] = {}
+
+    def name(self, targets: Iterable[tuple[str, str]]) -> None:
+        """Know the trainers that the user has named, as pairs of a module and a dotted name in it."""
+        self._targets = tuple(targets)
+        self._always = {*self.clients, _DEMO, *(module for module, _ in self._targets)}
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Look at the main module on the way, once there is an LLM client."""
+        if path is None and not sys.modules.keys().isdisjoint(SDKS + HTTP):
+            attempt(self.scan)
+        return super().find_spec(name, path, target)
+
     def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:
         """Decide by name and place; most modules of a training program are settled here."""
         root = name.partition(".")[0]
@@ -155,25 +189,18 @@ class Finder:
         origin = spec.origin if spec.has_location and spec.origin else _STDLIB
         return spec.name in self._always or (origin.endswith((".py", ".pyc")) and not _is_library(origin))
 
-    def _ask_others(self, name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
-        others = [finder for finder in sys.meta_path if finder is not self]
-        if not all(hasattr(finder, "find_spec") for finder in others):
-            return None  # an ancient one, which only the import system itself can ask
-        specs = (finder.find_spec(name, path, target) for finder in others)
-        return next((spec for spec in specs if spec is not None), None)
-
     def _executed(self, module: ModuleType) -> None:
         names = object.__getattribute__(module, "__dict__")  # a lazy module stays asleep
-        if names["__name__"] == "openai":
-            self.watch_clients()
+        if names["__name__"] in self.clients:
+            self.watch_clients(names["__name__"])
         else:
             self.look(names)
 
-    def watch_clients(self) -> None:
-        """Look at the main program whenever an LLM client is made: by then its classes exist."""
+    def watch_clients(self, library: str) -> None:
+        """Look at the main program whenever a client of this library is made: by then its classes exist."""
         from llm_telemetry import auto  # noqa: PLC0415 - this is what waiting was for
 
-        auto.watch_clients(lambda: attempt(self.scan))
+        auto.watch_clients(library, lambda: attempt(self.scan))
 
     def scan(self) -> None:
         """Look at the main module, if it has new names; it is not imported, so nothing else tells."""
@@ -230,8 +257,13 @@ def _is_class(thing: Any) -> bool:
 def _attach(loader: Any, after: Callable[[ModuleType], None]) -> None:
     """Have `after` called when the loader has executed its module: same loader, and no trace of us afterwards."""
     own = getattr(loader, "__dict__", None)
-    if own is None or _is_class(loader) or getattr(own.get("exec_module"), "__name__", "") == "_exec_and_look":
+    if own is None or _is_class(loader):
         return
+    known = getattr(own.get("exec_module"), "afters", None)
+    if known is not None:  # another finder of ours was here
+        known.extend(() if after in known else (after,))
+        return
+    afters = [after]
     before = {name: own[name] for name in ("exec_module", "get_code") if name in own}
     execute, read = loader.exec_module, getattr(loader, "get_code", None)
 
@@ -243,7 +275,8 @@ def _attach(loader: Any, after: Callable[[ModuleType], None]) -> None:
     def _exec_and_look(module: ModuleType) -> None:
         detach()
         execute(module)
-        attempt(after, module)
+        for look in afters:
+            attempt(look, module)
 
     def get_code(name: str) -> CodeType | None:
         detach()
@@ -251,6 +284,7 @@ def _attach(loader: Any, after: Callable[[ModuleType], None]) -> None:
         return code
 
     _exec_and_look.__code__ = _exec_and_look.__code__.replace(**_INVISIBLE)  # type: ignore[arg-type]
+    _exec_and_look.afters = afters  # type: ignore[attr-defined]
     loader.exec_module = _exec_and_look
     if read is not None and sys.argv[:1] == ["-m"]:  # runpy is about to run it as the main program
         loader.get_code = get_code

@@ -8,11 +8,13 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import _llm_telemetry_autostart as autostart
+from llm_telemetry import clients
 from llm_telemetry.adapters.grpo import find_parts, missing
 from llm_telemetry.children import forget_children, join_ranks, tell_children
 from llm_telemetry.config import Config, InstrumentError
 from llm_telemetry.guard import failures, guarded
 from llm_telemetry.hooks.calls import finish_held
+from llm_telemetry.patching import patches
 from llm_telemetry.place import Place
 from llm_telemetry.pricing import own_rates
 from llm_telemetry.scopes import weakly
@@ -21,7 +23,7 @@ from llm_telemetry.sinks.console import ConsoleSink
 from llm_telemetry.sinks.jsonl import JsonlSink
 from llm_telemetry.sinks.wandb import WandbSink
 from llm_telemetry.variables import VariableError
-from llm_telemetry.wiring import hook_all, patches
+from llm_telemetry.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +68,7 @@ class Telemetry:
         sinks = [*(sink for sink in own if sink is not None), *config.sinks]
         self._session = Session(config, sinks, self._place.facts)
         self._session.before_phase.append(self._begin)
-        self._session.before_flush.append(patches.verify)
+        self._session.before_flush += [patches.verify, clients.catch_up]
         join_ranks(self._session)
         self._hooks = hook_all(self._session, trainer, parts)
         tell_children(self._session, parts)
@@ -130,7 +132,7 @@ class Telemetry:
         self._session.close()
         active.remove(self._session)
         forget_children(self._session)
-        patches.undo(self._hooks)
+        unhook(self._hooks)
         if self._finalizer is not None:
             self._finalizer.detach()
         _handles.pop(self._key, None)

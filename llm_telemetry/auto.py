@@ -7,22 +7,19 @@ known by then, and nothing that counts has happened yet.
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import logging
 import operator
-import os
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry import api, children
+from llm_telemetry import api, children, clients
 from llm_telemetry.adapters.grpo import STEP, VALIDATION, find_parts
 from llm_telemetry.config import Config, InstrumentError
-from llm_telemetry.guard import guarded
+from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks import trainer as spans
-from llm_telemetry.patching import Hook, Row
-from llm_telemetry.wiring import patches
+from llm_telemetry.patching import Hook, Row, patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,9 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("llm_telemetry")
 
-_lock = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a fork may catch it locked
-    os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]
+_lock = survive_fork(threading.RLock())
 _named: weakref.WeakSet[type] = weakref.WeakSet()
 _told: weakref.WeakSet[type] = weakref.WeakSet()
 _asked: dict[int, weakref.ref[Any]] = {}
@@ -85,16 +80,16 @@ def watch_target(module: ModuleType, path: str) -> None:
 
 
 @guarded
-def watch_clients(made: Callable[[], object]) -> None:
-    """Call `made` whenever an LLM client has been made."""
+def watch_clients(library: str, made: Callable[[], object]) -> None:
+    """Call `made` whenever a client of this library has been made."""
 
     def look(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         made()
         return wrapped(*args, **kwargs)
 
     children.join_owner()
-    client = getattr(importlib.import_module("openai._base_client"), "BaseClient", None)
-    if client is not None:
+    clients.arrived(library)
+    for client in clients.made_by(library):
         patches.apply(Row(client, "__init__", look))
 
 

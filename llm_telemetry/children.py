@@ -13,12 +13,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import _llm_telemetry_autostart as autostart
+from llm_telemetry import clients
 from llm_telemetry.config import Config
 from llm_telemetry.guard import guarded
-from llm_telemetry.hooks import openai, threads
+from llm_telemetry.hooks import threads
 from llm_telemetry.hooks import trainer as spans
 from llm_telemetry.parts import EveryPart
-from llm_telemetry.patching import Row
+from llm_telemetry.patching import Row, patches
 from llm_telemetry.scopes import weakly
 from llm_telemetry.session import Session, active
 from llm_telemetry.spool import (
@@ -30,7 +31,7 @@ from llm_telemetry.spool import (
     write_parts,
     write_settings,
 )
-from llm_telemetry.wiring import found, patches, span_for
+from llm_telemetry.wiring import found, span_for
 
 if TYPE_CHECKING:
     from llm_telemetry.adapters.grpo import Parts
@@ -77,8 +78,8 @@ def join_owner() -> None:
     session.parts = EveryPart()
     session.forward_to(SpoolWriter(Path(folder)))
     active.append(session)
-    for row in (threads.ROW, *openai.rows()):
-        patches.apply(row)
+    patches.apply(threads.ROW)
+    clients.watch([])
 
 
 @guarded
@@ -88,6 +89,7 @@ def hook_parts(names: dict[str, Any]) -> None:
     for kind, home, qualname, name, label in read_parts(Path(os.environ[autostart.SPOOL])):
         owner = names.get(qualname) if qualname else sys.modules.get(names["__name__"])
         if home == module and owner is not None:
+            join_owner()  # a part may be called before there is a client: it may import the client itself
             method = inspect.getattr_static(owner, name, None)
             parameters = spans.parameters_of(method)[bool(qualname) :]
             patches.apply(Row(owner, name, spans.hook(span_for(kind, label), parameters, weakly(owner))))

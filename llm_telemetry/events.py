@@ -39,10 +39,12 @@ class Usage(NamedTuple):
     """Prompt tokens that were read from the provider's cache; part of `prompt`."""
     reasoning: int | None = None
     """Completion tokens spent on hidden reasoning; part of `completion`."""
+    cache_write: int | None = None
+    """Prompt tokens that were written to the provider's cache; part of `prompt`."""
 
 
 class Call(NamedTuple):
-    """One request through an LLM SDK, with the SDK's own retries inside."""
+    """One request of an LLM client, with the client's own retries inside."""
 
     role: Role
     split: Split
@@ -56,7 +58,7 @@ class Call(NamedTuple):
     error: str | None
     """One of `rate_limit, timeout, connection, server, auth, bad_request, cancelled, other`, or `None`."""
     retries: int
-    """Attempts that the SDK repeated by itself."""
+    """Attempts that an SDK repeated by itself."""
     latency: float
     """Seconds from the request to the end of the response, retries and a stream's whole life included."""
 

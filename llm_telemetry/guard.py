@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,3 +72,10 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
             return None
 
     return call
+
+
+def survive_fork(lock: Any) -> Any:
+    """Return `lock`, which is made anew in a forked child: a thread that is not there may have held it."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lock._at_fork_reinit)
+    return lock

@@ -70,26 +70,27 @@ def _awaitable(kind: type) -> type | None:
 
 def _later(span: Span, coroutine: Any) -> Any:
     """Return a coroutine of ours around the trainer's; nothing has begun until it runs."""
-    ours: Any = _drive_coroutine(span, _Inner(coroutine))
+    ours: Any = _drive_coroutine(span, Inner(coroutine))
     # A debugger, a task's repr and a "never awaited" warning shall show the trainer's function.
     ours.__name__ = getattr(coroutine, "__name__", ours.__name__)
     ours.__qualname__ = getattr(coroutine, "__qualname__", ours.__qualname__)
     return ours
 
 
-class _Inner:
+class Inner:
     """Closes the trainer's coroutine with ours: a task that is cancelled before its start never gets to it."""
 
     __slots__ = ("coroutine",)
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Take it over."""
         self.coroutine = coroutine
 
     def __del__(self) -> None:
         self.coroutine.close()
 
 
-async def _drive_coroutine(span: Span, inner: _Inner) -> Any:
+async def _drive_coroutine(span: Span, inner: Inner) -> Any:
     token = _enter(span)
     try:
         result = await inner.coroutine

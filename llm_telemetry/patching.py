@@ -135,6 +135,10 @@ class Patches:
                 _take_away(self._applied.pop(key))
 
 
+patches = Patches()
+"""All hooks of this process."""
+
+
 def _put(row: Row) -> _Applied | None:
     original = inspect.getattr_static(row.owner, row.name, _ABSENT)
     if original is _ABSENT:

@@ -17,7 +17,7 @@ from llm_telemetry.config import InstrumentError
 
 EXACT = Context(prec=40, traps=[])
 """For all arithmetic with USD: the trainer's own decimal context is neither used nor touched."""
-PRICE_KEYS = ("input", "cached", "output")
+PRICE_KEYS = ("input", "cached", "cache_write", "output")
 PER = Decimal(1_000_000)
 SMALLEST_TIER = 16_384
 """Tokens. No provider's long-prompt surcharge begins below this, so shorter prompts need no look-up; a test
@@ -30,18 +30,20 @@ class Rate(NamedTuple):
     input: Decimal
     cached: Decimal
     output: Decimal
+    cache_write: Decimal
     request: Decimal = Decimal(0)
 
-    def cost(self, calls: int, prompt: int, cached: int, completion: int) -> Decimal:
-        """Return USD for `calls` requests with these tokens in all; `cached` is part of `prompt`."""
-        fresh = max(prompt - cached, 0)
-        return self.request * calls + self.input * fresh + self.cached * cached + self.output * completion
+    def cost(self, calls: int, prompt: int, cached: int, completion: int, cache_write: int = 0) -> Decimal:
+        """Return USD for `calls` requests with these tokens in all; `cached`, `cache_write` are parts of `prompt`."""
+        fresh = max(prompt - cached - cache_write, 0)
+        prompts = self.input * fresh + self.cached * cached + self.cache_write * cache_write
+        return self.request * calls + prompts + self.output * completion
 
 
 def own_rates(prices: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Rate]:
-    """Check a user's `prices`: model name → `{"input": USD, "output": USD, "cached": USD}` per million tokens.
+    """Check a user's `prices`: model name → `{"input": USD, "output": USD, …}` per million tokens.
 
-    `cached` may be missing: cached tokens then cost what other prompt tokens cost.
+    `cached` and `cache_write` may be missing: these tokens then cost what other prompt tokens cost.
 
     Raises:
         InstrumentError: A key is unknown or missing, or a price is no number of at least 0.
@@ -62,10 +64,11 @@ def own_rates(prices: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Rate]
         if unknown or missing:
             raise InstrumentError(
                 f"prices[{model!r}]: unknown keys {unknown}, missing keys {missing}; "
-                f"give input, output and, if it differs from input, cached (USD per million tokens)"
+                f"give input, output and, if they differ from input, cached and cache_write (USD per million tokens)"
             )
         usd = {key: EXACT.divide(_usd(model, key, value), PER) for key, value in table.items()}
-        rates[model] = Rate(usd["input"], usd.get("cached", usd["input"]), usd["output"])
+        fresh = usd["input"]
+        rates[model] = Rate(fresh, usd.get("cached", fresh), usd["output"], usd.get("cache_write", fresh))
     return rates
 
 
@@ -111,19 +114,19 @@ def _provider(model: str) -> str | None:
         LookupError: Neither knows the model.
     """
     try:
-        _calculate(model, None, 1, 0, 0)
+        _calculate(model, None, 1)
     except LookupError:
         if "/" in model:  # a path or a hub's name: some server's own model, whatever its last part is called
             raise
-        _calculate(model, "openai", 1, 0, 0)
+        _calculate(model, "openai", 1)
         return "openai"
     return None
 
 
-def _calculate(model: str, provider: str | None, prompt: int, cached: int, completion: int) -> Any:
+def _calculate(model: str, provider: str | None, prompt: int, **parts: int) -> Any:
     from genai_prices import Usage, calc_price  # noqa: PLC0415 - 0.3 s to import: only once a price is needed
 
-    usage = Usage(input_tokens=prompt, cache_read_tokens=cached, output_tokens=completion)
+    usage = Usage(input_tokens=prompt, **parts)
     with localcontext(EXACT):
         return calc_price(usage, model, provider_id=provider)
 
@@ -132,7 +135,7 @@ def _calculate(model: str, provider: str | None, prompt: int, cached: int, compl
 def _tier_starts(model: str) -> tuple[int, ...] | None:
     """Return the prompt lengths beyond which the model costs more, or `None` for an unknown model."""
     try:
-        calculation = _calculate(model, _provider(model), 1, 0, 0)
+        calculation = _calculate(model, _provider(model), 1)
     except LookupError:
         return None
     tiers = (getattr(price, "tiers", ()) for price in vars(calculation.model_price).values())
@@ -140,17 +143,19 @@ def _tier_starts(model: str) -> tuple[int, ...] | None:
 
 
 def _probe(model: str, prompt: int) -> Rate:
-    """Read the rates for prompts of this many tokens off four calculations: differences of a linear function."""
+    """Read the rates for prompts of this many tokens off five calculations: differences of a linear function."""
     usd = functools.partial(_usd_for, model, _provider(model))
-    request = usd(0, 0, 0)
-    fresh = usd(prompt, 0, 0)
+    request = usd(0)
+    fresh = usd(prompt)
     return Rate(
         input=(fresh - request) / prompt,
-        cached=(usd(prompt, prompt, 0) - request) / prompt,
-        output=(usd(prompt, 0, prompt) - fresh) / prompt,
+        cached=(usd(prompt, cache_read_tokens=prompt) - request) / prompt,
+        output=(usd(prompt, output_tokens=prompt) - fresh) / prompt,
+        # older releases of genai-prices give the writes away where a model has no price of its own for them
+        cache_write=((usd(prompt, cache_write_tokens=prompt) - request) or (fresh - request)) / prompt,
         request=request,
     )
 
 
-def _usd_for(model: str, provider: str | None, prompt: int, cached: int, completion: int) -> Decimal:
-    return Decimal(_calculate(model, provider, prompt, cached, completion).total_price)
+def _usd_for(model: str, provider: str | None, prompt: int, **parts: int) -> Decimal:
+    return Decimal(_calculate(model, provider, prompt, **parts).total_price)

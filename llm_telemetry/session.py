@@ -88,7 +88,7 @@ class Session:
             self._forward.record(event)
             return
         self._inbox.append(event)
-        if self._lock.acquire(blocking=False):
+        if self._lock.acquire(False):  # without its name: this runs for every call
             try:
                 self._book()
             finally:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry import clients
 from llm_telemetry.config import InstrumentError
-from llm_telemetry.hooks import openai, threads
+from llm_telemetry.hooks import threads
 from llm_telemetry.hooks import trainer as spans
 from llm_telemetry.hooks.judge import judge, judging_reward
-from llm_telemetry.patching import Patches, Row
+from llm_telemetry.patching import Row, patches
 from llm_telemetry.scopes import weakly
 
 if TYPE_CHECKING:
@@ -19,28 +20,34 @@ if TYPE_CHECKING:
     from llm_telemetry.patching import Key
     from llm_telemetry.session import Session
 
-patches = Patches()
-"""All hooks of this process."""
-
 
 def hook_all(session: Session, trainer: Any, parts: Parts) -> list[Key]:
     """Put every hook in place, and return the keys to undo them by; none at all when one cannot be.
+
+    The list grows as the program imports further libraries that LLM calls go through.
 
     Raises:
         InstrumentError: A class does not let itself be hooked.
     """
     keys: list[Key] = []
     try:
-        for row in (threads.ROW, *openai.rows(), *_rows(session, parts)):
+        for row in (threads.ROW, *_rows(session, parts)):
             if (key := patches.apply(row)) is not None:
                 keys.append(key)  # noqa: PERF401 - what is applied before a failure has to be known
+        clients.watch(keys)
     except TypeError as error:
-        patches.undo(keys)
+        unhook(keys)
         raise InstrumentError(f"{type(trainer).__name__} cannot be watched: {error}") from error
     _know_clients(session, trainer, parts)
     if parts.reward is not None:
         session.counts.eval_stats.watch(weakly(parts.reward.owner))
     return keys
+
+
+def unhook(keys: list[Key]) -> None:
+    """Take back what `hook_all` did."""
+    clients.forget(keys)
+    patches.undo(keys)
 
 
 _SPANS: dict[str, spans.MakeSpan] = {
@@ -94,6 +101,4 @@ def _know_clients(session: Session, trainer: Any, parts: Parts) -> None:
 
 
 def _clients(candidates: Any) -> list[Any]:
-    from openai._base_client import BaseClient  # noqa: PLC0415 - openai is imported when something is to be watched
-
-    return [candidate for candidate in candidates if isinstance(candidate, BaseClient)]
+    return [candidate for candidate in candidates if isinstance(candidate, clients.sdk_clients())]

@@ -9,17 +9,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from llm_telemetry import Config, instrument
 from llm_telemetry.adapters import grpo
+from llm_telemetry.clients import LIBRARIES
 from llm_telemetry.demo.config import DemoConfig
 from llm_telemetry.demo.faults import Faults
 from llm_telemetry.demo.server import DemoServer
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.eval_stats import COUNTERS
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES
-from llm_telemetry.hooks import openai as openai_hooks
 from llm_telemetry.hooks import replies
 from llm_telemetry.limits import DEFAULTS
 from llm_telemetry.sinks._rows import COLUMNS, TABLES
@@ -169,6 +170,24 @@ def every_role(tmp_path):
     return memory.payloads
 
 
+def other_clients(tmp_path):
+    """An executor that asks Anthropic by plain HTTP, and a cache that is written to."""
+    usage = {"input_tokens": 5, "output_tokens": 7, "cache_creation_input_tokens": 3, "cache_read_input_tokens": 0}
+    body = {"type": "message", "model": "claude-haiku-4-5", "content": [{"type": "text", "text": "4"}], "usage": usage}
+
+    async def work(problem):
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+        async with httpx.AsyncClient(transport=transport) as client:
+            await client.post("http://llm.test/v1/messages", json={"model": "claude-haiku-4-5", "messages": []})
+        return "4", 0.0, {"success": True}
+
+    trainer = Trainer(executor=Executor(work), reward_computer=RewardComputer(lambda *_: True))
+    telemetry, memory = watch(trainer, tmp_path)
+    train_step(trainer)
+    telemetry.uninstrument()
+    return memory.payloads
+
+
 @pytest.fixture(scope="module")
 def emitted(tmp_path_factory):
     """The payloads of all scenarios."""
@@ -179,6 +198,7 @@ def emitted(tmp_path_factory):
         payloads += every_role(tmp_path_factory.mktemp("roles"))
         api.post("/chat/completions").side_effect = lambda _: chat("[[A]]")
         payloads += careful_judge(tmp_path_factory.mktemp("careful"))
+    payloads += other_clients(tmp_path_factory.mktemp("clients"))
     return payloads
 
 
@@ -280,9 +300,13 @@ def test_the_names_that_are_looked_for_are_those_of_the_code():
     assert {part: rows[part] for part in found} == found
 
 
-def test_every_hook_on_the_sdk_is_in_the_table():
+def test_every_hook_on_a_client_is_in_the_table():
     text = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
-    hooked = {name for row in openai_hooks.rows() for name in (row.owner.__name__, row.name)}
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    rows = [row for library in LIBRARIES.values() for row in library.rows()]
+    hooked = {name for row in rows for name in (row.owner.__name__, row.name)}
+    assert len(hooked) > 20
     assert {name for name in hooked if f"`{name}`" not in text} == set()
 
 

@@ -306,7 +306,7 @@ def test_nothing_of_the_script_is_run(tmp_path):
         train="from pkg.training import Trainer\nfrom pkg import parts as p\nraise SystemExit('it was run')\n",
         pkg____init__="raise SystemExit('it was run')\n",
         pkg__training="""
-            import openai, wandb
+            import openai, requests, wandb
             from typing import Optional
             from .parts import Reward, Engine as Motor
             raise SystemExit('it was run')
@@ -332,7 +332,7 @@ def test_nothing_of_the_script_is_run(tmp_path):
     assert "executor: self.backend, Engine.run_workflow" in text
     assert "reward computer: self.grader, Reward.score" in text
     assert "judge: Reward.ask_judge\n" in text
-    assert "ok  openai is imported" in text
+    assert "ok  openai, requests are imported: LLM calls through them are seen" in text
     assert bad(hooks(script)) == []
 
 
@@ -360,7 +360,7 @@ def test_what_cannot_be_known_is_said_plainly(tmp_path):
     assert "no executor seen" in text
     assert "judge: cannot tell" in text
     assert "Trainer: in the main file" in text
-    assert "openai is not imported here" in text
+    assert "no LLM client is imported here" in text
     assert "wandb is not imported here" in text
 
 

@@ -99,7 +99,7 @@ def test_taking_telemetry_off_while_other_threads_open_streams_raises_nothing(tm
         pass
 
     class Call:
-        _session = None
+        _session = holder = None
 
         def finish(self):
             pass

@@ -87,7 +87,7 @@ JSON = '{"correct": true}'
         (parsed_that_is_cut_off, CHAT, chat('{"corr', finish="length"), None),
     ],
 )
-def test_every_endpoint_is_one_call_with_its_tokens(api, tmp_path, make_client, way, path, answer, errors):  # noqa: PLR0913, PLR0917
+def test_every_endpoint_is_one_call_with_its_tokens(api, tmp_path, make_client, way, path, answer, errors):
     api.post(path).mock(answer)
     assert_one_call(payload_of(way, make_client(), tmp_path), errors=errors)
 

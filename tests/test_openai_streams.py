@@ -39,6 +39,14 @@ async def raw_stream(client):
     assert len(await all_of(raw.parse())) == 3
 
 
+async def raw_stream_whose_raw_response_is_dropped(client):
+    raw = await given(client.chat.completions.with_raw_response.create(**STREAM))
+    stream = raw.parse()
+    del raw
+    gc.collect()
+    assert len(await all_of(stream)) == 3
+
+
 async def streaming_and_parsed(client):
     async with entered(client.chat.completions.with_streaming_response.create(**ASK)) as response:
         assert (await given(response.parse())).choices[0].message.content == "4"
@@ -60,6 +68,7 @@ async def streaming_and_parsed_as_a_stream(client):
         (raw_and_parsed, chat()),
         (raw_and_never_parsed, chat()),
         (raw_stream, STREAMED),
+        (raw_stream_whose_raw_response_is_dropped, STREAMED),
         (streaming_and_parsed, chat()),
         (streaming_and_read_as_text, chat()),
         (streaming_and_parsed_as_a_stream, STREAMED),

@@ -65,7 +65,8 @@ def request_of(api, way, client):
 def test_the_request_is_the_same_byte_by_byte(api, tmp_path, make_client, way, answer):
     api.post(CHAT).mock(answer)
     plain = request_of(api, way, make_client())
-    watch(Trainer(), tmp_path)
+    trainer = Trainer()  # telemetry goes with its trainer
+    watch(trainer, tmp_path)
     assert request_of(api, way, make_client()) == plain
 
 

@@ -130,3 +130,22 @@ def test_unknown_models_are_counted_and_named():
     assert logs["cost/unpriced_calls"] == 1
     assert logs["cost/total_cost"] == pytest.approx(float(genai("gpt-4o-mini", Usage(10, 10))))
     assert tracker.unpriced_models == {"my-model"}
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "claude-haiku-4-5", "gpt-4o-mini", "gemini-1.5-flash"])
+@pytest.mark.parametrize("prompt", [1_000, 250_000])
+def test_tokens_written_to_the_cache_have_a_price_of_their_own_or_that_of_the_prompt(model, prompt):
+    written = prompt // 4
+    tracker = CostTracker()
+    tracker.add_call(call(model, Usage(prompt, 10, prompt // 2, None, written)))
+    cost = PricedUsage(input_tokens=prompt, cache_read_tokens=prompt // 2, output_tokens=10, cache_write_tokens=written)
+    if not model.startswith("claude"):  # older releases of genai-prices give away what has no price of its own
+        cost = PricedUsage(input_tokens=prompt, cache_read_tokens=prompt // 2, output_tokens=10)
+    expected = calc_price(cost, model).total_price
+    assert tracker.get_wandb_logs()["cost/total_cost"] == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_your_own_price_may_tell_what_writing_to_the_cache_costs():
+    rates = own_rates({"a": {"input": 1, "output": 2}, "b": {"input": 1, "cache_write": 1.25, "output": 2}})
+    assert rates["a"].cost(1, 1_000_000, 0, 0, 1_000_000) == 1
+    assert rates["b"].cost(1, 1_000_000, 0, 0, 1_000_000) == Decimal("1.25")

@@ -56,13 +56,15 @@ class CallCollector:
         if error is not None:
             window.errors[error] += 1
         if usage is not None:
-            window.no_usage += usage.prompt is None or usage.completion is None
-            self._add_tokens(window.tokens, usage)
+            self._add_tokens(window, usage)
         elif error is None:
             window.no_usage += 1
 
-    def _add_tokens(self, tokens: Counter[str], usage: Usage) -> None:
-        prompt, completion, cached, reasoning = usage
+    def _add_tokens(self, window: RoleWindow, usage: Usage) -> None:
+        prompt, completion, cached, reasoning, cache_write = usage
+        tokens = window.tokens
+        if prompt is None or completion is None:
+            window.no_usage += 1
         if prompt is not None:
             tokens["prompt"] += prompt
         if completion is not None:
@@ -71,6 +73,8 @@ class CallCollector:
             tokens["cached"] += cached
         if reasoning is not None:
             tokens["reasoning"] += reasoning
+        if cache_write is not None:
+            tokens["cache_write"] += cache_write
         self._total_tokens = (self._total_tokens or 0) + (prompt or 0) + (completion or 0)
 
     def state(self) -> int | None:

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from llm_telemetry.aggregates import Sums
 from llm_telemetry.collectors.base import to_usd
-from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split
-from llm_telemetry.pricing import EXACT, PriceTable
+from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
+from llm_telemetry.pricing import EXACT, SMALLEST_TIER, PriceTable
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import format_usd, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from llm_telemetry.pricing import Rate
+
 P = ParamSpec("P")
 R = TypeVar("R")
+_NO_USAGE = Usage()
 _SOURCE_ROLES: tuple[Role, ...] = ("executor", "judge")
 """The roles whose cost belongs to a rollout."""
 
@@ -50,7 +53,12 @@ class _Tokens(Sums):
     calls: int = 0
     prompt: int = 0
     cached: int = 0
+    cache_write: int = 0
     completion: int = 0
+
+    def cost(self, rate: Rate) -> Decimal:
+        """Return their USD."""
+        return rate.cost(self.calls, self.prompt, self.cached, self.completion, self.cache_write)
 
 
 @dataclass(slots=True)
@@ -104,19 +112,22 @@ class CostTracker:
 
     def add_call(self, call: Call) -> None:
         """Count one call; its tokens wait for their price."""
-        usage = call.usage
-        if usage is None or usage.prompt is None or usage.completion is None:
-            for sums in (self._run[call.role], self._window[call.split]):
+        role, split, source, requested, model, usage, error, _, _ = call
+        prompt, completion, cached, _, cache_write = usage or _NO_USAGE
+        if prompt is None or completion is None:
+            for sums in (self._run[role], self._window[split]):
                 sums.calls += 1
-                sums.unmetered += call.error is None
+                sums.unmetered += error is None
             return
-        models = (call.model, call.requested_model)
-        tier = self._prices.tier(models, usage.prompt)
-        tokens = self._pending[call.split, call.role, call.source, call.requested_model, call.model, tier]
+        tier = self._prices.tier((model, requested), prompt) if prompt > SMALLEST_TIER else 0
+        tokens = self._pending[split, role, source, requested, model, tier]
         tokens.calls += 1
-        tokens.prompt += usage.prompt
-        tokens.completion += usage.completion
-        tokens.cached += usage.cached or 0
+        tokens.prompt += prompt
+        tokens.completion += completion
+        if cached:
+            tokens.cached += cached
+        if cache_write:
+            tokens.cache_write += cache_write
 
     @exactly
     def add_cost(
@@ -217,7 +228,7 @@ class CostTracker:
             rate = self._prices.rate(models, bucket.tier)
             if rate is None and len(self.unpriced_models) < _MOST_NAMES:
                 self.unpriced_models.add(bucket.requested_model or bucket.model or "unknown")
-            usd = None if rate is None else rate.cost(tokens.calls, tokens.prompt, tokens.cached, tokens.completion)
+            usd = None if rate is None else tokens.cost(rate)
             self._book(bucket.split, bucket.role, bucket.source, tokens.calls, usd)
         self._pending.clear()
 

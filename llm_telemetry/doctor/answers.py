@@ -63,7 +63,7 @@ def _answer_dataset(run: LastRun) -> list[Finding]:
 def _empty_dataset(run: LastRun) -> Finding:
     if not any(key.startswith("llm/") for key in run.latest):
         what = "dataset statistics are empty: not one LLM call and not one rollout was seen in the steps"
-        advice = "does another process make them, or a client that is not openai's? See docs/activation.md"
+        advice = "does another process make them, or a client that is not known? See docs/how-it-works.md"
     else:
         what = "dataset statistics are empty: calls were seen, but neither an executor nor a reward computer was found"
         advice = 'name them: instrument(trainer, executor="path.method", reward="path.method")'
@@ -96,4 +96,6 @@ def _silent_judge(run: LastRun) -> Finding:
         what = f"judge statistics do not move: {calls} of a judge, but its function was not found"
         return Finding(False, what, 'name it: instrument(trainer, judge="method"), a method of the reward computer')
     what = "judge statistics: no judge was asked; if there is one, it was not seen"
-    return Finding(None, what, "is it called through openai, in this process or a child with LLM_TELEMETRY set?")
+    return Finding(
+        None, what, "is it called through a known client, in this process or a child with LLM_TELEMETRY set?"
+    )

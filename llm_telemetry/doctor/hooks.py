@@ -6,6 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from _llm_telemetry_autostart import HTTP, SDKS
 from llm_telemetry.adapters import grpo, judges
 from llm_telemetry.doctor.classes import Class, Classes, Function
 from llm_telemetry.doctor.findings import Finding, format_count, show_path
@@ -21,6 +22,8 @@ _SETTING = re.compile(
     r"size|count|num|steps|config|cfg|max|min|timeout|path|dir|log|stats|history|time|weight|scale|^n_"
 )
 """Names of attributes that only count or configure what they are named after."""
+_CLIENTS = (*SDKS, "litellm", *HTTP)
+"""LiteLLM calls through the others."""
 _LAUNCH = "llm-telemetry run train.py, or instrument(trainer)"
 _NAME_IT = 'LLM_TELEMETRY_TRAINER=module:Class.method names it; or instrument(trainer, step="method")'
 
@@ -55,14 +58,20 @@ def _check_imports(program: Program) -> list[Finding]:
     read = format_count(len(program.modules) - 1, "local module")
     findings = [Finding(None, f"read, not run: {program.main.path.name} and {read}")]
     findings += [Finding(None, f"cannot tell: {what}") for what in dict.fromkeys(program.unread)]
-    if "openai" in program.libraries:
-        findings.append(Finding(True, "openai is imported: calls through it are seen"))
-    else:
-        what = "openai is not imported here: what a library calls through it is seen, calls by other means are not"
-        findings.append(Finding(None, what))
+    findings.append(_check_clients(program))
     if "wandb" not in program.libraries:
         findings.append(Finding(None, "wandb is not imported here: without a run, payloads go to the JSONL alone"))
     return findings
+
+
+def _check_clients(program: Program) -> Finding:
+    """Say which of the libraries that LLM calls go through the script imports."""
+    here = [library for library in _CLIENTS if library in program.libraries]
+    if here:
+        verb, them = ("is", "it") if len(here) == 1 else ("are", "them")
+        return Finding(True, f"{', '.join(here)} {verb} imported: LLM calls through {them} are seen")
+    listed = f"{', '.join((*SDKS, *HTTP)[:-1])} and {HTTP[-1]}"
+    return Finding(None, f"no LLM client is imported here: what a library calls through {listed} is seen")
 
 
 def _check_trainers(program: Program, case: Case) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import functools
 import threading
 import time
 import weakref
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.evaluations import Reply
 from llm_telemetry.events import Call, Role, Usage
-from llm_telemetry.guard import guarded
+from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.replies import (
+    anthropic_head,
     body_of,
     delta_of,
     error_kind,
@@ -28,8 +29,21 @@ if TYPE_CHECKING:
     from llm_telemetry.evaluations import Attempt
     from llm_telemetry.session import Session
 
-shapes: dict[str, tuple[type, ...]] = {"stream": (), "raw": ()}
-"""The SDK's classes for responses that are not complete when they come; filled in when the SDK is hooked."""
+_shapes: dict[type, str] = {}
+"""The SDKs' classes for responses that are not complete when they come."""
+
+
+def know(cls: type, shape: str) -> None:
+    """Take instances of `cls` for a `"stream"`, or for a `"raw"` response that is still to be parsed."""
+    if _shapes.get(cls) != shape:
+        _shapes[cls] = shape
+        _shape_of.cache_clear()
+
+
+@functools.lru_cache(maxsize=1024)
+def _shape_of(kind: type) -> str | None:
+    """Tell what a response of this class is; asked once, so that more SDKs do not make a call slower."""
+    return next((_shapes[cls] for cls in kind.__mro__ if cls in _shapes), None)
 
 
 _UNFINISHED = ("queued", "in_progress")
@@ -43,6 +57,7 @@ class OpenCall:
         "_session",
         "attempt",
         "embedding",
+        "holder",
         "http",
         "model",
         "open",
@@ -50,6 +65,7 @@ class OpenCall:
         "retries",
         "seen",
         "started",
+        "told",
         "usage",
     )
 
@@ -65,13 +81,15 @@ class OpenCall:
             if evaluation is not None:
                 self.attempt = evaluation.ask(options.json_data)
         self.embedding = options.url.endswith("/embeddings")
-        model = field(options.json_data, "model")
+        model = fields_of(options.json_data).get("model")
         self.requested = model if isinstance(model, str) else None
         self.model = self.requested
         self.usage: Usage | None = None
+        self.told: dict[str, Any] | None = None
         self.retries = 0
         self.open = True
         self.http: Any = None
+        self.holder: weakref.finalize[Any, Any] | None = None
         self.seen = False
 
     def begin(self) -> Scope:
@@ -88,12 +106,13 @@ class OpenCall:
 
     def settle(self, result: Any) -> None:
         """Finish with a complete response; follow a stream, or a raw response that is still to be read."""
-        if isinstance(result, shapes["stream"]):
-            self._follow(result)
-        elif isinstance(result, shapes["raw"]):
-            self._await_body(result)
-        else:
+        shape = _shape_of(type(result))  # type: ignore[arg-type]  # mypy: no type is Hashable
+        if shape is None:
             self.finish(result)
+        elif shape == "stream":
+            self._follow(result)
+        else:
+            self._await_body(result)
 
     def _follow(self, stream: Any) -> None:
         if not isinstance(stream._iterator, Tap):  # a raw response gives the same stream each time it is parsed
@@ -113,6 +132,8 @@ class OpenCall:
         if whole is not None:
             self._read(fields_of(whole))
             self._answer(whole)
+        elif fields.get("message") is not None:
+            self._read(anthropic_head(fields["message"]))
         elif not self.seen or fields.get("usage") is not None:
             self._read(fields)
         self.seen = True
@@ -125,7 +146,13 @@ class OpenCall:
             self.attempt.replies = replies_of(response)
 
     def _read(self, fields: dict[str, Any]) -> None:
-        self.usage = usage_in(fields.get("usage"), embedding=self.embedding) or self.usage
+        usage = fields.get("usage")
+        if usage is not None:
+            told = fields_of(usage)
+            if self.told:  # Anthropic's streams tell the prompt first, and the answer's tokens as they grow
+                told = {**self.told, **{name: count for name, count in told.items() if count is not None}}
+            self.told = told
+            self.usage = usage_in(told, embedding=self.embedding) or self.usage
         model = fields.get("model")
         if isinstance(model, str) and model:
             self.model = model
@@ -138,11 +165,10 @@ class OpenCall:
         latency = time.perf_counter() - self.started
         kind = None if error is None else error_kind(error)
         self._learn(response, error)
-        scope = self._scope
-        source = scope.source or (scope.rollout and scope.rollout.source) or UNKNOWN
-        self._session.record(
-            Call(scope.role, scope.split, source, self.requested, self.model, self.usage, kind, self.retries, latency)
-        )
+        session, phase, role, rollout, _, _, source, _ = self._scope
+        source = source or (rollout and rollout.source) or UNKNOWN
+        split = phase.split if phase else "train"
+        session.record(Call(role, split, source, self.requested, self.model, self.usage, kind, self.retries, latency))
         self.http = None
 
     @guarded
@@ -203,16 +229,20 @@ class Tap:
 
 _held: weakref.WeakKeyDictionary[Any, OpenCall] = weakref.WeakKeyDictionary()
 """Streams and unread responses that the trainer still has."""
-_holding = threading.Lock()
-if hasattr(os, "register_at_fork"):  # a fork may catch it locked
-    os.register_at_fork(after_in_child=_holding._at_fork_reinit)  # type: ignore[attr-defined]
+_holding = survive_fork(threading.Lock())
 
 
 def hold(response: Any, call: OpenCall) -> None:
-    """Finish `call` when `response` is closed or, at the latest, gone."""
+    """Finish `call` when `response` is closed or, at the latest, gone.
+
+    A raw response that has been parsed as a stream may go before the stream does: the last one to be held decides.
+    """
     with _holding:
         _held[response] = call
-    weakref.finalize(response, _abandon, call).atexit = False
+    if call.holder is not None:
+        call.holder.detach()
+    call.holder = weakref.finalize(response, _abandon, call)
+    call.holder.atexit = False
 
 
 @guarded

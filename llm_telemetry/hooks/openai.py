@@ -1,7 +1,8 @@
-"""The openai SDK, 1.x to 3.x: two methods see every request, whatever the client or the endpoint.
+"""The openai SDK, 1.x to 3.x, and others by its generator: two methods see every request, whatever the endpoint.
 
 `SyncAPIClient.request` and `AsyncAPIClient.request` are below chat, completions, responses, embeddings, `parse`, raw
-and streaming responses, Azure. See docs/how-it-works.md for what is one level below the documented API, and why.
+and streaming responses, Azure, and below Anthropic's messages. See docs/how-it-works.md for what is one level below
+the documented API, and why.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.guard import guarded
-from llm_telemetry.hooks.calls import OpenCall, held_call, shapes
+from llm_telemetry.hooks.calls import OpenCall, held_call, know
 from llm_telemetry.hooks.replies import body_of
 from llm_telemetry.observe import drive
 from llm_telemetry.patching import Row
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("llm_telemetry")
 
-ENDPOINTS = ("/completions", "/responses", "/responses/compact", "/embeddings")
-"""Ends of the paths that are LLM calls; `/chat/completions` and Azure's deployments end so too."""
+ENDPOINTS = ("/completions", "/responses", "/responses/compact", "/embeddings", "/v1/messages", "/v1/complete")
+"""Ends of the paths that are LLM calls; `/chat/completions` and Azure's deployments end so too. The last two are
+Anthropic's: the messages of one of openai's threads are not at the root."""
 
 
 def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -41,7 +43,9 @@ def _open_call(client: Any, options: Any) -> OpenCall | None:
     if scope is not None and scope.call is not None:
         return None
     session = current() if scope is None else scope.session
-    if session is None or session.closed or options.method.lower() != "post" or not options.url.endswith(ENDPOINTS):
+    if session is None or session.closed or options.method.lower() != "post":
+        return None
+    if not options.url.endswith(ENDPOINTS) and not options.url.partition("?")[0].endswith(ENDPOINTS):
         return None
     return OpenCall(session, scope, _role(session, scope, client), options)
 
@@ -60,14 +64,6 @@ def observe_retry(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: M
     scope = SCOPE.get()
     if scope is not None and scope.call is not None:
         scope.call.retries += 1
-    return wrapped(*args, **kwargs)
-
-
-def observe_response(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Note the HTTP response before the SDK parses it: parsing may raise, and the tokens are spent."""
-    scope = SCOPE.get()
-    if scope is not None and scope.call is not None:
-        scope.call.http = kwargs.get("response")
     return wrapped(*args, **kwargs)
 
 
@@ -122,8 +118,6 @@ _TARGETS = (
     _Target("_base_client", "AsyncAPIClient", ("request",), observe_request),
     _Target("_base_client", "SyncAPIClient", _RETRIES, observe_retry),
     _Target("_base_client", "AsyncAPIClient", _RETRIES, observe_retry),
-    _Target("_base_client", "SyncAPIClient", ("_process_response",), observe_response),
-    _Target("_base_client", "AsyncAPIClient", ("_process_response",), observe_response),
     _Target("_streaming", "Stream", ("close",), observe_close, "stream"),
     _Target("_streaming", "AsyncStream", ("close",), observe_close, "stream"),
     _Target("lib.streaming.chat._completions", "ChatCompletionStream", ("close",), observe_close),
@@ -139,15 +133,15 @@ _TARGETS = (
 
 
 def _module(name: str) -> Any:
-    """Import a module of the SDK; `None` for one that this version does not have."""
+    """Import a module of the SDK; `None` for one that this SDK, or this version, does not have."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
         return None
 
 
-def rows(sdk: str = "openai") -> Iterator[Row]:
-    """Yield the hooks of an SDK that has the shape of openai's; imports it."""
+def rows(sdk: str) -> Iterator[Row]:
+    """Yield the hooks of an SDK that has the shape of openai's, and is imported."""
     for module, owner, names, wrapper, shape in _TARGETS:
         cls = getattr(_module(f"{sdk}.{module}"), owner, None)
         name = next((name for name in names if hasattr(cls, name)), None)
@@ -155,6 +149,6 @@ def rows(sdk: str = "openai") -> Iterator[Row]:
             if wrapper is observe_request:
                 log.warning("%s.%s has no method request: its calls are not seen by llm_telemetry", sdk, owner)
             continue
-        if shape and cls not in shapes[shape]:
-            shapes[shape] += (cls,)
+        if shape:
+            know(cls, shape)
         yield Row(cls, name, wrapper)

@@ -137,7 +137,7 @@ _logs = st.builds(Log, _keys, st.none() | st.integers(-2, 40), _commits, st.samp
 _pays = st.builds(Pay, st.integers(0, 40), st.sampled_from(["train", "train", "val"]))
 
 
-def _planned(*, count: int, stride: int, offset: int, factor: int, when: str, per_step: int, commit: Any) -> Program:  # noqa: PLR0913 - each is drawn by itself
+def _planned(*, count: int, stride: int, offset: int, factor: int, when: str, per_step: int, commit: Any) -> Program:
     """A trainer with a plan: logs every `stride` steps, `per_step` rows, under `factor * step + offset`."""
 
     def calls(step: int) -> list[Log]:

@@ -1,0 +1,11 @@
+"""A server for each test."""
+
+import pytest
+
+from tests.clients.server import serving
+
+
+@pytest.fixture
+def server():
+    with serving() as served:
+        yield served

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 import wandb
+
 from llm_telemetry.demo.config import DemoConfig
 from llm_telemetry.demo.faults import Faults
 from llm_telemetry.demo.server import DemoServer

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import wandb
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-import wandb
 from llm_telemetry.api import instrument
 from llm_telemetry.demo.config import DemoConfig
 from llm_telemetry.demo.server import DemoServer

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-
 import wandb
+
 from llm_telemetry.demo.data import DataManager
 from llm_telemetry.demo.executor import Executor
 from llm_telemetry.demo.policy import Action, Policy

@@ -8,6 +8,7 @@ import signal
 import sys
 
 import wandb
+
 from llm_telemetry import instrument
 from tests.mocking import chat, openai_api
 from tests.trainers import Trainer, train_step

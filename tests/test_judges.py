@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -618,8 +619,17 @@ def test_one_judge_alone_has_no_keys_of_its_own(api, tmp_path):
     }
 
 
-def test_a_judge_that_cannot_be_found_is_told_at_once(tmp_path):
-    with pytest.raises(InstrumentError, match="judge"):
-        payload_of(Loop(reward_each, reward=TwoJudges()), tmp_path, judge=["_judge_math", "_judge_color"])
-    with pytest.raises(InstrumentError, match="judge"):
-        payload_of(Loop(reward_each, reward=TwoJudges()), tmp_path, judge=SimpleNamespace(x=1))
+@pytest.mark.parametrize(
+    ("judge", "told"),
+    [
+        (["_judge_math", "_judge_color"], "judge '_judge_color': there is no such function"),
+        (SimpleNamespace(x=1), "there is no such function"),
+        ({"math": 3}, "judge 3: there is no such function"),
+        (JudgeObject, "there is no such function"),
+        ({1: "_judge_math"}, "called by a string, not by 1"),
+    ],
+    ids=["name", "object", "number", "class", "label"],
+)
+def test_a_judge_that_cannot_be_one_is_told_at_once(tmp_path, judge, told):
+    with pytest.raises(InstrumentError, match=re.escape(told)):
+        payload_of(Loop(reward_each, reward=TwoJudges()), tmp_path, judge=judge)

@@ -25,10 +25,16 @@ _PREDICTION = re.compile(r"predict|answer|response|completion|output|candidate|s
 
 
 def find_judges(trainer: Any, reward: Part | None, given: Any) -> tuple[Part, ...]:
-    """Find the judge functions: those that the user names, else on the reward computer or beside its function."""
+    """Find the judge functions: those that the user names, else on the reward computer or beside its function.
+
+    Raises:
+        InstrumentError: One that was named is not there, or is no judge.
+    """
     if given is None:
         return () if reward is None else tuple(map(_labelled, _judges_of(reward)))
     named = given if isinstance(given, Mapping) else {"": given}
+    if wrong := [label for label in named if not isinstance(label, str)]:
+        raise InstrumentError(f"judge: a judge is called by a string, not by {wrong[0]!r}")
     return tuple(
         _labelled(part, label)
         for label, judges in named.items()
@@ -48,11 +54,12 @@ def _judges_given(trainer: Any, reward: Part | None, given: Any) -> Sequence[Par
     roots = [root for root in (reward and reward.owner, trainer) if root is not None]
     if not isinstance(given, str):
         part = on(given, _JUDGE_METHODS)
-        return [part] if part else _places(given, roots) or [_no_judge(repr(given), given)]
+        held = _places(given, roots) if callable(given) and not isinstance(given, type) else []
+        return [part] if part else held or [_no_judge(repr(given), given)]
     root = next((root for root in roots if hasattr(root, given.split(".")[0])), None)
     if root is None:
-        return [_no_judge(given, roots[0])]
-    return [at(root, given, "judge", _JUDGE_METHODS) or _no_judge(given, root)]
+        return [_no_judge(repr(given), roots[0])]
+    return [at(root, given, "judge", _JUDGE_METHODS) or _no_judge(repr(given), root)]
 
 
 def _places(function: Any, roots: Sequence[Any]) -> list[Part]:
@@ -73,7 +80,8 @@ def _held(holder: Any) -> list[tuple[str, Any]]:
 
 def _no_judge(name: str, owner: Any) -> Part:
     raise InstrumentError(
-        f"judge {name!r}: there is no such function; {type(owner).__name__} has {listed(methods_of(owner))}"
+        f"judge {name}: there is no such function; give the path of a method, a function, or an object that judges. "
+        f"{type(owner).__name__} has {listed(methods_of(owner))}"
     )
 
 

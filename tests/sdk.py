@@ -10,7 +10,7 @@ import pytest
 
 from tests import bodies
 from tests.mocking import chat_stream
-from tests.trainers import Executor, RewardComputer, Trainer, train_step, watch
+from tests.trainers import RewardComputer, payload_of_work
 
 CHAT = "/chat/completions"
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "2 + 2?"}]}
@@ -84,26 +84,12 @@ async def raw_and_parsed(client):
 
 def payload_of(way, client, tmp_path):
     """Go `way` as the work of an executor; give the payload of that step, in which everything must be."""
-    failures = []
 
-    async def work(problem):
-        try:
-            async with entered(client):
-                await way(client)
-        except BaseException as error:
-            failures.append(error)
-            raise
-        return "4", 0.0, {"success": True}
+    async def work():
+        async with entered(client):
+            await way(client)
 
-    trainer = Trainer(executor=Executor(work), reward_computer=RewardComputer(judge=lambda *_: True))
-    telemetry, memory = watch(trainer, tmp_path)
-    train_step(trainer)
-    step = len(memory.payloads)
-    telemetry.uninstrument()
-    if failures:
-        raise failures[0]
-    assert len(memory.payloads) == step, "something was booked after its step"
-    return memory.last
+    return payload_of_work(work, tmp_path)
 
 
 class JudgeOnly:

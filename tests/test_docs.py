@@ -116,6 +116,15 @@ def worst_day(tmp_path):
     return memory.payloads
 
 
+def trained_and_validated(trainer, tmp_path):
+    """A step, and a validation."""
+    telemetry, memory = watch(trainer, tmp_path)
+    train_step(trainer)
+    asyncio.run(trainer.evaluate_on_val_set(1))
+    telemetry.uninstrument()
+    return memory.payloads
+
+
 def graded_judge(tmp_path):
     """A judge that gives grades."""
 
@@ -125,11 +134,7 @@ def graded_judge(tmp_path):
         return 0.7
 
     trainer = Trainer(reward_computer=RewardComputer(grade))
-    telemetry, memory = watch(trainer, tmp_path)
-    train_step(trainer)
-    asyncio.run(trainer.evaluate_on_val_set(1))
-    telemetry.uninstrument()
-    return memory.payloads
+    return trained_and_validated(trainer, tmp_path)
 
 
 def careful_judge(tmp_path):
@@ -143,11 +148,7 @@ def careful_judge(tmp_path):
         return True
 
     trainer = Trainer(reward_computer=RewardComputer(choose))
-    telemetry, memory = watch(trainer, tmp_path)
-    train_step(trainer)
-    asyncio.run(trainer.evaluate_on_val_set(1))
-    telemetry.uninstrument()
-    return memory.payloads
+    return trained_and_validated(trainer, tmp_path)
 
 
 def every_role(tmp_path):

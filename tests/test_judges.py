@@ -17,6 +17,7 @@ from llm_telemetry.hooks.replies import replies_of
 from tests.bodies import completion, response, response_body
 from tests.loops import GSM, Items, Loop, payload_of
 from tests.mocking import chat, chat_body, chat_stream, failure, openai_api
+from tests.sdk import need
 from tests.trainers import async_client, sync_client
 
 MESSAGES = [{"role": "user", "content": "Is it right?"}]
@@ -240,6 +241,7 @@ def test_the_responses_api_is_read_too(api, tmp_path, answer, kinds, stream):
     streamed = httpx.Response(
         200, headers={"content-type": "text/event-stream"}, content=f"data: {json.dumps(event)}\n\n".encode()
     )
+    need(sync_client(), "responses")
     api.post("/responses").return_value = streamed if stream else answer
 
     def judge(_):

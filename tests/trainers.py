@@ -121,3 +121,26 @@ def watch(trainer, tmp_path, **settings):
 
 def train_step(trainer, step=1):
     return asyncio.run(trainer.train_step(step))
+
+
+def payload_of_work(work, tmp_path, **settings):
+    """The payload of a step whose executor does `work()`, in which everything must be; what it raises is raised."""
+    failures = []
+
+    async def execute(problem):
+        try:
+            await work()
+        except BaseException as error:
+            failures.append(error)
+            raise
+        return "4", 0.0, {"success": True}
+
+    trainer = Trainer(executor=Executor(execute), reward_computer=RewardComputer(judge=lambda *_: True))
+    telemetry, memory = watch(trainer, tmp_path, **settings)
+    train_step(trainer)
+    step = len(memory.payloads)
+    telemetry.uninstrument()
+    if failures:
+        raise failures[0]
+    assert len(memory.payloads) == step, "something was booked after its step"
+    return memory.last

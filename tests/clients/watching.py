@@ -3,7 +3,7 @@
 import inspect
 
 from llm_telemetry.events import ROLES
-from tests.trainers import Executor, RewardComputer, Trainer, train_step, watch
+from tests.trainers import payload_of_work
 
 MESSAGES = [{"role": "user", "content": "2 + 2?"}]
 CHAT = {"model": "gpt-4o-mini", "messages": MESSAGES}
@@ -14,27 +14,13 @@ KINDS = ("prompt", "completion", "cached", "cache_write")
 
 def payload_of(way, tmp_path, **settings):
     """Let `way` be what the executor does; return the payload of that step, in which everything must be."""
-    failures = []
 
-    async def work(problem):
-        try:
-            result = way()
-            if inspect.isawaitable(result):
-                await result
-        except BaseException as error:
-            failures.append(error)
-            raise
-        return "4", 0.0, {"success": True}
+    async def work():
+        result = way()
+        if inspect.isawaitable(result):
+            await result
 
-    trainer = Trainer(executor=Executor(work), reward_computer=RewardComputer(judge=lambda *_: True))
-    telemetry, memory = watch(trainer, tmp_path, **settings)
-    train_step(trainer)
-    step = len(memory.payloads)
-    telemetry.uninstrument()
-    if failures:
-        raise failures[0]
-    assert len(memory.payloads) == step, "something was booked after its step"
-    return memory.last
+    return payload_of_work(work, tmp_path, **settings)
 
 
 def counted(payload, role="executor"):

@@ -14,16 +14,18 @@ import pytest
 
 from llm_telemetry import Config, instrument
 from llm_telemetry.adapters import grpo
+from llm_telemetry.alarm import Alarm, tell
 from llm_telemetry.clients import LIBRARIES
 from llm_telemetry.demo.config import DemoConfig
 from llm_telemetry.demo.faults import Faults
 from llm_telemetry.demo.server import DemoServer
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.eval_stats import COUNTERS
-from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES
+from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES, Evaluation
 from llm_telemetry.hooks import replies
 from llm_telemetry.limits import DEFAULTS
 from llm_telemetry.sinks._rows import COLUMNS, TABLES
+from llm_telemetry.sources import SourceNames
 from tests.mocking import chat, openai_api
 from tests.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
 from tests.wandb.model import ModelRun
@@ -423,6 +425,26 @@ def test_a_python_block_runs_as_it_stands(block, trainer, tmp_path, monkeypatch)
     assert payload["telemetry/errors"] == 0
     assert payload["dataset/count"] > 0
     assert SHOWN.get(block.heading, lambda _: True)(payload)
+
+
+# --- the alarm
+
+
+def test_the_alarm_in_the_readme_is_what_such_a_judge_would_raise(caplog):
+    def seen(source, outcome, failure=None):
+        return Evaluation("train", source, outcome, None, False, failure=failure)
+
+    window = [
+        *[seen("gsm8k", "correct")] * 60,
+        *[seen("math", "incorrect")] * 30,
+        *[seen("math", "api_failure", "rate_limit")] * 20,
+        *[seen("math", "api_failure", "timeout")] * 10,
+    ]
+    alarm = Alarm(DEFAULTS, SourceNames())
+    for evaluation in window:
+        alarm.add(evaluation)
+    tell(alarm.check(12, None), [])
+    assert caplog.messages[-1] in README.read_text(encoding="utf-8").splitlines()
 
 
 # --- the links

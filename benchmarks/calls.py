@@ -9,6 +9,7 @@ The peer is OpenInference, which of nine tools measured breaks the least. Run: `
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import logging
@@ -238,8 +239,10 @@ def memory() -> float:
     with tempfile.TemporaryDirectory() as folder, instrument(trainer, run=False, console=0, folder=folder):
         trainer.train_step(1, "plain", 200)
         tracemalloc.start()
+        gc.collect()
         before = tracemalloc.get_traced_memory()[0]
         trainer.train_step(2, "plain", 2000)
+        gc.collect()
         after = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
     return (after - before) / 2000

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 NEARLY_ALL = 0.9
 """The share of the failures from which on a source or a judge is named."""
 
+FEW = 5
+"""With fewer failures nobody stands out."""
+
 
 class Seen(NamedTuple):
     """What a window keeps of one evaluation."""
@@ -260,4 +263,5 @@ def focus_of(judge: Checkup) -> list[Focus]:
 
 
 def _stands_out(focus: Focus, evaluations: int) -> bool:
-    return focus.failures >= NEARLY_ALL * focus.among and focus.evaluations < NEARLY_ALL * evaluations
+    has_most = focus.failures >= max(FEW, NEARLY_ALL * focus.among)
+    return has_most and focus.evaluations < NEARLY_ALL * evaluations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
@@ -39,6 +40,7 @@ def _offline(monkeypatch, tmp_path):
     yield
     if hasattr(sys.modules.get("wandb"), "teardown"):
         tear_down()
+        importlib.import_module("wandb.sdk.lib.module").unset_globals()  # a run that was not finished is no run now
 
 
 @pytest.fixture

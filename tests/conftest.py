@@ -6,7 +6,7 @@ import re
 import pytest
 
 from llm_telemetry import api as front
-from llm_telemetry import guard, session, wiring
+from llm_telemetry import clients, guard, session, wiring
 
 # LiteLLM does not go with openai 3; the environment `middle` of tests/matrix has it.
 collect_ignore = [] if importlib.util.find_spec("litellm") else ["clients/test_litellm.py"]
@@ -29,6 +29,8 @@ def _loud_and_clean(monkeypatch):
     yield
     for telemetry in list(front._handles.values()):
         telemetry.uninstrument()
+    for watch in list(clients._watches):  # a child's, which would end with its process
+        clients.forget(watch.keys)
     assert session.active == []
     assert wiring.patches._applied == {}
 

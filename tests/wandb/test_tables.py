@@ -106,8 +106,8 @@ def test_validation_has_a_table_of_its_own(begin):
     assert f"{VAL_TABLE}.path" not in train
 
 
-def test_a_table_has_no_axis(begin):
-    """W&B shows a table by rows of the run, not over a step."""
+def written_once(begin):
+    """What is in the file of a run with one payload and one row of the trainer."""
     run = begin()
     folder = folder_of(run)
     sink = attached()
@@ -115,7 +115,12 @@ def test_a_table_has_no_axis(begin):
     run.log({"loss": 1.0})
     run.finish()
     wandb.teardown()
-    assert not any("captured" in name for name in Written(folder).metrics)
+    return Written(folder)
+
+
+def test_a_table_has_no_axis(begin):
+    """W&B shows a table by rows of the run, not over a step."""
+    assert not any("captured" in name for name in written_once(begin).metrics)
 
 
 def run_pattern(begin, program, *, evidence):
@@ -299,14 +304,7 @@ def test_what_waits_for_the_first_run_is_bounded_and_arrives(monkeypatch):
 
 def test_sync_finds_a_payload_in_a_row_that_has_a_table_besides(begin):
     """What is in the JSONL beside the payload is none of its business, nor what is in the row."""
-    run = begin()
-    folder = folder_of(run)
-    sink = attached()
-    sink.write(told(1))
-    run.log({"loss": 1.0})
-    run.finish()
-    wandb.teardown()
-    assert missing_in(Written(folder).rows, [dict(told(1).values)]) == []
+    assert missing_in(written_once(begin).rows, [dict(told(1).values)]) == []
 
 
 def test_the_columns_and_the_lines_of_the_jsonl_say_the_same(tmp_path):

@@ -198,7 +198,7 @@ class Finder(Onlooker):
 
     def watch_clients(self, library: str) -> None:
         """Look at the main program whenever a client of this library is made: by then its classes exist."""
-        from llm_telemetry import auto  # noqa: PLC0415 - this is what waiting was for
+        from llm_telemetry.activation import adopt as auto  # noqa: PLC0415 - this is what waiting was for
 
         auto.watch_clients(library, lambda: attempt(self.scan))
 
@@ -218,7 +218,7 @@ class Finder(Onlooker):
         if module not in MAINS:
             self._resolve_targets(module)
         if os.environ.get(SPOOL):
-            from llm_telemetry import auto  # noqa: PLC0415 - this process is a child of a watched one
+            from llm_telemetry.activation import adopt as auto  # noqa: PLC0415 - this process is a child of a watched one
 
             auto.hook_parts(names)
 
@@ -229,14 +229,14 @@ class Finder(Onlooker):
         step = {f"{cls.__qualname__}.{name}": name for name in vars(cls)}
         named = [name for home, name in self._targets if home == module and (name == cls.__qualname__ or name in step)]
         if named or not vars(cls).keys().isdisjoint(STEPS):
-            from llm_telemetry import auto  # noqa: PLC0415 - this is what waiting was for
+            from llm_telemetry.activation import adopt as auto  # noqa: PLC0415 - this is what waiting was for
 
             auto.watch_class(cls, named=bool(named), step=next((step[n] for n in named if n in step), None))
 
     def _resolve_targets(self, module: str) -> None:
         """Watch what the user has named in this module; it may come from elsewhere, or not exist."""
         for name in [name for home, name in self._targets if home == module]:
-            from llm_telemetry import auto  # noqa: PLC0415 - this is what waiting was for
+            from llm_telemetry.activation import adopt as auto  # noqa: PLC0415 - this is what waiting was for
 
             auto.watch_target(sys.modules[module], name)
 
@@ -295,6 +295,6 @@ _INVISIBLE = {"co_filename": "<frozen importlib._bootstrap>", "co_name": "_call_
 
 
 def _noting_code(loader: Any, name: str) -> CodeType | None:
-    from llm_telemetry import launcher  # noqa: PLC0415 - only for `python -m`
+    from llm_telemetry.activation import launcher  # noqa: PLC0415 - only for `python -m`
 
     return launcher.compile_module(loader, name)

@@ -28,8 +28,8 @@ from openinference.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 
 from llm_telemetry import instrument
-from llm_telemetry.hooks.calls import OpenCall, Tap
-from llm_telemetry.session import active
+from llm_telemetry.clients.calls import OpenCall, Tap
+from llm_telemetry.session.session import active
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

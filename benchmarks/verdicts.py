@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import timeit
 
-from llm_telemetry.verdicts import read_verdict, returned_verdict
+from llm_telemetry.judging.verdicts import read_verdict, returned_verdict
 
 PROSE = (
     "The reference gives the area as 12 square metres; the response arrives at the same value by another route. "

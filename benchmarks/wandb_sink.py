@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import wandb
 
 from llm_telemetry.events import STEP_KEY, Payload
-from llm_telemetry.sinks.wandb import WandbSink
+from llm_telemetry.sinks.wandb.sink import WandbSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable

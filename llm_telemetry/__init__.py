@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from llm_telemetry.collectors.cost import CostTracker
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
-    from llm_telemetry.config import Config, InstrumentError
-    from llm_telemetry.marks import judge, scope
+    from llm_telemetry.settings.config import Config, InstrumentError
     from llm_telemetry.sinks.base import Sink
+    from llm_telemetry.trainers.marks import judge, scope
 
 __version__ = "0.1.0"
 
@@ -37,16 +37,16 @@ __all__ = [
 
 _HOME = {
     "Collector": "collectors.base",
-    "Config": "config",
+    "Config": "settings.config",
     "CostTracker": "collectors.cost",
     "DatasetMetricsCollector": "collectors.dataset",
-    "InstrumentError": "config",
+    "InstrumentError": "settings.config",
     "JudgeMetricsCollector": "collectors.judge",
     "Sink": "sinks.base",
     "Telemetry": "api",
     "instrument": "api",
-    "judge": "marks",
-    "scope": "marks",
+    "judge": "trainers.marks",
+    "scope": "trainers.marks",
     "uninstrument": "api",
 }
 

@@ -8,22 +8,22 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import _llm_telemetry_autostart as autostart
-from llm_telemetry import clients
-from llm_telemetry.adapters.grpo import find_parts, missing
-from llm_telemetry.children import forget_children, join_ranks, tell_children
-from llm_telemetry.config import Config, InstrumentError
+from llm_telemetry.clients import libraries as clients
+from llm_telemetry.clients.calls import finish_held
+from llm_telemetry.collectors.pricing import own_rates
 from llm_telemetry.guard import failures, guarded
-from llm_telemetry.hooks.calls import finish_held
-from llm_telemetry.patching import patches
-from llm_telemetry.place import Place
-from llm_telemetry.pricing import own_rates
-from llm_telemetry.scopes import weakly
-from llm_telemetry.session import Session, active
+from llm_telemetry.hooks.patching import patches
+from llm_telemetry.objects import weakly
+from llm_telemetry.processes.children import forget_children, join_ranks, tell_children
+from llm_telemetry.runs.place import Place
+from llm_telemetry.session.session import Session, active
+from llm_telemetry.settings.config import Config, InstrumentError
+from llm_telemetry.settings.variables import VariableError
 from llm_telemetry.sinks.console import ConsoleSink
 from llm_telemetry.sinks.jsonl import JsonlSink
-from llm_telemetry.sinks.wandb import WandbSink
-from llm_telemetry.variables import VariableError
-from llm_telemetry.wiring import hook_all, unhook
+from llm_telemetry.sinks.wandb.sink import WandbSink
+from llm_telemetry.trainers.by_shape import find_parts, missing
+from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from llm_telemetry.adapters.grpo import Parts
     from llm_telemetry.collectors.cost import CostTracker
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
+    from llm_telemetry.trainers.by_shape import Parts
 
 log = logging.getLogger("llm_telemetry")
 

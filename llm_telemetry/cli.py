@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_telemetry.variables import VARIABLES, Variable, VariableError
+from llm_telemetry.settings.variables import VARIABLES, Variable, VariableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, program: Sequence[str]) -> int:
-    from llm_telemetry import launcher  # noqa: PLC0415 - nobody else needs it
+    from llm_telemetry.activation import launcher  # noqa: PLC0415 - nobody else needs it
 
     module = program[:1] == ["-m"]
     program = program[module:]
@@ -85,7 +85,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from llm_telemetry.sync import add_missing, find_runs  # noqa: PLC0415 - brings wandb
+    from llm_telemetry.runs.sync import add_missing, find_runs  # noqa: PLC0415 - brings wandb
 
     try:
         runs = find_runs(options.folder)

@@ -6,7 +6,10 @@ import re
 import pytest
 
 from llm_telemetry import api as front
-from llm_telemetry import clients, guard, session, wiring
+from llm_telemetry import guard
+from llm_telemetry.clients import libraries as clients
+from llm_telemetry.session import session
+from llm_telemetry.trainers import wiring
 
 # LiteLLM does not go with openai 3; the environment `middle` of tests/matrix has it.
 collect_ignore = [] if importlib.util.find_spec("litellm") else ["clients/test_litellm.py"]
@@ -37,7 +40,7 @@ def _loud_and_clean(monkeypatch):
 
 @pytest.fixture
 def api():
-    from tests.mocking import openai_api  # noqa: PLC0415 - not every test needs openai
+    from tests.support.mocking import openai_api  # noqa: PLC0415 - not every test needs openai
 
     with openai_api(assert_all_called=False) as mock:
         yield mock
@@ -45,6 +48,6 @@ def api():
 
 @pytest.fixture(params=["sync", "async"])
 def make_client(request):
-    from tests import trainers  # noqa: PLC0415
+    from tests.support import trainers  # noqa: PLC0415
 
     return getattr(trainers, f"{request.param}_client")

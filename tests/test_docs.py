@@ -13,22 +13,22 @@ import httpx
 import pytest
 
 from llm_telemetry import Config, instrument
-from llm_telemetry.adapters import grpo
-from llm_telemetry.alarm import Alarm, tell
-from llm_telemetry.clients import LIBRARIES
+from llm_telemetry.alarm.alarm import Alarm, tell
+from llm_telemetry.clients import replies
+from llm_telemetry.clients.libraries import LIBRARIES
+from llm_telemetry.collectors.eval_stats import COUNTERS
 from llm_telemetry.demo.config import DemoConfig
 from llm_telemetry.demo.faults import Faults
 from llm_telemetry.demo.server import DemoServer
 from llm_telemetry.demo.trainer import GRPOTrainer
-from llm_telemetry.eval_stats import COUNTERS
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES, Evaluation
-from llm_telemetry.hooks import replies
-from llm_telemetry.limits import DEFAULTS
-from llm_telemetry.sinks._rows import COLUMNS, TABLES
+from llm_telemetry.settings.limits import DEFAULTS
+from llm_telemetry.sinks.wandb.rows import COLUMNS, TABLES
 from llm_telemetry.sources import SourceNames
-from tests.mocking import chat, openai_api
-from tests.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
-from tests.wandb.model import ModelRun
+from llm_telemetry.trainers import by_shape as grpo
+from tests.support.mocking import chat, openai_api
+from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
+from tests.support.wandb_model import ModelRun
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

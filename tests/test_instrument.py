@@ -7,8 +7,8 @@ import re
 import pytest
 
 from llm_telemetry import InstrumentError, instrument, uninstrument
-from tests.loops import Grader, Loop, SyncExecutor
-from tests.trainers import DataManager, Executor, RewardComputer, Trainer, train_step, watch
+from tests.support.loops import Grader, Loop, SyncExecutor
+from tests.support.trainers import DataManager, Executor, RewardComputer, Trainer, train_step, watch
 
 
 class Nothing:

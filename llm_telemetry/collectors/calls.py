@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from llm_telemetry.aggregates import Quantiles
+from llm_telemetry.collectors.aggregates import Quantiles
 from llm_telemetry.collectors.base import drop_unknown
 from llm_telemetry.events import SPLITS, Call, Role, Split, Usage
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
-from llm_telemetry.aggregates import Sums
+from llm_telemetry.collectors.aggregates import Sums
 from llm_telemetry.collectors.base import to_usd
+from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable
 from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
-from llm_telemetry.pricing import EXACT, SMALLEST_TIER, PriceTable
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import format_usd, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from llm_telemetry.pricing import Rate
+    from llm_telemetry.collectors.pricing import Rate
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llm_telemetry.aggregates import Sums, ratio
+from llm_telemetry.collectors.aggregates import Sums, ratio
 from llm_telemetry.collectors.base import drop_unknown
 from llm_telemetry.events import SPLITS, Rollout, Split
 from llm_telemetry.sources import SourceNames

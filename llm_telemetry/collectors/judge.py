@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llm_telemetry.aggregates import Sums, ratio
+from llm_telemetry.collectors.aggregates import Sums, ratio
 from llm_telemetry.collectors.base import drop_unknown
-from llm_telemetry.eval_stats import COUNTERS, inner_contradictions
+from llm_telemetry.collectors.eval_stats import COUNTERS, inner_contradictions
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, SPLITS, Evaluation, Outcome, Split
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import print_table

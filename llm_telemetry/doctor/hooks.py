@@ -7,16 +7,17 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from _llm_telemetry_autostart import HTTP, SDKS
-from llm_telemetry.adapters import grpo, judges
 from llm_telemetry.doctor.classes import Class, Classes, Function
 from llm_telemetry.doctor.findings import Finding, format_count, show_path
 from llm_telemetry.doctor.program import MAIN, Program, dotted_name
+from llm_telemetry.trainers import by_shape as grpo
+from llm_telemetry.trainers import judges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from llm_telemetry.adapters.grpo import Kind
     from llm_telemetry.doctor.case import Case
+    from llm_telemetry.trainers.by_shape import Kind
 
 _SETTING = re.compile(
     r"size|count|num|steps|config|cfg|max|min|timeout|path|dir|log|stats|history|time|weight|scale|^n_"

@@ -7,21 +7,21 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from llm_telemetry import events
+from llm_telemetry.alarm.health import cause_of
+from llm_telemetry.collectors.eval_stats import MISMATCH
 from llm_telemetry.doctor.findings import Finding, format_count, show_path
 from llm_telemetry.doctor.runs import COMPARED, CONTRADICTED
-from llm_telemetry.eval_stats import MISMATCH
 from llm_telemetry.events import ROLES
-from llm_telemetry.health import cause_of
-from llm_telemetry.limits import API_FAILURES, PARSE_FAILURES
+from llm_telemetry.runs.sync import find_runs
+from llm_telemetry.settings.limits import API_FAILURES, PARSE_FAILURES
 from llm_telemetry.sinks.jsonl import FILE_NAME
-from llm_telemetry.sync import find_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from llm_telemetry.alarm.health import Cause
     from llm_telemetry.doctor.case import Case
     from llm_telemetry.doctor.runs import LastRun
-    from llm_telemetry.health import Cause
 
 LOST = 0.05
 """Share of calls from which on it matters that they are attributed to nobody, or tell no tokens."""

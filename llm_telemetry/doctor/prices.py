@@ -6,10 +6,10 @@ import datetime as dt
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.config import InstrumentError
+from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.doctor.findings import Finding, format_count
-from llm_telemetry.pricing import PriceTable
-from llm_telemetry.variables import VariableError, read_environment
+from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.settings.variables import VariableError, read_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.eval_stats import MISMATCH
+from llm_telemetry.collectors.eval_stats import MISMATCH
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, STEP_KEY
 from llm_telemetry.sinks.jsonl import read_lines
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _llm_telemetry_autostart as autostart
-from llm_telemetry import variables
-from llm_telemetry.config import Config, InstrumentError
+from llm_telemetry.collectors.pricing import own_rates
 from llm_telemetry.doctor.findings import Finding, align
 from llm_telemetry.doctor.program import locate
-from llm_telemetry.pricing import own_rates
+from llm_telemetry.settings import variables
+from llm_telemetry.settings.config import Config, InstrumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llm_telemetry.doctor.case import Case
-    from llm_telemetry.variables import Variable
+    from llm_telemetry.settings.variables import Variable
 
 VARIABLES = variables.VARIABLES
 PREFIX = "LLM_TELEM"

@@ -1,1 +1,1 @@
-"""What is hooked: the SDK's two request methods, and the trainer's own functions around them."""
+"""The mechanics: replacing functions, running them inside a scope, and undoing it."""

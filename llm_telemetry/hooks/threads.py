@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.patching import Row
-from llm_telemetry.scopes import LAST_ROLLOUT, SCOPE, Scope
+from llm_telemetry.hooks.patching import Row
+from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ def test_rollouts_of_a_process_pool_are_the_owner_s(tmp_path, method):
     with DemoServer(faults=Faults.none()) as server:
         environment = {"PYTHONPATH": str(ROOT), "LLM_TELEMETRY": "1", "BASE_URL": server.base_url}
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "tests.programs.spawn", method],
+            [sys.executable, "-W", "ignore", "-m", "tests.processes.programs.spawn", method],
             cwd=tmp_path,
             env={**os.environ, **environment},
             capture_output=True,

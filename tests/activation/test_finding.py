@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 import _llm_telemetry_autostart as autostart
-from llm_telemetry.adapters import grpo
+from llm_telemetry.trainers import by_shape as grpo
 from tests.activation.conftest import PROGRAMS
 
 IN_MAIN = [[("val", 0), ("train", 1), ("train", 2)]]

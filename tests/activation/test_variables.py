@@ -6,8 +6,8 @@ import re
 import pytest
 
 import _llm_telemetry_autostart as autostart
-from llm_telemetry.config import Config, InstrumentError
-from llm_telemetry.variables import VARIABLES, VariableError, read_environment
+from llm_telemetry.settings.config import Config, InstrumentError
+from llm_telemetry.settings.variables import VARIABLES, VariableError, read_environment
 from tests.activation.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "activation.md").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.clients.server import serving
+from tests.support.llm_server import serving
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import groq
 import pytest
 from genai_prices import Usage, calc_price
 
-from tests.clients.server import LOST, OVERLOADED, STUCK, TEXT
-from tests.clients.watching import CHAT, CLAUDE, counted, payload_of, served
-from tests.sdk import JudgeOnly, all_of, entered, first_of, given, need
-from tests.trainers import watch
+from tests.support.llm_server import LOST, OVERLOADED, STUCK, TEXT
+from tests.support.sdk import JudgeOnly, all_of, entered, first_of, given, need
+from tests.support.trainers import watch
+from tests.support.watching import CHAT, CLAUDE, counted, payload_of, served
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -227,7 +227,7 @@ def test_a_client_that_the_reward_computer_holds_is_the_judge_s(server, tmp_path
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_verdict_is_read_from_the_text_and_not_from_the_thoughts(server, tmp_path, stream, monkeypatch):
-    monkeypatch.setattr("tests.clients.server.TEXT", ("<true_false>", "True</true_false>"))
+    monkeypatch.setattr("tests.support.llm_server.TEXT", ("<true_false>", "True</true_false>"))
 
     def ask():
         with anthropic.Anthropic(base_url=server.root, api_key="k") as client:
@@ -243,7 +243,7 @@ def test_the_verdict_is_read_from_the_text_and_not_from_the_thoughts(server, tmp
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("reason", "cause"), [("refusal", "refusal"), ("max_tokens", "truncated")])
 def test_why_there_is_no_verdict_is_told_by_the_stop_reason(server, tmp_path, stream, reason, cause, monkeypatch):
-    monkeypatch.setattr("tests.clients.server.TEXT", ("Let me see", ", I think that"))
+    monkeypatch.setattr("tests.support.llm_server.TEXT", ("Let me see", ", I think that"))
 
     def ask():
         with anthropic.Anthropic(base_url=server.root, api_key="k") as client:

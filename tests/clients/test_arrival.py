@@ -12,8 +12,8 @@ import textwrap
 
 import pytest
 
-from llm_telemetry import clients
-from tests.trainers import Trainer, watch
+from llm_telemetry.clients import libraries as clients
+from tests.support.trainers import Trainer, watch
 
 LATER = """
 import sys
@@ -156,7 +156,8 @@ async def done():
 
 BROKEN = """
 import sys
-from llm_telemetry import clients, instrument
+from llm_telemetry import instrument
+from llm_telemetry.clients import libraries as clients
 
 def fails():
     raise RuntimeError("ours")

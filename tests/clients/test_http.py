@@ -10,11 +10,11 @@ import httpx
 import pytest
 import requests
 
-from tests.clients.server import LOST, OVERLOADED, STUCK, TEXT
-from tests.clients.watching import CHAT, CLAUDE, STREAM, counted, payload_of, served
-from tests.clients.wires import READERS, WIRES
-from tests.sdk import JudgeOnly, given
-from tests.trainers import Trainer, watch
+from tests.support.llm_server import LOST, OVERLOADED, STUCK, TEXT
+from tests.support.sdk import JudgeOnly, given
+from tests.support.trainers import Trainer, watch
+from tests.support.watching import CHAT, CLAUDE, STREAM, counted, payload_of, served
+from tests.support.wires import READERS, WIRES
 
 
 @pytest.fixture(params=list(WIRES))
@@ -188,7 +188,7 @@ async def as_coroutine(result):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_verdict_by_plain_http_is_heard(server, tmp_path, ask, chat, stream, monkeypatch):
-    monkeypatch.setattr("tests.clients.server.TEXT", ("<true_false>", "True</true_false>"))
+    monkeypatch.setattr("tests.support.llm_server.TEXT", ("<true_false>", "True</true_false>"))
     trainer = JudgeOnly(lambda: asyncio.run(as_coroutine(ask(chat, STREAM if stream else CHAT, stream=stream))))
     _, memory = watch(trainer, tmp_path)
     trainer.train_step()

@@ -11,8 +11,8 @@ import pytest
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"  # its import asks the network for one otherwise
 import litellm
 
-from tests.clients.server import TEXT
-from tests.clients.watching import MESSAGES, counted, payload_of, served
+from tests.support.llm_server import TEXT
+from tests.support.watching import MESSAGES, counted, payload_of, served
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # it has many of its own
 

@@ -3,9 +3,9 @@
 import openai
 import pytest
 
-from tests.clients.server import TEXT
-from tests.clients.watching import CHAT, STREAM, counted, payload_of, served
-from tests.sdk import all_of, completions, entered, first_of, given
+from tests.support.llm_server import TEXT
+from tests.support.sdk import all_of, completions, entered, first_of, given
+from tests.support.watching import CHAT, STREAM, counted, payload_of, served
 
 
 async def chat(client):

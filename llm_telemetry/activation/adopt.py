@@ -1,0 +1,162 @@
+"""What `LLM_TELEMETRY=1` does when a trainer's class is seen: watch it from its first step, if it is a trainer at all.
+
+Nothing happens when an object is made. Its first step, or validation, is where it is looked at: what it is made of is
+known by then, and nothing that counts has happened yet.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import operator
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry import api
+from llm_telemetry.clients import libraries as clients
+from llm_telemetry.guard import guarded, survive_fork
+from llm_telemetry.hooks.patching import Hook, Row, patches
+from llm_telemetry.processes import children
+from llm_telemetry.settings.config import Config, InstrumentError
+from llm_telemetry.trainers import spans
+from llm_telemetry.trainers.by_shape import STEP, VALIDATION, find_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import ModuleType
+
+    from llm_telemetry.session.session import Session
+
+log = logging.getLogger("llm_telemetry")
+
+_lock = survive_fork(threading.RLock())
+_named: weakref.WeakSet[type] = weakref.WeakSet()
+_told: weakref.WeakSet[type] = weakref.WeakSet()
+_asked: dict[int, weakref.ref[Any]] = {}
+
+
+@guarded
+def watch_class(cls: type, *, named: bool = False, step: str | None = None) -> None:
+    """Have each instance of `cls` looked at when it takes its first step.
+
+    Args:
+        cls: A class with a step method.
+        named: The user says that it is a trainer; it need not look like one.
+        step: The step method, if its name is not one of the usual.
+    """
+    if named:
+        _named.add(cls)
+    step_method = step or _first(cls, STEP)
+    if step_method is None:
+        log.warning(
+            "%s.%s has no method %s and is not watched; name its step, as in LLM_TELEMETRY_TRAINER=%s:%s.my_step",
+            *(cls.__module__, cls.__qualname__, " or ".join(STEP), cls.__module__, cls.__qualname__),
+        )
+        return
+    settings = {} if step is None else {"step": step}
+    _hook(cls, step_method, spans.train_step, settings)
+    validation = _first(cls, VALIDATION)
+    if validation is not None:
+        _hook(cls, validation, spans.validation, settings)
+
+
+@guarded
+def watch_target(module: ModuleType, path: str) -> None:
+    """Watch the class (`"Trainer"`), or the class by its step method (`"Trainer.my_step"`), that the user has named."""
+    try:
+        found = operator.attrgetter(path)(module)
+    except AttributeError:
+        log.warning("LLM_TELEMETRY_TRAINER names %s:%s, but the module has no such name", module.__name__, path)
+        return
+    if isinstance(found, type):
+        watch_class(found, named=True)
+        return
+    owner, _, step = path.rpartition(".")
+    cls = operator.attrgetter(owner)(module) if owner else None
+    if isinstance(cls, type):
+        watch_class(cls, named=True, step=step)
+    else:
+        log.warning("LLM_TELEMETRY_TRAINER names %s:%s, which is no class and no method of one", module.__name__, path)
+
+
+@guarded
+def watch_clients(library: str, made: Callable[[], object]) -> None:
+    """Call `made` whenever a client of this library has been made."""
+
+    def look(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        made()
+        return wrapped(*args, **kwargs)
+
+    children.join_owner()
+    clients.arrived(library)
+    for client in clients.made_by(library):
+        patches.apply(Row(client, "__init__", look))
+
+
+hook_parts = children.hook_parts
+
+
+def _first(cls: type, names: Sequence[str]) -> str | None:
+    return next((name for name in names if inspect.isroutine(inspect.getattr_static(cls, name, None))), None)
+
+
+def _hook(cls: type, name: str, make_span: spans.MakeSpan, settings: Mapping[str, Any]) -> None:
+    """Put one hook in place; what is inherited from a class that is hooked needs no hook of its own."""
+    method = inspect.getattr_static(cls, name, None)
+    if isinstance(method, Hook | staticmethod | classmethod) or not callable(method):
+        return
+    adopt = functools.partial(_adopt, settings=settings)
+    patches.apply(Row(cls, name, spans.hook(make_span, spans.parameters_of(method)[1:], _nobody, adopt)))
+
+
+def _nobody() -> None:
+    return None
+
+
+def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
+    """Watch `instance` from here on if it is a trainer; it is asked once."""
+    with _lock:
+        if instance is None or _was_asked(instance) or api.was_released(instance):
+            return None
+        try:
+            if _is_trainer(instance, settings):
+                api.instrument(instance, **settings)
+        except InstrumentError as error:
+            log.warning("%s is not watched: %s", type(instance).__name__, error)
+        return spans.session_of(instance)
+
+
+def _was_asked(instance: Any) -> bool:
+    """Tell whether this object was looked at before, and remember that it is now."""
+    key = id(instance)
+    known = _asked.get(key)
+    if known is not None and known() is instance:
+        return True
+    try:
+        _asked[key] = weakref.ref(instance, lambda reference: _forget(key, reference))
+    except TypeError:  # slots without `__weakref__`: it is looked at each time
+        return False
+    return False
+
+
+def _forget(key: int, reference: weakref.ref[Any]) -> None:
+    if _asked.get(key) is reference:
+        del _asked[key]
+
+
+def _is_trainer(instance: Any, settings: Mapping[str, Any]) -> bool:
+    """Tell whether there is something to watch on it; a class that only looks like a trainer is told once."""
+    cls = type(instance)
+    parts = find_parts(instance, Config(**settings))
+    if parts.executor is not None or parts.reward is not None or any(base in _named for base in cls.__mro__):
+        return True
+    if cls not in _told:
+        _told.add(cls)
+        log.warning(
+            "%s has a step method, but no executor and no reward computer, and is not watched. If it is your trainer, "
+            "say so: LLM_TELEMETRY_TRAINER=%s:%s",
+            *(cls.__qualname__, cls.__module__, cls.__qualname__),
+        )
+    return False

@@ -1,1 +1,0 @@
-"""What a trainer looks like: one module for each kind."""

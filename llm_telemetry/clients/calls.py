@@ -1,0 +1,265 @@
+"""One LLM call, from its request to the end of its response: plain, streamed, or raw and read later."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry.clients.replies import (
+    anthropic_head,
+    body_of,
+    delta_of,
+    error_kind,
+    failure_kind,
+    field,
+    fields_of,
+    replies_of,
+    usage_in,
+)
+from llm_telemetry.events import Call, Role, Usage
+from llm_telemetry.guard import guarded, survive_fork
+from llm_telemetry.hooks.scopes import Scope
+from llm_telemetry.judging.evaluations import Reply
+from llm_telemetry.sources import UNKNOWN
+
+if TYPE_CHECKING:
+    from llm_telemetry.judging.evaluations import Attempt
+    from llm_telemetry.session.session import Session
+
+_shapes: dict[type, str] = {}
+"""The SDKs' classes for responses that are not complete when they come."""
+
+
+def know(cls: type, shape: str) -> None:
+    """Take instances of `cls` for a `"stream"`, or for a `"raw"` response that is still to be parsed."""
+    if _shapes.get(cls) != shape:
+        _shapes[cls] = shape
+        _shape_of.cache_clear()
+
+
+@functools.lru_cache(maxsize=1024)
+def _shape_of(kind: type) -> str | None:
+    """Tell what a response of this class is; asked once, so that more SDKs do not make a call slower."""
+    return next((_shapes[cls] for cls in kind.__mro__ if cls in _shapes), None)
+
+
+_UNFINISHED = ("queued", "in_progress")
+
+
+class OpenCall:
+    """One request until its response is complete; `finish` happens once, whatever comes first."""
+
+    __slots__ = (
+        "_scope",
+        "_session",
+        "attempt",
+        "embedding",
+        "holder",
+        "http",
+        "model",
+        "open",
+        "requested",
+        "retries",
+        "seen",
+        "started",
+        "told",
+        "usage",
+    )
+
+    def __init__(self, session: Session, scope: Scope | None, role: Role, options: Any) -> None:
+        """Note who calls, and which model; the request itself is not touched."""
+        self._session = session
+        self.attempt: Attempt | None = None
+        if scope is None:
+            self._scope = Scope(session, session.phase, role, call=self)
+        else:
+            _, phase, _, rollout, evaluation, _, source, _ = scope
+            self._scope = Scope(session, phase, role, rollout, evaluation, self, source)
+            if evaluation is not None:
+                self.attempt = evaluation.ask(options.json_data)
+        self.embedding = options.url.endswith("/embeddings")
+        model = fields_of(options.json_data).get("model")
+        self.requested = model if isinstance(model, str) else None
+        self.model = self.requested
+        self.usage: Usage | None = None
+        self.told: dict[str, Any] | None = None
+        self.retries = 0
+        self.open = True
+        self.http: Any = None
+        self.holder: weakref.finalize[Any, Any] | None = None
+        self.seen = False
+
+    def begin(self) -> Scope:
+        """Start the clock."""
+        self.started = time.perf_counter()
+        return self._scope
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Take what `request` gave."""
+        if error is None:
+            self.settle(result)
+        else:
+            self.finish(getattr(error, "completion", None) or body_of(self.http), error)
+
+    def settle(self, result: Any) -> None:
+        """Finish with a complete response; follow a stream, or a raw response that is still to be read."""
+        shape = _shape_of(type(result))  # type: ignore[arg-type]  # mypy: no type is Hashable
+        if shape is None:
+            self.finish(result)
+        elif shape == "stream":
+            self._follow(result)
+        else:
+            self._await_body(result)
+
+    def _follow(self, stream: Any) -> None:
+        if not isinstance(stream._iterator, Tap):  # a raw response gives the same stream each time it is parsed
+            stream._iterator = Tap(stream._iterator, self)
+            hold(stream, self)
+
+    def _await_body(self, raw: Any) -> None:
+        if getattr(raw.http_response, "_content", None) is None:
+            hold(raw, self)
+        else:
+            self.finish(body_of(raw.http_response))
+
+    def see(self, chunk: Any) -> None:
+        """Take one chunk of a stream; most have nothing but text."""
+        fields = fields_of(chunk)
+        whole = fields.get("response")  # the last events of the responses API hold the whole response
+        if whole is not None:
+            self._read(fields_of(whole))
+            self._answer(whole)
+        elif fields.get("message") is not None:
+            self._read(anthropic_head(fields["message"]))
+        elif not self.seen or fields.get("usage") is not None:
+            self._read(fields)
+        self.seen = True
+        if self.attempt is not None and whole is None:
+            self.attempt.add(delta_of(chunk))
+
+    def _answer(self, response: Any) -> None:
+        """Tell the judge's evaluation what came, when it is complete."""
+        if self.attempt is not None and field(response, "status") not in _UNFINISHED:
+            self.attempt.replies = replies_of(response)
+
+    def _read(self, fields: dict[str, Any]) -> None:
+        usage = fields.get("usage")
+        if usage is not None:
+            told = fields_of(usage)
+            if self.told:  # Anthropic's streams tell the prompt first, and the answer's tokens as they grow
+                told = {**self.told, **{name: count for name, count in told.items() if count is not None}}
+            self.told = told
+            self.usage = usage_in(told, embedding=self.embedding) or self.usage
+        model = fields.get("model")
+        if isinstance(model, str) and model:
+            self.model = model
+
+    def finish(self, response: Any = None, error: BaseException | None = None) -> None:
+        """Record the call; only the first time."""
+        if not self.open:
+            return
+        self.open = False
+        latency = time.perf_counter() - self.started
+        kind = None if error is None else error_kind(error)
+        self._learn(response, error)
+        session, phase, role, rollout, _, _, source, _ = self._scope
+        source = source or (rollout and rollout.source) or UNKNOWN
+        split = phase.split if phase else "train"
+        session.record(Call(role, split, source, self.requested, self.model, self.usage, kind, self.retries, latency))
+        self.http = None
+
+    @guarded
+    def _learn(self, response: Any, error: BaseException | None) -> None:
+        """Read a complete response; whatever is odd about it, the call is recorded."""
+        if response is not None:
+            self._read(fields_of(response))
+            self._answer(response)
+        if self.attempt is not None and error is not None:
+            said = self.attempt.replies[0] if self.attempt.replies else Reply()
+            told = f"{type(error).__name__}: {error}"  # the error itself would keep the trainer's frames alive
+            self.attempt.replies = [said._replace(failure=failure_kind(error), error=told)]
+
+
+class Tap:
+    """Stands in for a stream's `_iterator`, sync or async: passes every chunk on, and tells the call."""
+
+    __slots__ = ("_call", "_iterator", "_see")
+
+    def __init__(self, iterator: Any, call: OpenCall) -> None:
+        """Listen to `iterator`."""
+        self._iterator = iterator
+        self._call = call
+        self._see = guarded(call.see)
+
+    def __iter__(self) -> Tap:
+        return self
+
+    def __aiter__(self) -> Tap:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            chunk = next(self._iterator)
+        except BaseException as end:
+            self._end(end)
+            raise
+        self._see(chunk)
+        return chunk
+
+    async def __anext__(self) -> Any:
+        try:
+            chunk = await self._iterator.__anext__()
+        except BaseException as end:
+            self._end(end)
+            raise
+        self._see(chunk)
+        return chunk
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the generator in everything else."""
+        return getattr(self._iterator, name)
+
+    @guarded
+    def _end(self, end: BaseException) -> None:
+        self._call.finish(error=None if isinstance(end, StopIteration | StopAsyncIteration) else end)
+
+
+_held: weakref.WeakKeyDictionary[Any, OpenCall] = weakref.WeakKeyDictionary()
+"""Streams and unread responses that the trainer still has."""
+_holding = survive_fork(threading.Lock())
+
+
+def hold(response: Any, call: OpenCall) -> None:
+    """Finish `call` when `response` is closed or, at the latest, gone.
+
+    A raw response that has been parsed as a stream may go before the stream does: the last one to be held decides.
+    """
+    with _holding:
+        _held[response] = call
+    if call.holder is not None:
+        call.holder.detach()
+    call.holder = weakref.finalize(response, _abandon, call)
+    call.holder.atexit = False
+
+
+@guarded
+def _abandon(call: OpenCall) -> None:
+    call.finish()
+
+
+@guarded
+def finish_held(session: Session) -> None:
+    """Finish the calls whose stream nobody has finished: the session is about to make its last payload."""
+    with _holding:
+        calls = [call for call in _held.values() if call._session is session]
+    for call in calls:
+        call.finish()
+
+
+def held_call(response: Any) -> OpenCall | None:
+    """Return the call whose stream or unread response this is, `None` for any other object."""
+    # `.data`, because `len()` of a weak dict takes its time, and this runs for every call
+    return _held.get(response) if _held.data else None  # type: ignore[attr-defined]

@@ -1,0 +1,154 @@
+"""The openai SDK, 1.x to 3.x, and others by its generator: two methods see every request, whatever the endpoint.
+
+`SyncAPIClient.request` and `AsyncAPIClient.request` are below chat, completions, responses, embeddings, `parse`, raw
+and streaming responses, Azure, and below Anthropic's messages. See docs/how-it-works.md for what is one level below
+the documented API, and why.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from llm_telemetry.clients.calls import OpenCall, held_call, know
+from llm_telemetry.clients.replies import body_of
+from llm_telemetry.guard import guarded
+from llm_telemetry.hooks.observe import drive
+from llm_telemetry.hooks.patching import Row
+from llm_telemetry.hooks.scopes import SCOPE, Scope
+from llm_telemetry.session.session import Session, current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from llm_telemetry.events import Role
+
+log = logging.getLogger("llm_telemetry")
+
+ENDPOINTS = ("/completions", "/responses", "/responses/compact", "/embeddings", "/v1/messages", "/v1/complete")
+"""Ends of the paths that are LLM calls; `/chat/completions` and Azure's deployments end so too. The last two are
+Anthropic's: the messages of one of openai's threads are not at the root."""
+
+
+def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Watch one request of a client."""
+    call = _open_call(instance, args[1] if len(args) > 1 else kwargs.get("options"))
+    return wrapped(*args, **kwargs) if call is None else drive(call, wrapped, args, kwargs)
+
+
+@guarded
+def _open_call(client: Any, options: Any) -> OpenCall | None:
+    scope = SCOPE.get()
+    if scope is not None and scope.call is not None:
+        return None
+    session = current() if scope is None else scope.session
+    if session is None or session.closed or options.method.lower() != "post":
+        return None
+    if not options.url.endswith(ENDPOINTS) and not options.url.partition("?")[0].endswith(ENDPOINTS):
+        return None
+    return OpenCall(session, scope, _role(session, scope, client), options)
+
+
+def _role(session: Session, scope: Scope | None, client: Any) -> Role:
+    """Return judge inside a judge; else what the client is registered for; else what the scope says."""
+    role = "other" if scope is None else scope.told or scope.role
+    if role == "judge":
+        return role
+    known = session.parts.role_of(client)
+    return known if known == "policy" or (known and role == "other") else role
+
+
+def observe_retry(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Count an attempt that the SDK repeats by itself."""
+    scope = SCOPE.get()
+    if scope is not None and scope.call is not None:
+        scope.call.retries += 1
+    return wrapped(*args, **kwargs)
+
+
+class _Parse:
+    """A raw response being parsed by the trainer."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: OpenCall) -> None:
+        self._call = call
+
+    def begin(self) -> Scope:
+        return self._call._scope
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        if error is None and self._call.open:
+            self._call.settle(result)
+
+
+def observe_parse(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Read the usage of a raw response when the trainer parses it."""
+    call = held_call(instance)
+    return wrapped(*args, **kwargs) if call is None else drive(_Parse(call), wrapped, args, kwargs)
+
+
+def observe_close(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Finish the call of a stream or a raw response that the trainer closes."""
+    _closing(instance)
+    return wrapped(*args, **kwargs)
+
+
+@guarded
+def _closing(response: Any) -> None:
+    call = held_call(getattr(response, "_raw_stream", response))
+    if call is not None:
+        call.finish(body_of(getattr(response, "http_response", None)))
+
+
+class _Target(NamedTuple):
+    module: str
+    owner: str
+    names: tuple[str, ...]
+    """The first one that exists is hooked."""
+    wrapper: Any
+    shape: str = ""
+    """What `OpenCall.settle` knows instances of the owner by."""
+
+
+_RETRIES = ("_sleep_for_retry", "_retry_request")  # the second one until openai 1.66
+_TARGETS = (
+    _Target("_base_client", "SyncAPIClient", ("request",), observe_request),
+    _Target("_base_client", "AsyncAPIClient", ("request",), observe_request),
+    _Target("_base_client", "SyncAPIClient", _RETRIES, observe_retry),
+    _Target("_base_client", "AsyncAPIClient", _RETRIES, observe_retry),
+    _Target("_streaming", "Stream", ("close",), observe_close, "stream"),
+    _Target("_streaming", "AsyncStream", ("close",), observe_close, "stream"),
+    _Target("lib.streaming.chat._completions", "ChatCompletionStream", ("close",), observe_close),
+    _Target("lib.streaming.chat._completions", "AsyncChatCompletionStream", ("close",), observe_close),
+    _Target("lib.streaming.responses._responses", "ResponseStream", ("close",), observe_close),
+    _Target("lib.streaming.responses._responses", "AsyncResponseStream", ("close",), observe_close),
+    _Target("_response", "APIResponse", ("close",), observe_close),
+    _Target("_response", "AsyncAPIResponse", ("close",), observe_close),
+    _Target("_response", "APIResponse", ("parse",), observe_parse, "raw"),
+    _Target("_response", "AsyncAPIResponse", ("parse",), observe_parse, "raw"),
+    _Target("_legacy_response", "LegacyAPIResponse", ("parse",), observe_parse, "raw"),
+)
+
+
+def _module(name: str) -> Any:
+    """Import a module of the SDK; `None` for one that this SDK, or this version, does not have."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return None
+
+
+def rows(sdk: str) -> Iterator[Row]:
+    """Yield the hooks of an SDK that has the shape of openai's, and is imported."""
+    for module, owner, names, wrapper, shape in _TARGETS:
+        cls = getattr(_module(f"{sdk}.{module}"), owner, None)
+        name = next((name for name in names if hasattr(cls, name)), None)
+        if cls is None or name is None:
+            if wrapper is observe_request:
+                log.warning("%s.%s has no method request: its calls are not seen by llm_telemetry", sdk, owner)
+            continue
+        if shape:
+            know(cls, shape)
+        yield Row(cls, name, wrapper)

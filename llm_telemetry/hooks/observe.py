@@ -1,0 +1,132 @@
+"""The one path of every watched function: sync or async, step or LLM call, it is the same few lines.
+
+A `Span` is opened, the trainer's function runs inside the span's scope, the span is closed with the result or the
+exception. The function's result is given back as it is; only a coroutine is driven by one of ours, because the scope
+has to be in force while it runs and not while it is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Coroutine
+from inspect import CO_COROUTINE
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from llm_telemetry.guard import guarded
+from llm_telemetry.hooks.scopes import SCOPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextvars import Token
+
+    from llm_telemetry.hooks.scopes import Scope
+
+
+class Span(Protocol):
+    """What a hook wants to know about one call of a watched function."""
+
+    def begin(self) -> Scope:
+        """Note the start and return the scope to run in; called again when a coroutine starts to run."""
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Note the end; exactly once."""
+
+
+def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Call `wrapped` inside `span`; same result, same exception, same timing."""
+    if type(wrapped) in _PLAIN and wrapped.__code__.co_flags & CO_COROUTINE:
+        return _later(span, wrapped(*args, **kwargs))
+    token = _enter(span)
+    try:
+        result = wrapped(*args, **kwargs)
+    except BaseException as error:
+        _end(span, None, error)
+        raise
+    finally:
+        leave(token)
+    kind = _awaitable(type(result))  # type: ignore[arg-type]  # mypy: no type is Hashable
+    if kind is Coroutine:
+        return _later(span, result)
+    if kind is asyncio.Future:
+        result.add_done_callback(lambda future: _end_future(span, future))
+    else:
+        _end(span, result, None)
+    return result
+
+
+_PLAIN = (FunctionType, MethodType)
+"""A hook on a parent's method is none of these: it shows the code of what it wraps, but begins when it is called."""
+
+
+@functools.lru_cache(maxsize=1024)
+def _awaitable(kind: type) -> type | None:
+    """Tell how to wait for results of this type; asking a pydantic model's class takes 2 µs, so it is asked once."""
+    if issubclass(kind, Coroutine):
+        return Coroutine
+    return asyncio.Future if hasattr(kind, "_asyncio_future_blocking") else None
+
+
+def _later(span: Span, coroutine: Any) -> Any:
+    """Return a coroutine of ours around the trainer's; nothing has begun until it runs."""
+    ours: Any = _drive_coroutine(span, Inner(coroutine))
+    # A debugger, a task's repr and a "never awaited" warning shall show the trainer's function.
+    ours.__name__ = getattr(coroutine, "__name__", ours.__name__)
+    ours.__qualname__ = getattr(coroutine, "__qualname__", ours.__qualname__)
+    return ours
+
+
+class Inner:
+    """Closes the trainer's coroutine with ours: a task that is cancelled before its start never gets to it."""
+
+    __slots__ = ("coroutine",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Take it over."""
+        self.coroutine = coroutine
+
+    def __del__(self) -> None:
+        self.coroutine.close()
+
+
+async def _drive_coroutine(span: Span, inner: Inner) -> Any:
+    token = _enter(span)
+    try:
+        result = await inner.coroutine
+    except BaseException as error:
+        _end(span, None, error)
+        raise
+    finally:
+        leave(token)
+    _end(span, result, None)
+    return result
+
+
+def _end_future(span: Span, future: asyncio.Future[Any]) -> None:
+    if future.cancelled():
+        _end(span, None, asyncio.CancelledError())
+    elif (error := future.exception()) is not None:
+        _end(span, None, error)
+    else:
+        _end(span, future.result(), None)
+
+
+@guarded
+def _enter(span: Span) -> Token[Scope | None]:
+    return SCOPE.set(span.begin())
+
+
+def leave(token: Token[Scope | None] | None) -> None:
+    """Go back to the scope that was there before."""
+    if token is None:
+        return
+    try:
+        SCOPE.reset(token)
+    except ValueError:  # a coroutine that the garbage collector closes does so in a context that is not its own
+        return
+
+
+@guarded
+def _end(span: Span, result: Any, error: BaseException | None) -> None:
+    span.end(result, error)

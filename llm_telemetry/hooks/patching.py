@@ -1,0 +1,170 @@
+"""The table of hooks: apply, verify, undo.
+
+A hook replaces one attribute of one owner (a class, as a rule) by a wrapt wrapper that still pickles. Applying a
+row twice changes nothing; undoing leaves no trace; a row whose wrapper was replaced by a copy of the original
+(cloudpickle does that to classes in `__main__`) is put back at the next flush.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+import operator
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import wrapt
+
+from llm_telemetry.objects import weakly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+log = logging.getLogger("llm_telemetry")
+
+_ABSENT = object()
+
+
+class _Picklable:
+    """Lets a wrapper travel as what it wraps: hooks stay in the process that installed them."""
+
+    __slots__ = ()  # wrapt's wrappers have a dict of their own, and before wrapt 2 a second one hides it
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        wrapped = self.__wrapped__  # type: ignore[attr-defined]
+        if inspect.isfunction(wrapped) and _find(wrapped.__module__, wrapped.__qualname__) is not None:
+            return _find, (wrapped.__module__, wrapped.__qualname__)  # by name, as pickle does with functions
+        return _identity, (wrapped,)
+
+    def __reduce__(self) -> Any:
+        return self.__reduce_ex__(2)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return copy.deepcopy(self.__wrapped__, memo)  # type: ignore[attr-defined]
+
+
+def _identity(wrapped: Any) -> Any:
+    return wrapped
+
+
+def _find(module: str, qualname: str) -> Any:
+    try:
+        return operator.attrgetter(qualname)(sys.modules[module])
+    except (AttributeError, KeyError):
+        return None
+
+
+class _BoundHook(_Picklable, wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
+    """A hooked method, bound to its object."""
+
+
+class Hook(_Picklable, wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """A hooked function."""
+
+    __bound_function_wrapper__ = _BoundHook
+
+
+class Row(NamedTuple):
+    """One hook: `owner.name` is replaced by a wrapper that calls `wrapper(wrapped, instance, args, kwargs)`."""
+
+    owner: Any
+    name: str
+    wrapper: Callable[..., Any]
+
+
+class _Applied(NamedTuple):
+    owner: Callable[[], Any]
+    """Gives the owner for as long as it lives: a hook on an object must not keep it alive."""
+    name: str
+    wrapper: Callable[..., Any]
+    before: Any
+    """What the owner itself had under this name; `_ABSENT` when it inherited it."""
+    hook: Hook
+
+
+Key = tuple[int, str]
+
+
+class Patches:
+    """The rows that are in force, and how often each was asked for: trainers may share a class."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._applied: dict[Key, _Applied] = {}
+        self._users: Counter[Key] = Counter()
+
+    def apply(self, row: Row) -> Key | None:
+        """Put the hook in place, once, and return its key for `undo`; `None` when there is no such attribute.
+
+        Raises:
+            TypeError: The owner does not let its attributes be set (an extension type, say).
+        """
+        key = (id(row.owner), row.name)
+        applied = self._applied.get(key)
+        if applied is None or applied.owner() is not row.owner:
+            applied = _put(row)
+            if applied is None:
+                return None
+            self._applied[key] = applied
+        self._users[key] += 1
+        return key
+
+    def verify(self) -> None:
+        """Put back every hook that is gone; one that somebody has wrapped again is left alone."""
+        for key, (owner_of, name, wrapper, before, hook) in list(self._applied.items()):
+            owner = owner_of()
+            present = _ABSENT if owner is None else vars(owner).get(name, _ABSENT)
+            if owner is None or not (present is before or _is_copy(present, hook.__wrapped__)):
+                continue
+            again = _put(Row(owner, name, wrapper))
+            if again is not None:
+                self._applied[key] = again
+                log.warning("the hook on %s was removed by somebody else, and is back", name)
+
+    def undo(self, keys: Iterable[Key]) -> None:
+        """Take back what `apply` gave these keys for; what somebody else has put in a hook's place stays."""
+        for key in keys:
+            self._users[key] -= 1
+            if self._users[key] <= 0:
+                del self._users[key]
+                _take_away(self._applied.pop(key))
+
+
+patches = Patches()
+"""All hooks of this process."""
+
+
+def _put(row: Row) -> _Applied | None:
+    original = inspect.getattr_static(row.owner, row.name, _ABSENT)
+    if original is _ABSENT:
+        return None
+    before = vars(row.owner).get(row.name, _ABSENT)
+    hook = Hook(original, row.wrapper)
+    setattr(row.owner, row.name, hook)
+    return _Applied(weakly(row.owner), row.name, row.wrapper, before, hook)
+
+
+def _take_away(applied: _Applied) -> None:
+    owner, name = applied.owner(), applied.name
+    if owner is None or vars(owner).get(name) is not applied.hook:
+        return
+    if applied.before is _ABSENT:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, applied.before)
+
+
+def _is_copy(present: Any, original: Any) -> bool:
+    """Tell a copy of the original function, as cloudpickle makes one, from a wrapper around our hook."""
+    present, original = getattr(present, "__func__", present), getattr(original, "__func__", original)
+    return (
+        not hasattr(present, "__wrapped__")
+        and inspect.isfunction(present)
+        and inspect.isfunction(original)
+        and present.__code__ == original.__code__
+    )

@@ -1,0 +1,46 @@
+"""Where a call happens: the scopes that the trainer's own functions open around it.
+
+One `ContextVar` holds the innermost scope. It follows `await`, tasks, `gather`, `wait_for` and `to_thread` by
+itself; `threads.py` carries it into thread pools. What is mutable (the rollout, the evaluation, the call)
+is referenced by the scope, never copied into it.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from llm_telemetry.events import Role, Split
+    from llm_telemetry.session.rollouts import Phase
+    from llm_telemetry.session.session import Session
+
+
+class Scope(NamedTuple):
+    """One level of what is going on; an inner scope is made from the outer one."""
+
+    session: Session
+    phase: Phase | None
+    """The training step or validation that is open; `None` outside of all."""
+    role: Role = "other"
+    rollout: Any = None
+    """The `rollouts.OpenRollout` that is being executed or rewarded."""
+    evaluation: Any = None
+    """The open evaluation, inside the judge function."""
+    call: Any = None
+    """The open call, inside the SDK: what the SDK calls within itself is not a call of its own."""
+    source: str | None = None
+    """The dataset, where the user's own `llm_telemetry.scope(source=…)` tells it."""
+    told: Role | None = None
+    """The role of calls, where the user's own `llm_telemetry.scope(role=…)` tells it."""
+
+    @property
+    def split(self) -> Split:
+        """Training, unless a validation is open."""
+        return self.phase.split if self.phase else "train"
+
+
+SCOPE: ContextVar[Scope | None] = ContextVar("llm_telemetry_scope", default=None)
+
+LAST_ROLLOUT: ContextVar[Any] = ContextVar("llm_telemetry_last_rollout", default=None)
+"""The rollout that was executed last in this context: the next reward computed here is its reward."""

@@ -1,0 +1,289 @@
+"""From what a judge was asked and answered, and what its function returned, to outcomes: pure functions.
+
+One evaluation may take several calls: attempts at the same request, samples of a vote, both orders of a comparison,
+the items of a batch. The requests tell them apart: the same text asked twice is a second attempt or a sample, the
+same text in another order is a comparison turned round.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from llm_telemetry.judging.comparisons import Comparison, words
+from llm_telemetry.judging.verdicts import Unreadable, Verdict, agree, passes, read_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from llm_telemetry.events import Outcome
+
+Reader: TypeAlias = Callable[[str], Verdict | Unreadable]
+
+_MAX_TEXT = 65536
+"""Characters of a streamed answer that are looked at."""
+_CONTENTS = ("messages", "input", "prompt")
+"""Where a request holds what is asked."""
+_MOST_LOOKS = 50_000
+"""How often a batch's texts are looked for in its questions at most; each takes about a microsecond."""
+_LETTERS = frozenset("ABC")
+"""Verdicts that name a position; C is a tie."""
+
+
+class Reply(NamedTuple):
+    """One answer to one call of a judge, while its evaluation is open; not kept after."""
+
+    text: str = ""
+    failure: str | None = None
+    """Why there is no answer to read: one of `events.API_FAILURES`."""
+    truncated: bool = False
+    """The answer was cut off by the token limit."""
+    error: str = ""
+    """What the call raised."""
+
+
+class Attempt:
+    """One call of the judge's: what it asked, and what came."""
+
+    __slots__ = ("replies", "request")
+
+    def __init__(self, request: Any) -> None:
+        """Note the request, as the SDK has it; it is only read, and only when there are several."""
+        self.request = request
+        self.replies: list[Reply] = []
+
+    def add(self, delta: Reply) -> None:
+        """Take what one chunk of a stream adds."""
+        known = self.replies[0] if self.replies else Reply()
+        text = known.text + delta.text if len(known.text) < _MAX_TEXT else known.text
+        self.replies = [Reply(text, delta.failure or known.failure, delta.truncated or known.truncated)]
+
+    @property
+    def content(self) -> str:
+        """What was asked, as a text to compare with."""
+        asked = self.request if isinstance(self.request, Mapping) else {}
+        return "\n".join(_texts(next((asked[name] for name in _CONTENTS if name in asked), asked)))
+
+
+def _texts(asked: Any) -> Iterator[str]:
+    """Yield all texts in a request, or a part of it."""
+    if isinstance(asked, str):
+        yield asked
+    elif isinstance(asked, Mapping | list | tuple):
+        for part in asked.values() if isinstance(asked, Mapping) else asked:
+            yield from _texts(part)
+
+
+class Ruling(NamedTuple):
+    """What came of judging one item; the fields are named as those of `events.Evaluation`."""
+
+    outcome: Outcome
+    score: float | None
+    disagreed: bool
+    failure: str | None
+    attempts: int
+    agreement: float | None
+    comparisons: tuple[Comparison, ...]
+    """The answers that name a position."""
+    reply: Reply
+    """The answer that counted."""
+
+
+class Heard(NamedTuple):
+    """One answer and its reading; `None` when there is nothing to read."""
+
+    reply: Reply
+    reading: Verdict | Unreadable | None
+
+
+def group(attempts: Iterable[Attempt]) -> list[list[Attempt]]:
+    """Put attempts at the same request together, in the order in which the requests were first made."""
+    ordered = list(attempts)
+    if len(ordered) < 2:  # noqa: PLR2004 - what is alone need not be compared
+        return [ordered] if ordered else []
+    same: dict[str, list[Attempt]] = {}
+    for attempt in ordered:
+        same.setdefault(attempt.content, []).append(attempt)
+    return list(same.values())
+
+
+def rule(
+    groups: Sequence[Sequence[Attempt]], used: Verdict | None, raised: str | None, read: Reader | None = None
+) -> Ruling:
+    """Decide what came of one item.
+
+    Args:
+        groups: The calls that it took, see `group`. The last request is the one that counts.
+        used: The verdict that the judge function returned, which is what the trainer used.
+        raised: The kind of exception that the judge function raised.
+        read: The user's own reader of the judge's text, instead of ours.
+    """
+    heard = [[_hear(reply, read) for one in same for reply in one.replies or [Reply()]] for same in groups]
+    votes = [one.reading for one in heard[-1] if isinstance(one.reading, Verdict)] if heard else []
+    majority, agreement = _majority(votes)
+    counted = _counted(heard[-1], majority) if heard else None
+    said = None if counted is None else counted.reading
+    outcome, verdict = _outcome(said, used, raised, asked=bool(heard))
+    comparable = isinstance(said, Verdict) and used is not None and (agreement is None or majority is not None)
+    return Ruling(
+        outcome,
+        None if verdict is None else verdict.score,
+        comparable and not _is_turned(groups) and not agree(said, used),  # type: ignore[arg-type]  # see `comparable`
+        _failure(outcome, counted, raised),
+        sum(map(len, groups)),
+        agreement,
+        tuple(_comparisons(groups, heard)),
+        Reply() if counted is None else counted.reply,
+    )
+
+
+def rule_batch(
+    attempts: Sequence[Attempt],
+    items: Sequence[str],
+    used: Sequence[Verdict | None],
+    raised: str | None,
+    read: Reader | None = None,
+) -> list[Ruling]:
+    """Decide what came of each item of a batch, `used` having one verdict an item.
+
+    As many questions as items, or a multiple, are taken in the order of the items. Else a question is about the items
+    whose text is in it; one that is about all of them, or cannot be told, is about all. The text of an answer about
+    several items is not read; it is enough that there is one.
+
+    Args:
+        attempts: The judge's calls, in the order in which they were made.
+        items: A text of each item, such as its prediction.
+        used: The verdicts that the judge function returned.
+        raised: The kind of exception that the judge function raised.
+        read: The user's own reader of the judge's text, instead of ours.
+    """
+    count = len(used)
+    questions = [[one] for one in attempts] if len(attempts) == count else _questions(attempts, read)
+    if questions and len(questions) % count == 0:
+        size = len(questions) // count
+        own = [list(chain(*questions[i * size : (i + 1) * size])) for i in range(count)]
+        return [rule(group(mine), one, raised, read) for mine, one in zip(own, used, strict=True)]
+    about = _about(questions, items)
+    return [_rule_shared(mine, one, raised) for mine, one in zip(about, used, strict=True)]
+
+
+def _questions(attempts: Sequence[Attempt], read: Reader | None) -> list[list[Attempt]]:
+    """Put attempts at the same question together; items may be alike, so what was answered is not asked again."""
+    questions: dict[str, list[list[Attempt]]] = {}
+    ordered = []
+    for attempt in attempts:
+        alike = questions.setdefault(attempt.content, [])
+        failed = next((one for one in alike if not _is_answered(one[-1], read)), None)
+        if failed is None:
+            alike.append([attempt])
+            ordered.append(alike[-1])
+        else:
+            failed.append(attempt)
+    return ordered
+
+
+def _is_answered(attempt: Attempt, read: Reader | None) -> bool:
+    return any(isinstance(_hear(reply, read).reading, Verdict) for reply in attempt.replies)
+
+
+def _about(questions: Sequence[Sequence[Attempt]], items: Sequence[str]) -> list[Sequence[Sequence[Attempt]]]:
+    """Return the questions about each item; all of them for each where their texts do not tell."""
+    if len(questions) * len(items) > _MOST_LOOKS:
+        return [questions] * len(items)
+    contents = [question[0].content for question in questions]
+    found = [[q for q, content in zip(questions, contents, strict=True) if item in content] for item in items]
+    told = len(questions) > 1 and all(any(item in content for item in items) for content in contents)
+    return [*found] if told else [questions] * len(items)
+
+
+def _rule_shared(questions: Sequence[Sequence[Attempt]], used: Verdict | None, raised: str | None) -> Ruling:
+    """Decide about an item that shares its answer with others."""
+    replies = [reply for question in questions for one in question for reply in one.replies or [Reply()]]
+    counted = next((one for one in reversed(replies) if one.text.strip()), replies[-1] if replies else None)
+    said = None
+    if counted is not None and counted.text.strip() and used is None:
+        said = Unreadable("truncated" if counted.truncated else "no_verdict")
+    unanswered = counted is not None and not counted.text.strip()
+    outcome, verdict = _outcome(said, used, raised, asked=unanswered)
+    failure = _failure(outcome, None if counted is None else Heard(counted, said), raised)
+    attempts = max(map(len, questions), default=0)
+    score = None if verdict is None else verdict.score
+    return Ruling(outcome, score, False, failure, attempts, None, (), counted or Reply())
+
+
+def _hear(reply: Reply, read: Reader | None) -> Heard:
+    if not reply.text.strip():
+        return Heard(reply, None)
+    reading = read_verdict(reply.text, truncated=reply.truncated) if read is None else read(reply.text)
+    return Heard(reply, None if reply.failure and not isinstance(reading, Verdict) else reading)
+
+
+def _majority(votes: Sequence[Verdict]) -> tuple[Verdict | None, float | None]:
+    """Return a verdict of the larger side, `None` in a tie, and that side's share; nothing for a single vote."""
+    if len(votes) < 2:  # noqa: PLR2004 - one is no vote
+        return None, None
+    sides = Counter(passes(vote) for vote in votes).most_common(2)
+    (side, size), tie = sides[0], len(sides) > 1 and sides[0][1] == sides[1][1]
+    return None if tie else next(vote for vote in votes if passes(vote) == side), size / len(votes)
+
+
+def _counted(heard: Sequence[Heard], majority: Verdict | None) -> Heard:
+    """Return the answer that counts: one of the majority's, else the last that can be read, else the last."""
+    readable = [one for one in heard if isinstance(one.reading, Verdict)]
+    if majority is not None:
+        return next(one for one in readable if one.reading is majority)
+    return readable[-1] if readable else heard[-1]
+
+
+def _outcome(
+    said: Verdict | Unreadable | None, used: Verdict | None, raised: str | None, *, asked: bool
+) -> tuple[Outcome, Verdict | None]:
+    """Decide what came of it: no answer, no verdict in the answer, else the verdict that the trainer used."""
+    if asked and said is None:
+        return "api_failure", None
+    if isinstance(said, Unreadable):
+        return "parse_failure", None
+    verdict = used or (None if raised else said)
+    if verdict is None:  # it raised, or returned nothing
+        return ("api_failure" if said is None else "parse_failure"), None
+    verdict = _like(verdict, said)
+    if verdict.correct is None:
+        return "score", verdict
+    return ("correct" if verdict.correct else "incorrect"), verdict
+
+
+def _like(verdict: Verdict, said: Verdict | None) -> Verdict:
+    """Take a returned 0 or 1 for the grade that it is where the judge's text is graded."""
+    if said is not None and said.score is not None and verdict.score is None:
+        return verdict._replace(score=float(bool(verdict.correct)), correct=None)
+    return verdict
+
+
+def _failure(outcome: Outcome, counted: Heard | None, raised: str | None) -> str | None:
+    """Say why there is no verdict."""
+    if outcome == "api_failure":
+        return raised or "other" if counted is None else counted.reply.failure or "empty"
+    if outcome != "parse_failure":
+        return None
+    said = None if counted is None else counted.reading
+    return said.kind if isinstance(said, Unreadable) else "no_verdict"
+
+
+def _comparisons(groups: Sequence[Sequence[Attempt]], heard: Sequence[Sequence[Heard]]) -> Iterable[Comparison]:
+    for same, answers in zip(groups, heard, strict=True):
+        letter = next((letter for one in answers if (letter := _letter(one.reading)) is not None), None)
+        if letter is not None:
+            yield Comparison(same[0].content, letter)
+
+
+def _letter(reading: Verdict | Unreadable | None) -> str | None:
+    """Return the position that a verdict names."""
+    raw = reading.raw.strip("[](){}*`\"'.: ").upper() if isinstance(reading, Verdict) else ""
+    return raw if raw in _LETTERS else "C" if raw == "TIE" else None
+
+
+def _is_turned(groups: Sequence[Sequence[Attempt]]) -> bool:
+    """Tell whether the same words were asked in two orders: what "A" means then depends on the order."""
+    return len(groups) > 1 and len({words(same[0].content) for same in groups}) < len(groups)

@@ -1,0 +1,114 @@
+"""The place of a run: its W&B run, its folder, and what an earlier process of the same run has left there.
+
+A W&B run is the same run when it has the same id; its former folders lie beside the new one. Where those are not at
+hand (another machine), what an online run's summary holds is taken instead.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry.runs.wandb_file import run_folders
+from llm_telemetry.sinks.jsonl import FILE_NAME, read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from llm_telemetry.settings.config import Config
+    from llm_telemetry.sinks.wandb.sink import WandbSink
+
+
+class Place:
+    """Where one watched trainer's payloads go.
+
+    Args:
+        config: Says which folder, and whether to go on from earlier counts.
+        wandb: The W&B sink, `None` when W&B is not wanted.
+    """
+
+    def __init__(self, config: Config, wandb: WandbSink | None) -> None:
+        self._config = config
+        self._wandb = wandb
+
+    @property
+    def run(self) -> Any:
+        """The W&B run, `None` while there is none."""
+        return None if self._wandb is None else self._wandb.run
+
+    @property
+    def run_id(self) -> str | None:
+        """The W&B run's id, `None` while there is none."""
+        run = self.run
+        return None if run is None else run.id
+
+    @property
+    def _run_folder(self) -> Path | None:
+        return None if self._wandb is None else self._wandb.run_dir()
+
+    def attach(self) -> None:
+        """See whether there is a W&B run by now."""
+        if self._wandb is not None:
+            self._wandb.attach()
+
+    def facts(self) -> dict[str, float]:
+        """Say how W&B treats the trainer; nothing without a run."""
+        if self._wandb is None or self.run is None:
+            return {}
+        return {"telemetry/trainer_rows_dropped": self._wandb.trainer_rows_dropped}
+
+    def path(self) -> Path:
+        """Return a JSONL file: in the folder that was given, the W&B run's, or one of our own."""
+        run_folder = self._run_folder
+        if self._config.folder is None and run_folder is not None:
+            return run_folder / FILE_NAME
+        stem = f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        folder = self._config.folder or Path("llm_telemetry")
+        candidates = (folder / f"{stem}{n}.jsonl" for n in itertools.chain([""], itertools.count(2)))
+        return next(path for path in candidates if not path.exists())
+
+    def state(self) -> dict[str, Any] | None:
+        """Return the state to go on from, `None` for a run that begins."""
+        config, run, run_folder = self._config, self.run, self._run_folder
+        if config.resume is False:
+            return None
+        files = [*config.folder.glob("*.jsonl")] if config.folder is not None else []
+        if run is None or run_folder is None:
+            return last_state(files) if config.resume else None
+        files += [file for folder in run_folders(run_folder.parent, run.id) if (file := folder / FILE_NAME).exists()]
+        state = last_state(files, None if config.resume else run.id)
+        return state_in_summary(dict(run.summary)) if state is None and run.resumed else state
+
+
+def last_state(files: Iterable[Path], run_id: str | None = None) -> dict[str, Any] | None:
+    """Return the state in the latest line of these files (only of this W&B run, if one is given)."""
+    lines = (line for file in files for line in read_lines(file) if run_id in (None, line.get("run")))
+    latest = max((line for line in lines if line.get("state")), key=lambda line: line["time"], default=None)
+    return None if latest is None else latest["state"]
+
+
+def state_in_summary(summary: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the state that a run's summary tells; coarser than our own: by role, without the causes."""
+    samples = summary.get("cost/total_samples")
+    if samples is None:
+        return None
+    role_cost = {role: summary.get(f"cost/{role}_cost") or 0.0 for role in ("executor", "judge")}
+    role_cost["other"] = max((summary.get("cost/total_cost") or 0.0) - sum(role_cost.values()), 0.0)
+    roles = {
+        role: {"calls": summary.get(f"cost/{role}_calls", 0), "priced": int(usd > 0), "usd": repr(usd)}
+        for role, usd in role_cost.items()
+    }
+    roles["executor"]["unpriced"] = summary.get("cost/unpriced_calls", 0)
+    return {
+        "step": summary.get("llm_telemetry/step", 0),
+        "errors": summary.get("telemetry/errors", 0),
+        "cost": {"roles": roles, "samples": samples},
+        "judge": {
+            split: summary.get(key, 0)
+            for split, key in (("train", "judge/total_calls"), ("val", "val/judge/total_calls"))
+        },
+        "calls": summary.get("tokens/total"),
+    }

@@ -1,0 +1,296 @@
+"""The one owner of mutable state: it takes events, and at the end of each step makes the payload."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry.alarm.alarm import tell
+from llm_telemetry.events import SPLITS, STEP_KEY, Call, Evaluation, Payload, Rollout, Split
+from llm_telemetry.guard import failures, guarded
+from llm_telemetry.judging.comparisons import Comparisons
+from llm_telemetry.judging.verdicts import custom_reader
+from llm_telemetry.session.counts import Counts, totals_in
+from llm_telemetry.session.roles import KnownParts
+from llm_telemetry.session.rollouts import Phase, RolloutBook
+from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver, fresh_folder
+from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.sources import SourceIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from llm_telemetry.judging.verdicts import Unreadable, Verdict
+    from llm_telemetry.settings.config import Config
+
+log = logging.getLogger("llm_telemetry")
+
+AGAIN = (
+    "step %d begins, but this run had reached step %d before: it goes on from an older checkpoint. What was spent on "
+    "the steps that are done again stays in the totals of the run."
+)
+
+
+_numbers = itertools.count(1)
+
+
+class Session:
+    """What is known about one watched trainer.
+
+    Events arrive from any thread, also from a finaliser in the middle of another event: they are queued, and
+    whoever gets the lock books what is queued. Nobody waits, nothing is booked twice or half.
+
+    Args:
+        config: The settings.
+        sinks: Where payloads go, in this order.
+        facts: Numbers about telemetry itself for every payload, from those who know them.
+    """
+
+    def __init__(
+        self, config: Config, sinks: Sequence[Any] = (), facts: Callable[[], Mapping[str, float]] | None = None
+    ) -> None:
+        self.number = next(_numbers)
+        """Told apart by this, also from sessions that are gone."""
+        self.config = config
+        self._facts = facts
+        self.sources = SourceIndex()
+        self.counts = Counts(config)
+        self.children = SpoolReader(fresh_folder())
+        self.rollouts: RolloutBook | ForwardedRollouts = RolloutBook(self.record, self._hear_children)
+        self.read_verdict = _reader(config.judge_parser)
+        self.sinks = list(sinks)
+        self.before_phase: list[Callable[[], object]] = []
+        self.before_flush: list[Callable[[], object]] = []
+        self.step = 0
+        self.reached = 0
+        """The step that a former process of this run has reached."""
+        self._listeners = self.counts.listeners()
+        self._inbox: deque[Call | Evaluation | Rollout] = deque()
+        self._lock = threading.Lock()
+        self._phases: list[Phase] = []
+        self._interrupted: dict[Split, Phase] = {}
+        self._dirty: set[Split] = set()
+        self._errors_before = failures.total()
+        self.comparisons = Comparisons()
+        self.parts = KnownParts()
+        self._forward: SpoolWriter | None = None
+        self.closed = False
+
+    # --- events
+
+    def record(self, event: Call | Evaluation | Rollout) -> None:
+        """Take one event; from any thread, at any time."""
+        if self._forward is not None:
+            self._forward.record(event)
+            return
+        self._inbox.append(event)
+        if self._lock.acquire(False):  # without its name: this runs for every call
+            try:
+                self._book()
+            finally:
+                self._lock.release()
+
+    def _book(self) -> None:
+        while self._inbox:
+            self._book_one(self._inbox.popleft())
+
+    @guarded
+    def _book_one(self, event: Call | Evaluation | Rollout) -> None:
+        self._dirty.add(event.split)
+        for add in self._listeners[type(event)]:
+            add(event)
+
+    # --- other processes
+
+    @property
+    def is_child(self) -> bool:
+        """Whether another process is the owner of what is seen here."""
+        return self._forward is not None
+
+    def become_child(self) -> None:
+        """Count nothing in a forked child: the parent, or who the parent itself tells, is the owner."""
+        self.forward_to(SpoolWriter(self._forward.folder if self._forward else self.children.folder))
+
+    def forward_to(self, writer: SpoolWriter) -> None:
+        """Count nothing here from now on: tell the owner, in another process, what is seen."""
+        self._lock = threading.Lock()  # a fork may have caught it locked, by a thread that is not here
+        self._inbox.clear()
+        self._forward = writer
+        self.rollouts = ForwardedRollouts(writer)
+        self.sinks.clear()
+        self.before_phase.clear()
+
+    @guarded
+    def _hear_children(self, ending: Phase | None = None) -> None:
+        """Take in what other processes have seen; `ending` is the phase that is about to be flushed."""
+        if isinstance(self.rollouts, RolloutBook):
+            deliver(self.children, self.rollouts, self._record_of_child, ending or self.phase)
+
+    def _record_of_child(self, event: Call | Evaluation | Rollout) -> None:
+        if isinstance(event, Evaluation):
+            self.counts.eval_stats.add_elsewhere()
+        self.record(event)
+
+    # --- steps
+
+    @property
+    def phase(self) -> Phase | None:
+        """The innermost open step or validation."""
+        return self._phases[-1] if self._phases else None
+
+    def open_phase(self, split: Split, step: int | None) -> Phase:
+        """Begin a training step or a validation; without a number it is the next, or the current, step."""
+        for prepare in self.before_phase:
+            prepare()
+        if step is None:
+            step = self.step + 1 if split == "train" else self._current_step()
+        phase = self._interrupted.get(split)
+        if phase is not None and phase.step != step:
+            self.flush(phase)
+            phase = None
+        phase = phase or Phase(split, step)
+        self._phases.append(phase)
+        if split == "train":
+            self._tell_repeated(step)
+        return phase
+
+    def _tell_repeated(self, step: int) -> None:
+        if step <= self.reached:
+            log.warning(AGAIN, step, self.reached)
+            self.reached = 0
+
+    def close_phase(self, phase: Phase, error: BaseException | None) -> None:
+        """End it, and flush; after an exception the window stays open, for the trainer may try the step again."""
+        if phase not in self._phases:
+            return
+        self._phases.remove(phase)
+        if error is not None:
+            self._interrupted[phase.split] = phase
+            return
+        if phase.split == "train":
+            self.step = phase.step
+        self.flush(phase)
+
+    def _current_step(self) -> int:
+        return next((phase.step for phase in reversed(self._phases)), self.step)
+
+    # --- payloads
+
+    @guarded
+    def flush(self, phase: Phase, *, manual: bool = False, everything: bool = False) -> Payload | None:
+        """Make the payload of what happened since the last flush of this split, and give it to the sinks.
+
+        Args:
+            phase: The step or validation that has ended.
+            manual: It has not ended; rollouts may still get their reward.
+            everything: Close the rollouts of all other phases too: nobody will reward them any more.
+
+        Returns:
+            The payload; `None` for a validation, or in between, when nothing was seen.
+        """
+        if self.closed or self._forward is not None:
+            return None
+        self._hear_children(phase)
+        self._interrupted.pop(phase.split, None)
+        self.check_hooks()
+        if everything or not manual:
+            self.rollouts.close(phase.split, None if everything else phase)
+        with self._lock:
+            self.counts.eval_stats.look(phase.step)
+            self._book()
+            if phase.split not in self._dirty and (manual or phase.split == "val"):
+                return None
+            self._dirty.discard(phase.split)
+            values = {STEP_KEY: phase.step, **self._collect(phase.split)}
+            state = self.state()
+            evidence = self.counts.evidence.collect(phase.split, phase.step)
+            alarm = self.counts.alarm
+            alert = None if alarm is None else alarm.check(phase.step, values.get("cost/total_cost"))
+        payload = Payload(phase.step, phase.split, values, totals_in(values), time.time(), state, evidence)
+        for sink in self.sinks:
+            _write(sink, payload)
+        if alert is not None:
+            tell(alert, self.sinks)
+        return payload
+
+    def _collect(self, split: Split) -> dict[str, float]:
+        facts = self._facts() if self._facts is not None else {}
+        return {**self.counts.collect(split), "telemetry/errors": self._errors(), **facts}
+
+    def state(self) -> dict[str, Any]:
+        """Return the counts of the run and the step reached, for `restore` in another process."""
+        return {"step": self.step, "errors": self._errors(), **self.counts.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with the counts of a former process of the same run."""
+        with self._lock:
+            self.counts.restore(state)
+            self._errors_before -= state["errors"]
+            self.step = self.reached = state["step"]
+
+    def _errors(self) -> int:
+        return failures.total() - self._errors_before
+
+    def flush_rest(self, *, everything: bool = False) -> None:
+        """Flush what no step's end has flushed: an open or interrupted step, and what happened after the last one.
+
+        Args:
+            everything: No reward is to be expected any more: close all rollouts.
+        """
+        for split in SPLITS:
+            open_phase = next((phase for phase in self._phases if phase.split == split), None)
+            phase = open_phase or self._interrupted.get(split) or Phase(split, self.step)
+            self.flush(phase, manual=True, everything=everything or open_phase is None)
+
+    def check_hooks(self) -> None:
+        """Put back what somebody has removed."""
+        for prepare in self.before_flush:
+            prepare()
+
+    def is_busy(self) -> bool:
+        """Tell whether a payload is being made, or an event booked, at this very moment."""
+        if not self._lock.acquire(blocking=False):
+            return True
+        self._lock.release()
+        return False
+
+    def close(self) -> None:
+        """Flush the rest and close the sinks; in a child only go silent."""
+        if self.closed:
+            return
+        if self._forward is None:
+            self.flush_rest(everything=True)
+            for sink in self.sinks:
+                _close(sink)
+            self.children.remove()
+        self.closed = True
+
+
+def _reader(parser: Any) -> Callable[[str], Verdict | Unreadable] | None:
+    try:
+        return None if parser is None else custom_reader(parser)
+    except (TypeError, ValueError) as error:
+        raise InstrumentError(f"judge_parser: {error}") from error
+
+
+@guarded
+def _write(sink: Any, payload: Payload) -> None:
+    sink.write(payload)
+
+
+@guarded
+def _close(sink: Any) -> None:
+    sink.close()
+
+
+active: list[Session] = []
+"""The sessions of this process, the latest last."""
+
+
+def current() -> Session | None:
+    """Return the session that a call outside every scope belongs to: the latest in a step, else the latest."""
+    return next((s for s in reversed(active) if s.phase), active[-1] if active else None)

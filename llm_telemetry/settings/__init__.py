@@ -1,0 +1,1 @@
+"""The settings of `instrument()` and the variables that set them."""

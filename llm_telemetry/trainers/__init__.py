@@ -1,0 +1,1 @@
+"""What trainers look like: which functions of theirs are steps, rollouts, rewards and judges."""

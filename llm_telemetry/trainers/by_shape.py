@@ -1,0 +1,183 @@
+"""The hand-written GRPO trainer, found by shape: an executor, a reward computer with a judge, a step, a validation.
+
+Every name can be given instead (`instrument(trainer, executor="engine.run")`): a dotted path below the trainer whose
+last part is the method, or is an object on which the method is then found by shape; or the object itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.trainers.judges import find_judges
+from llm_telemetry.trainers.parts import Part, at, attributes_of, is_function, listed, methods_of, on, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from llm_telemetry.settings.config import Config
+
+
+class Kind(NamedTuple):
+    """How one kind of part is recognised."""
+
+    what: str
+    absent: str
+    """What the payload lacks without it."""
+    attributes: re.Pattern[str]
+    """Names of attributes of the trainer that hold such an object."""
+    methods: tuple[str, ...]
+    """Names of its method, the surest first."""
+    anywhere: int
+    """So many of the first `methods` are telling enough to be looked for on any attribute, and the trainer."""
+
+
+EXECUTOR = Kind(
+    "executor",
+    "failed rollouts; rollouts then open when their reward is computed, and calls have the role other",
+    re.compile(r"execut|rollout|workflow|runner|agent|engine"),
+    ("execute_workflow", "execute_rollout", "run_workflow", "execute", "run", "__call__"),
+    3,
+)
+REWARD = Kind(
+    "reward computer",
+    "dataset/… and val/… rewards and correctness, judge/…",
+    re.compile(r"reward|grader|scorer|verifier"),
+    (
+        "compute_reward",
+        "compute_rewards",
+        "calculate_reward",
+        "get_reward",
+        "reward",
+        "score",
+        "grade",
+        "__call__",
+    ),
+    3,
+)
+ITEMS = Kind(
+    "item source",
+    "sources that are not among the executor's or the reward computer's arguments",
+    re.compile(r"data|sampler|loader|items"),
+    ("sample_batch", "get_batch", "next_batch", "sample", "__next__"),
+    1,
+)
+STEP = ("train_step", "training_step")
+VALIDATION = ("evaluate_on_val_set", "evaluate", "validate")
+
+
+class Parts(NamedTuple):
+    """What was found on a trainer; `None` where there is none."""
+
+    step: Part | None
+    validation: Part | None
+    executor: Part | None
+    reward: Part | None
+    judges: tuple[Part, ...]
+    items: Part | None
+
+
+def find_parts(trainer: Any, config: Config) -> Parts:
+    """Find the trainer's parts: by the names in `config`, else by shape.
+
+    Raises:
+        InstrumentError: A given name does not exist, or there is nothing to hook.
+    """
+    executor = _given(trainer, config.executor, EXECUTOR) or _by_shape(trainer, EXECUTOR)
+    reward = _given(trainer, config.reward, REWARD) or _by_shape(trainer, REWARD)
+    parts = Parts(
+        step=_method(trainer, config.step, STEP, "step"),
+        validation=_method(trainer, config.validation, VALIDATION, "validation"),
+        executor=executor,
+        reward=reward,
+        judges=find_judges(trainer, reward, config.judge),
+        items=_given(trainer, config.items, ITEMS) or _by_shape(trainer, ITEMS),
+    )
+    if parts.step is None:
+        raise InstrumentError(_nothing_to_hook(trainer, parts))
+    return parts
+
+
+def missing(parts: Parts) -> list[str]:
+    """Say, a sentence each, what will be absent from the payload."""
+    lacks: list[tuple[object, str, str]] = [
+        (parts.executor, EXECUTOR.what, EXECUTOR.absent),
+        (parts.reward, REWARD.what, REWARD.absent),
+    ]
+    if parts.reward is not None:
+        lacks.append((parts.judges or None, "judge function", "judge/… rates; its calls still count as judge cost"))
+    return [f"no {what} found: the payload will lack {absent}" for part, what, absent in lacks if part is None]
+
+
+def _method(trainer: Any, given: str | None, names: Sequence[str], setting: str) -> Part | None:
+    if given is not None and not callable(getattr(trainer, given, None)):
+        raise InstrumentError(
+            f"{setting}={given!r}: {type(trainer).__name__} has no such method; it has {listed(methods_of(trainer))}"
+        )
+    name = given or next((name for name in names if callable(getattr(trainer, name, None))), None)
+    return None if name is None else Part(trainer, name)
+
+
+def _given(trainer: Any, given: Any, kind: Kind) -> Part | None:
+    """Find the part that the user has named, or handed in."""
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        held = next((name for name, value in getattr(trainer, "__dict__", {}).items() if value is given), None)
+        if held is not None and is_function(given):
+            return Part(trainer, held)
+        return on(given, kind.methods) or _no_method(repr(given), given, kind)
+    return at(trainer, given, kind.what, kind.methods) or _no_method(given, resolve(trainer, given, kind.what), kind)
+
+
+def _no_method(name: str, found: Any, kind: Kind) -> Part:
+    raise InstrumentError(
+        f"{kind.what} {name}: {type(found).__name__} has none of the methods {listed(kind.methods)}; "
+        f'name the method too, as in "{kind.what.split()[0]}.method"'
+    )
+
+
+def _by_shape(trainer: Any, kind: Kind) -> Part | None:
+    """Find the part on an attribute with a telling name, then by a telling method anywhere, then on the trainer."""
+    attributes = attributes_of(trainer)
+    named = [value for name, value in attributes.items() if kind.attributes.search(name.lower())]
+    return next(
+        (
+            part
+            for objects, methods in (
+                (named, kind.methods),
+                (attributes.values(), kind.methods[: kind.anywhere]),
+                ([trainer], kind.methods[: kind.anywhere]),
+            )
+            for part in _candidates(objects, methods)
+        ),
+        None,
+    ) or _plain_function(trainer, attributes, kind)
+
+
+def _candidates(objects: Any, methods: Sequence[str]) -> Iterator[Part]:
+    """Yield parts, those with the surest method first."""
+    for name in methods:
+        for candidate in objects:
+            if not is_function(candidate) and (part := on(candidate, (name,))):
+                yield part
+
+
+def _plain_function(trainer: Any, attributes: dict[str, Any], kind: Kind) -> Part | None:
+    """Find an attribute that is itself the function: `trainer.reward_fn = grade`."""
+    if "__call__" not in kind.methods:
+        return None
+    own = getattr(trainer, "__dict__", {})  # what lies in a slot cannot be replaced on the object alone
+    names = (name for name in attributes if name in own and kind.attributes.search(name.lower()))
+    return next((Part(trainer, name) for name in names if is_function(attributes[name])), None)
+
+
+def _nothing_to_hook(trainer: Any, parts: Parts) -> str:
+    found = [f"{field} {part}" for field, part in zip(parts._fields, parts, strict=True) if isinstance(part, Part)]
+    return (
+        f"nothing to report by: {type(trainer).__name__} has no step method. Looked for {listed(STEP)} (name yours "
+        f'with step="…"), for an executor with {listed(EXECUTOR.methods)}, for a reward computer with '
+        f"{listed(REWARD.methods)}. Found: {listed(found)}. "
+        f"Saw the attributes {listed(attributes_of(trainer))} and the methods {listed(methods_of(trainer))}."
+    )

@@ -1,0 +1,108 @@
+"""Looking at objects from outside: what they hold, and which function of theirs is meant. No code of theirs is run."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from llm_telemetry.settings.config import InstrumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_HEAP_TYPE, _IMMUTABLE_TYPE = 1 << 9, 1 << 8  # of `type.__flags__`, see CPython's Include/object.h
+
+
+class Part(NamedTuple):
+    """A function of the trainer's: `getattr(owner, name)`."""
+
+    owner: Any
+    name: str
+    label: str = ""
+    """What a judge is called in keys."""
+
+    @property
+    def function(self) -> Any:
+        """The function, bound."""
+        return getattr(self.owner, self.name)
+
+    def is_same(self, other: Part) -> bool:
+        """Tell whether both are the same function of the same owner."""
+        return self.owner is other.owner and self.name == other.name
+
+    def __str__(self) -> str:
+        """Name it for people."""
+        return f"{type(self.owner).__name__}.{self.name}"
+
+
+def at(root: Any, path: str, what: str, methods: Sequence[str]) -> Part | None:
+    """Find the function at a dotted path, or the telling method of the object that is there.
+
+    Raises:
+        InstrumentError: There is nothing at that path.
+    """
+    owner_path, _, name = path.rpartition(".")
+    found = resolve(root, path, what)
+    if inspect.isroutine(found):
+        return Part(resolve(root, owner_path, what) if owner_path else root, name)
+    return on(found, methods)
+
+
+def resolve(root: Any, path: str, what: str) -> Any:
+    """Return what is at a dotted path below `root`.
+
+    Raises:
+        InstrumentError: There is nothing.
+    """
+    found = root
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise InstrumentError(
+                f"{what} {path!r}: {type(found).__name__} has no attribute {name!r}; it has "
+                f"{listed([*attributes_of(found), *methods_of(found)])}"
+            )
+        found = getattr(found, name)
+    return found
+
+
+def is_function(value: Any) -> bool:
+    """Tell whether a value is a function, or an object as good as one, such as a `functools.partial`."""
+    return inspect.isroutine(value) or (callable(value) and not isinstance(value, type) and _is_immutable(type(value)))
+
+
+def on(owner: Any, methods: Sequence[str]) -> Part | None:
+    """Return the first of `methods` that the class of `owner` has."""
+    if owner is None or isinstance(owner, str | bytes | int | float | dict | list | tuple | set | type):
+        return None
+    name = next((name for name in methods if _has_method(owner, name)), None)
+    return None if name is None else Part(owner, name)
+
+
+def _has_method(owner: Any, name: str) -> bool:
+    """Tell whether the class of `owner` defines a method; its metaclass does not count, nor does a built-in type."""
+    found = next((vars(cls)[name] for cls in type(owner).__mro__ if name in vars(cls)), None)
+    return callable(getattr(found, "__func__", found)) and not _is_immutable(type(owner))
+
+
+def _is_immutable(cls: type) -> bool:
+    """Tell whether a class is written in C: its methods cannot be hooked."""
+    return not cls.__flags__ & _HEAP_TYPE or bool(cls.__flags__ & _IMMUTABLE_TYPE)
+
+
+def attributes_of(thing: Any) -> dict[str, Any]:
+    """Return what an object holds, in its dict and in its slots."""
+    slots = [s for cls in type(thing).__mro__ for s in getattr(cls, "__slots__", ()) if hasattr(thing, s)]
+    return {
+        **getattr(thing, "__dict__", {}),
+        **{slot: getattr(thing, slot) for slot in slots if slot != "__dict__"},
+    }
+
+
+def methods_of(thing: Any) -> list[str]:
+    """Return the names of a thing's own methods; properties are not touched."""
+    return [name for name in dir(type(thing)) if not name.startswith("__") and _has_method(thing, name)]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Name things for people."""
+    return ", ".join(sorted(dict.fromkeys(names))) or "nothing"

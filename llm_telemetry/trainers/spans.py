@@ -1,0 +1,307 @@
+"""The trainer's own functions: a step, an execution, a reward, items handed out. Each call is a `Span`.
+
+A hook sits on the class, so it sees calls of other objects too: `session_of` finds whose call it is, and calls that
+are nobody's pass through untouched.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from llm_telemetry.guard import guarded
+from llm_telemetry.hooks.observe import Span, drive
+from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
+from llm_telemetry.session.rollouts import OpenRollout, Phase
+from llm_telemetry.session.session import Session, active
+from llm_telemetry.sources import SOURCE_FIELDS, item_in, problem_in, source_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from llm_telemetry.events import Split
+
+STEP_FIELDS = ("step", "global_step", "step_idx", "step_num", "iteration", "it")
+_SURE_SOURCES = tuple(name for name in SOURCE_FIELDS if name != "task")  # an argument `task` may be the problem
+_REWARD_FIELDS = ("reward", "score", "total_reward", "total", "value")
+_REWARDS_FIELDS = ("rewards", "scores", "reward", "score")
+_FAILURE_SIGNS = ("error", "exception", "timed_out", "timeout")
+
+
+MakeSpan: TypeAlias = "Callable[[Session, Scope, dict[str, Any]], Span | None]"
+
+
+def session_of(instance: Any) -> Session | None:
+    """Return the session that watches this object (`None`: a static function), or in whose step it is used.
+
+    Trainers may share an executor: the one whose scope is open comes first.
+    """
+    scope = SCOPE.get()
+    inside = None if scope is None or scope.session.closed else scope.session
+    watching = [session for session in active if instance in session.parts and not session.closed]
+    if inside is not None and (inside in watching or (scope is not None and scope.phase is not None and not watching)):
+        return inside
+    return watching[0] if watching else None
+
+
+def hook(
+    make_span: MakeSpan,
+    parameters: Sequence[str],
+    owner: Callable[[], Any],
+    adopt: Callable[[Any], Session | None] | None = None,
+) -> Any:
+    """Return the wrapt wrapper for one of the trainer's functions.
+
+    Args:
+        make_span: Makes the span from the session, the present scope and the arguments by name; `None` when
+            this call is none of our business.
+        parameters: The names of the function's parameters, for arguments given by position.
+        owner: Gives whose function it is where wrapt cannot tell (a plain function on an attribute).
+        adopt: Asked for a session when nobody watches the object.
+    """
+
+    @guarded
+    def open_span(instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Span | None:
+        session = session_of(instance) or (session_of(owner()) if instance is None else None)
+        if session is None and adopt is not None:
+            session = adopt(instance)
+        if session is None:
+            return None
+        scope = SCOPE.get()
+        if scope is None or scope.session is not session:
+            scope = Scope(session, session.phase)
+            if session.phase is None:
+                session.check_hooks()  # the step's own hook may be gone
+        return make_span(session, scope, {**dict(zip(parameters, args, strict=False)), **kwargs})
+
+    def watch(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        span = open_span(instance, args, kwargs)
+        return wrapped(*args, **kwargs) if span is None else drive(span, wrapped, args, kwargs)
+
+    return watch
+
+
+def parameters_of(function: Any) -> tuple[str, ...]:
+    """Return the names of a (bound) function's parameters; none where it does not tell."""
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return ()
+
+
+def open_rollout(session: Session, scope: Scope, fields: Mapping[str, Any]) -> OpenRollout:
+    """Open a rollout for what the function was given: its source is in there, or known from the item."""
+    item = item_in(fields) or {}
+    problem = problem_in(fields) or problem_in(item)
+    told = source_in(fields, _SURE_SOURCES) or source_in(item) or scope.source
+    source = told or session.sources.find(problem) or source_in(fields)
+    return OpenRollout(scope.split, scope.phase, source, problem, session.number)
+
+
+def _last(session: Session) -> OpenRollout | None:
+    """Return the rollout that this context has executed last, for this session."""
+    last = LAST_ROLLOUT.get()
+    return last if last is not None and last.session == session.number else None
+
+
+class PhaseSpan:
+    """A training step or a validation."""
+
+    def __init__(self, session: Session, split: Split, step: int | None) -> None:
+        """Name it; `step` is `None` when the trainer does not say."""
+        self._session = session
+        self._split = split
+        self._step = step
+        self._phase: Phase | None = None
+
+    def begin(self) -> Scope:
+        """Open the step, once; what is hooked on a class and again on its subclass is one step."""
+        if self._phase is None and (outer := _open_in(self._session, self._split)) is not None:
+            return outer
+        if self._phase is None:
+            self._phase = self._session.open_phase(self._split, self._step)
+        return Scope(self._session, self._phase)
+
+    def end(self, _result: Any, error: BaseException | None) -> None:
+        """Close the step, and flush it."""
+        if self._phase is not None:
+            self._session.close_phase(self._phase, error)
+
+
+def _open_in(session: Session, split: Split) -> Scope | None:
+    """Return the present scope if it is inside of an open step, or validation, of this session."""
+    scope = SCOPE.get()
+    inside = scope is not None and scope.session is session and scope.phase is not None and scope.split == split
+    return scope if inside else None
+
+
+def _phase_span(split: Split) -> MakeSpan:
+    def make(session: Session, _scope: Scope, fields: dict[str, Any]) -> Span | None:
+        if _open_in(session, split) is not None:
+            return None  # a method that calls its parent's; a step beside another, in its own task, is a step
+        session.sources.learn([value for value in fields.values() if isinstance(value, Mapping | list | tuple)])
+        numbers = (_whole(fields.get(name)) for name in STEP_FIELDS)
+        return PhaseSpan(session, split, next((n for n in numbers if n is not None), None))
+
+    return make
+
+
+def _whole(value: Any) -> int | None:
+    """Return a step's number, numpy's integers included."""
+    return operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else None
+
+
+train_step = _phase_span("train")
+validation = _phase_span("val")
+
+
+class Execution:
+    """The executor's work on one rollout."""
+
+    def __init__(self, scope: Scope, rollout: OpenRollout) -> None:
+        """Open the rollout's scope."""
+        self._scope = Scope(scope.session, scope.phase, "executor", rollout, source=scope.source)
+        self._rollout = rollout
+
+    def begin(self) -> Scope:
+        """Return the scope of the executor's calls."""
+        return self._scope
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Let the rollout wait for its reward."""
+        self._scope.session.rollouts.executed(self._rollout, failed=error is not None or says_failed(result))
+        LAST_ROLLOUT.set(self._rollout)
+
+
+def execution(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
+    """Open a rollout, unless one is being executed or rewarded: sub-workflows and tests are part of it."""
+    if scope.role in ("executor", "judge"):
+        return None
+    return Execution(scope, open_rollout(session, scope, fields))
+
+
+def says_failed(result: Any) -> bool:
+    """Tell whether an executor's result, or a mapping or object in it, says that it did not succeed."""
+    parts = result if isinstance(result, tuple) else (result,)
+    return any(_tells_failure(part if isinstance(part, Mapping) else getattr(part, "__dict__", {})) for part in parts)
+
+
+def _tells_failure(told: Mapping[str, Any]) -> bool:
+    success = told.get("success", told.get("succeeded"))
+    if isinstance(success, bool):
+        return not success
+    signs = [told.get(name) for name in _FAILURE_SIGNS]  # a `timeout` of 30.0 is a setting, not a sign
+    return any(sign is True or isinstance(sign, BaseException) or (isinstance(sign, str) and sign) for sign in signs)
+
+
+class Reward:
+    """One reward being computed, or the rewards of a batch."""
+
+    def __init__(self, scope: Scope, rollouts: list[OpenRollout]) -> None:
+        """Open the scope of the judge's calls; `rollouts` are what the function was told, one a reward."""
+        shared = rollouts[0] if len({rollout.source for rollout in rollouts}) == 1 else None
+        self._scope = Scope(scope.session, scope.phase, "judge", shared, source=scope.source)
+        self._executing = scope.rollout
+        self._wanted = rollouts
+
+    def begin(self) -> Scope:
+        """Return the scope of the judge's calls."""
+        return self._scope
+
+    def end(self, result: Any, _error: BaseException | None) -> None:
+        """Give the reward to its rollout."""
+        rewards = rewards_in(result, len(self._wanted))
+        last = self._executing or _last(self._scope.session) if len(self._wanted) == 1 else None
+        for wanted, reward in zip(self._wanted, rewards, strict=True):
+            self._scope.session.rollouts.rewarded(wanted, last, reward)
+
+
+def reward(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
+    """Open a reward, unless one is being computed: a part of it is no reward of its own."""
+    if scope.role == "judge":
+        return None
+    wanted = [open_rollout(session, scope, row) for row in rows_of(fields)]
+    last = scope.rollout or _last(session)
+    if len(wanted) == 1 and wanted[0].source is None and last is not None and last.problem == wanted[0].problem:
+        wanted[0].source = last.source
+    return Reward(scope, wanted)
+
+
+_BATCH_FIELDS = ("predictions", "completions", "answers", "responses", "problems", "prompts", "questions")
+ITEM_TEXTS = tuple(name.removesuffix("s") for name in _BATCH_FIELDS)
+"""Names under which an item's texts are given, predictions before problems."""
+
+
+def rows_of(fields: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """Yield the arguments, one mapping a rollout: a batch function takes lists of one length, and no single text."""
+    lists = [v for name in _BATCH_FIELDS if isinstance(v := fields.get(name), list | tuple) and v]
+    if not lists or any(isinstance(fields.get(name), str) for name in ITEM_TEXTS):
+        yield fields
+        return
+    batch = len(lists[0])
+    for i in range(batch):
+        row = {k: v[i] if isinstance(v, list | tuple) and len(v) == batch else v for k, v in fields.items()}
+        yield {**row, **{k.removesuffix("s"): v for k, v in row.items()}}
+
+
+def rewards_in(result: Any, count: int) -> list[float | None]:
+    """Return `count` rewards from what a reward function returned; `None` for what is no finite number."""
+    if count == 1:
+        return [_reward_in(result)]
+    batch = batch_in(result, count)
+    return [None] * count if batch is None else [_reward_in(value) for value in batch]
+
+
+def batch_in(result: Any, count: int, names: Sequence[str] = _REWARDS_FIELDS) -> Any:
+    """Return the `count` values in what a batch function returned: a list, the first of a tuple, or a field."""
+    inner = [result[name] for name in names if name in result] if isinstance(result, Mapping) else []
+    first = [result[0]] if isinstance(result, tuple) and result else []
+    return next((batch for batch in (*first, *inner, result) if _is_batch(batch, count)), None)
+
+
+def _is_batch(value: Any, count: int) -> bool:
+    return not isinstance(value, str | Mapping) and hasattr(value, "__len__") and len(value) == count
+
+
+def _reward_in(result: Any) -> float | None:
+    if isinstance(result, Mapping):
+        result = next((result[name] for name in _REWARD_FIELDS if name in result), None)
+    elif isinstance(result, list | tuple) and result:
+        result = result[0]
+    elif not hasattr(result, "__float__"):
+        result = next((v for name in _REWARD_FIELDS if (v := getattr(result, name, None)) is not None), None)
+    if not hasattr(result, "__float__") or _elements(result) != 1:
+        return None
+    value = float(result.item() if hasattr(result, "item") else result)
+    return value if math.isfinite(value) else None
+
+
+def _elements(number: Any) -> int:
+    """Return how many numbers there are: arrays and tensors are not always one."""
+    shape = getattr(number, "shape", ())
+    return math.prod(shape) if isinstance(shape, tuple) else 1
+
+
+class Handout:
+    """Items on their way from the data manager to the trainer."""
+
+    def __init__(self, session: Session, scope: Scope) -> None:
+        """Change nothing about the scope."""
+        self._session = session
+        self._scope = scope
+
+    def begin(self) -> Scope:
+        """Return the scope that was there."""
+        return self._scope
+
+    def end(self, result: Any, _error: BaseException | None) -> None:
+        """Remember which source each item comes from."""
+        self._session.sources.learn(result)
+
+
+def handout(session: Session, scope: Scope, _fields: dict[str, Any]) -> Span:
+    """Look at the items that are handed out."""
+    return Handout(session, scope)

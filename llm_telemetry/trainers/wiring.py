@@ -1,0 +1,104 @@
+"""The table of hooks of one trainer: which function opens which span, on which class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry.clients import libraries as clients
+from llm_telemetry.hooks import threads
+from llm_telemetry.hooks.patching import Row, patches
+from llm_telemetry.objects import weakly
+from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.trainers import spans
+from llm_telemetry.trainers.judging import judge, judging_reward
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llm_telemetry.hooks.patching import Key
+    from llm_telemetry.session.session import Session
+    from llm_telemetry.trainers.by_shape import Parts
+    from llm_telemetry.trainers.parts import Part
+
+
+def hook_all(session: Session, trainer: Any, parts: Parts) -> list[Key]:
+    """Put every hook in place, and return the keys to undo them by; none at all when one cannot be.
+
+    The list grows as the program imports further libraries that LLM calls go through.
+
+    Raises:
+        InstrumentError: A class does not let itself be hooked.
+    """
+    keys: list[Key] = []
+    try:
+        for row in (threads.ROW, *_rows(session, parts)):
+            if (key := patches.apply(row)) is not None:
+                keys.append(key)  # noqa: PERF401 - what is applied before a failure has to be known
+        clients.watch(keys)
+    except TypeError as error:
+        unhook(keys)
+        raise InstrumentError(f"{type(trainer).__name__} cannot be watched: {error}") from error
+    _know_clients(session, trainer, parts)
+    if parts.reward is not None:
+        session.counts.eval_stats.watch(weakly(parts.reward.owner))
+    return keys
+
+
+def unhook(keys: list[Key]) -> None:
+    """Take back what `hook_all` did."""
+    clients.forget(keys)
+    patches.undo(keys)
+
+
+_SPANS: dict[str, spans.MakeSpan] = {
+    "step": spans.train_step,
+    "validation": spans.validation,
+    "executor": spans.execution,
+    "reward": spans.reward,
+    "items": spans.handout,
+}
+
+
+_JUDGES = {"judges": judge, "judging reward": judging_reward}
+
+
+def span_for(kind: str, label: str) -> spans.MakeSpan:
+    """Return what opens the spans of a kind of part; judges are told apart by their label."""
+    return _JUDGES[kind](label) if kind in _JUDGES else _SPANS[kind]
+
+
+def found(parts: Parts) -> Iterator[tuple[str, Part]]:
+    """Yield kind and part of everything that was found on a trainer."""
+    both = next((judge for judge in parts.judges if parts.reward is not None and judge.is_same(parts.reward)), None)
+    for kind, value in parts._asdict().items():
+        for part in value if kind == "judges" else (value,):
+            if both is not None and part is not None and part.is_same(both):
+                if kind == "reward":
+                    yield "judging reward", both
+            elif part is not None:
+                yield kind, part
+
+
+def _rows(session: Session, parts: Parts) -> Iterator[Row]:
+    """Yield the trainer's own hooks: on the class, or on the object for what only the object has."""
+    for kind, part in found(parts):
+        session.parts.add(part.owner)
+        owner = part.owner if part.name in getattr(part.owner, "__dict__", {}) else type(part.owner)
+        hook = spans.hook(span_for(kind, part.label), spans.parameters_of(part.function), weakly(part.owner))
+        yield Row(owner, part.name, hook)
+
+
+def _know_clients(session: Session, trainer: Any, parts: Parts) -> None:
+    """Register the clients whose role is known from where they are."""
+    for part in (parts.reward, *parts.judges):
+        for client in _clients(getattr(part and part.owner, "__dict__", {}).values()):
+            session.parts.add_client(client, "judge")
+    held = [value for name, value in getattr(trainer, "__dict__", {}).items() if "policy" in name.lower()]
+    inside = [value for one in held for value in getattr(one, "__dict__", {}).values()]
+    given = session.config.policy
+    for client in _clients([*held, *inside, *(given if isinstance(given, list | tuple) else [given])]):
+        session.parts.add_client(client, "policy")
+
+
+def _clients(candidates: Any) -> list[Any]:
+    return [candidate for candidate in candidates if isinstance(candidate, clients.sdk_clients())]

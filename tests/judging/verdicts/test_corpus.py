@@ -1,0 +1,68 @@
+"""Hundreds of judge answers of our own writing, each with what an honest reader makes of it.
+
+`set` says when an answer was written: `written_before` the rules were, `held_out` and `held_out_2` after they were in
+place, and run before anything was changed for them. On that first run 664 of 675, 143 of 164 and 55 of 60 were read
+as expected; 3, 2 and 0 were read as a verdict they do not hold. Since then they guard what was mended.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from llm_telemetry.judging.verdicts import Verdict, read_verdict
+
+ROWS = [json.loads(line) for line in Path(__file__).with_name("corpus.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def is_as_expected(row):
+    expected, reading = row["expect"], read_verdict(row["text"], truncated=row.get("truncated", False))
+    if "unreadable" in expected or not isinstance(reading, Verdict):
+        return not isinstance(reading, Verdict) and reading.kind == expected.get("unreadable")
+    same = (
+        reading.correct is expected.get("correct")
+        and reading.score == (pytest.approx(expected["score"], abs=1e-3) if "score" in expected else None)
+        and reading.scale == (tuple(expected["scale"]) if "scale" in expected else None)
+    )
+    return (
+        same and reading.family == row["family"] and reading.confident is expected.get("confident", reading.confident)
+    )
+
+
+def test_every_answer_is_read_as_expected(capsys):
+    """All families at 100 %; the table of them is printed with `pytest -s`."""
+    total, right, missed = Counter(), Counter(), []
+    for row in ROWS:
+        good = is_as_expected(row)
+        total[row["family"]] += 1
+        right[row["family"]] += good
+        if not good:
+            missed.append((row, read_verdict(row["text"], truncated=row.get("truncated", False))))
+    for family, count in total.items():
+        print(f"{family:12} {right[family]:4} of {count:4}  {right[family] / count:.1%}")  # noqa: T201
+    assert missed == []
+
+
+def test_the_corpus_is_as_large_and_as_mixed_as_promised():
+    def count(wanted):
+        return sum(1 for row in ROWS if wanted(row))
+
+    assert len(ROWS) == len({(row["text"], row.get("truncated", False)) for row in ROWS}) >= 420
+    assert count(lambda row: any("\u4e00" <= letter <= "\u9fff" for letter in row["text"])) >= 60
+    assert count(lambda row: "unreadable" in row["expect"]) >= 60
+    assert count(lambda row: "score" in row["expect"]) >= 60
+
+
+@pytest.mark.parametrize("family", ["structured", "tag", "bracket", "boxed", "label", "bare", "last_resort"])
+def test_each_family_is_represented_by_both_verdicts(family):
+    verdicts = {row["expect"].get("correct") for row in ROWS if row["family"] == family}
+    assert {True, False} <= verdicts
+
+
+def test_a_thought_before_an_answer_changes_nothing():
+    thought = '<think>\nIt might be incorrect. Verdict: False? [[B]] \\boxed{False} {"correct": false}\n</think>\n\n'
+    for row in ROWS:
+        truncated = row.get("truncated", False)
+        alone, after = (read_verdict(text, truncated=truncated) for text in (row["text"], thought + row["text"]))
+        assert after == alone, row["text"]

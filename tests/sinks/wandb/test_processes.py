@@ -1,0 +1,237 @@
+"""Ends of the process, other processes, and a W&B process that dies: each in a Python of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.wandb_offline import Written
+from tests.support.wandb_trainers import payload_places
+
+pytest.importorskip("wandb")
+
+ROOT = Path(__file__).parents[3]
+START = """
+import os, signal, sys, time
+import wandb
+from llm_telemetry.events import STEP_KEY, Payload
+from llm_telemetry.sinks.wandb.sink import WandbSink
+from tests.support.wandb_model import ModelRun
+quiet = dict(console="off", silent=True, x_disable_meta=True, x_disable_stats=True, x_save_requirements=False)
+
+def payload(step):
+    return Payload(step, "train", {STEP_KEY: step, "dataset/count": float(step)}, {"cost/total_cost": step}, 0.0)
+
+def train(steps, write, log):
+    for step in steps:
+        write(payload(step))
+        if step % 2 == 0:
+            log({"loss": float(step)})
+
+def child(run):
+    for sink in (WandbSink(), WandbSink(run)):
+        for step in range(100, 200):
+            sink.write(payload(step))
+        assert sink.run_dir() is None
+        sink.close()
+
+if __name__ == "__main__":
+    run = wandb.init(project="p", settings=wandb.Settings(**quiet))
+    sink = WandbSink()
+    sink.attach()
+"""
+
+
+def python(script, tmp_path, **environment):
+    """Run `script` after `START`, indented as its main part; return the finished process."""
+    path = tmp_path / "train.py"
+    path.write_text(START + "".join(f"    {line}\n" for line in script.splitlines()))
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", str(path)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def places(tmp_path):
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    rows = Written(folder).rows
+    return payload_places(rows), [(row["loss"], row["_step"]) for row in rows if "loss" in row]
+
+
+EXPECTED = (
+    [(1.0, 0), (2.0, 1), (3.0, 2), (4.0, 3), (5.0, 4)],
+    [(2.0, 0), (4.0, 1)],
+)
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        pytest.param("", 0, id="no finish"),
+        pytest.param("sys.exit(3)", 3, id="sys.exit"),
+        pytest.param("1 / 0", 1, id="exception"),
+        pytest.param("wandb.finish()", 0, id="wandb.finish"),
+        pytest.param("with run: pass", 0, id="with run"),
+    ],
+)
+def test_endings(tmp_path, ending, code):
+    """However Python ends, what waits is written before W&B ends the run."""
+    process = python(f"train(range(1, 6), sink.write, run.log)\n{ending}", tmp_path)
+    assert process.returncode == code, process.stderr
+    assert places(tmp_path) == EXPECTED
+
+
+def test_written_at_exit(tmp_path):
+    """A payload that comes after our exit handler has run is written at once."""
+    script = """
+import atexit
+train(range(1, 5), sink.write, run.log)
+sink._rider._end()
+sink.write(payload(5))
+"""
+    process = python(script, tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert places(tmp_path) == EXPECTED
+
+
+def test_fork(tmp_path):
+    """A forked child's payloads do not reach the parent's run; nor does its exit write anything of ours."""
+    script = """
+sink.write(payload(1))
+rider = sink._rider
+child = os.fork()
+if child == 0:
+    for step in range(100, 200):
+        sink.write(payload(step))
+    assert sink.run_dir() is None
+    sink.close()
+    rider._end()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+sink.write(payload(2))
+run.log({"loss": 2.0})
+train(range(3, 6), sink.write, run.log)
+"""
+    process = python(script, tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert places(tmp_path) == EXPECTED
+
+
+def test_fork_in_the_middle(tmp_path):
+    """A child forked while another thread held our locks is not held up by them, and may have a run of its own."""
+    script = """
+import threading
+held, done = threading.Event(), threading.Event()
+def hold():
+    with sink._lock, sink._rider._lock:
+        held.set()
+        done.wait()
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    rider = sink._rider
+    sink.write(payload(1))
+    run.log({}, commit=False)
+    rider._end()
+    sink._given = ModelRun()  # a run of the child's own
+    sink.write(payload(2))
+    sink._given.finish()
+    assert len(sink._given.rows) == 1
+    sink.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+done.set()
+thread.join()
+train(range(1, 6), sink.write, run.log)
+"""
+    process = python(script, tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert places(tmp_path) == EXPECTED
+
+
+def test_spawn(tmp_path):
+    """A spawned child with the pickled run writes nothing of ours to it; the run pickles as without us."""
+    script = """
+import multiprocessing
+process = multiprocessing.get_context("spawn").Process(target=child, args=(run,))
+train(range(1, 3), sink.write, run.log)
+process.start()
+process.join()
+assert process.exitcode == 0
+train(range(3, 6), sink.write, run.log)
+"""
+    process = python(script, tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert places(tmp_path) == EXPECTED
+
+
+KILL_CORE = """
+def core():
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = open(f"/proc/{entry}/stat").read()
+            except OSError:
+                continue
+            if int(stat.rpartition(")")[2].split()[1]) == os.getpid():
+                return int(entry)
+
+def outcome(call, *args):
+    try:
+        return repr(call(*args))
+    except ConnectionError:  # which of its kind, that depends on who was first to meet it
+        return "ConnectionError"
+
+if "alone" in os.environ:
+    sink.close()
+run.log({"loss": 1.0})
+os.kill(core(), signal.SIGKILL)
+time.sleep(0.5)
+outcome(run.log, {"loss": 1.5})  # old versions notice at their second write, whoever makes it
+outcomes = []
+for step in range(3):
+    if "alone" not in os.environ:
+        sink.write(payload(step))
+    outcomes.append(outcome(run.log, {"loss": 2.0}))
+outcomes.append(outcome(run.finish))
+print(outcomes)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds W&B's process in /proc")
+def test_core_killed(tmp_path):
+    """When W&B's own process is gone, the trainer sees what it sees without us."""
+    alone = python(KILL_CORE, tmp_path, alone="1")
+    watched = python(KILL_CORE, tmp_path)
+    assert watched.stdout == alone.stdout
+    assert "ConnectionError" in alone.stdout
+    assert "your training goes on" in watched.stderr
+
+
+def test_wandb_is_not_imported(tmp_path):
+    """The sink never imports wandb by itself."""
+    script = """
+import sys
+from llm_telemetry.events import STEP_KEY, Payload
+from llm_telemetry.sinks.wandb.sink import WandbSink
+sink = WandbSink()
+sink.attach()
+sink.write(Payload(1, "train", {STEP_KEY: 1}, {}, 0.0))
+sink.close()
+assert sink.run_dir() is None
+assert not any(name.partition(".")[0] == "wandb" for name in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)

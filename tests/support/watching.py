@@ -1,0 +1,43 @@
+"""Calls as the work of a watched executor, and what has to be counted of them."""
+
+import inspect
+
+from llm_telemetry.events import ROLES
+from tests.support.trainers import payload_of_work
+
+MESSAGES = [{"role": "user", "content": "2 + 2?"}]
+CHAT = {"model": "gpt-4o-mini", "messages": MESSAGES}
+STREAM = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
+CLAUDE = {"model": "claude-haiku-4-5", "max_tokens": 100, "messages": MESSAGES}
+KINDS = ("prompt", "completion", "cached", "cache_write")
+
+
+def payload_of(way, tmp_path, **settings):
+    """Let `way` be what the executor does; return the payload of that step, in which everything must be."""
+
+    async def work():
+        result = way()
+        if inspect.isawaitable(result):
+            await result
+
+    return payload_of_work(work, tmp_path, **settings)
+
+
+def counted(payload, role="executor"):
+    """Calls, errors by kind, retries, calls without usage, and tokens; none of it may be counted elsewhere again."""
+    prefix = f"llm/{role}/errors/"
+    assert sum(payload.get(f"llm/{other}/calls", 0) for other in ROLES if other != role) == 0
+    return {
+        "calls": payload.get(f"llm/{role}/calls", 0),
+        "errors": {key.removeprefix(prefix): n for key, n in payload.items() if key.startswith(prefix)},
+        "retries": payload.get(f"llm/{role}/retries", 0),
+        "no_usage": payload.get(f"llm/{role}/no_usage", 0),
+        "tokens": {kind: n for kind in KINDS if (n := payload.get(f"tokens/{role}/{kind}"))},
+    }
+
+
+def served(books, *, calls=None, errors=(), retries=0, no_usage=0):
+    """The same of the server's books; calls that ended in an error, and unknown usage, are the test's to tell."""
+    calls = books.calls - retries if calls is None else calls
+    tokens = {kind: n for kind in KINDS if (n := books.tokens[kind])}
+    return {"calls": calls, "errors": dict(errors), "retries": retries, "no_usage": no_usage, "tokens": tokens}

@@ -1,0 +1,299 @@
+"""Which reward belongs to which rollout, in the loops that people write and for what their functions return."""
+
+import asyncio
+import re
+import types
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from tests.support.loops import GSM, MMLU, AsyncExecutor, Grader, Items, Loop, SyncExecutor, counts, payload_of, right
+
+
+def stable(value):
+    """Name a value in a test's name, without its address."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+
+
+def one_by_one(trainer):
+    """Execute and reward item by item."""
+    for item in trainer.data.sample_batch():
+        trainer.reward.compute_reward(item["problem"], trainer.executor.execute(item["problem"]))
+
+
+def batch_first(trainer):
+    """Execute the whole batch, then compute all rewards."""
+    batch = trainer.data.sample_batch()
+    answers = [trainer.executor.execute(item["problem"]) for item in batch]
+    for item, answer in zip(batch, answers, strict=True):
+        trainer.reward.compute_reward(item["problem"], answer)
+
+
+@pytest.mark.parametrize("loop", [one_by_one, batch_first])
+def test_k_rollouts_of_a_problem_get_a_reward_each(tmp_path, loop):
+    rewards = iter([1, 0, 1, 1, 0, 0, 0, 1])
+    trainer = Loop(loop, executor=SyncExecutor(), reward=Grader(lambda _: next(rewards)), data=Items(times=4))
+    payload = payload_of(trainer, tmp_path)
+    assert counts(payload) == {"gsm8k": 4, "mmlu": 4}
+    assert right(payload) == {"gsm8k": 3, "mmlu": 1}
+    assert payload["dataset/gsm8k/failed"] == 0
+
+
+def test_a_batch_under_gather_whose_rewards_come_later_and_at_once(tmp_path):
+    async def body(trainer):
+        batch = trainer.data.sample_batch()
+        await asyncio.gather(*(trainer.executor.execute(item["problem"]) for item in batch))
+
+        async def rewarded(item):
+            await asyncio.sleep(0)
+            return trainer.reward.compute_reward(item["problem"], item["source"])
+
+        await asyncio.gather(*map(rewarded, reversed(batch)))
+
+    async def work(_):
+        await asyncio.sleep(0)
+
+    grader = Grader(lambda source: float(source == "mmlu"))
+    payload = payload_of(Loop(body, executor=AsyncExecutor(work), reward=grader, data=Items(times=3)), tmp_path)
+    assert right(payload) == {"gsm8k": 0, "mmlu": 3}
+    assert counts(payload) == {"gsm8k": 3, "mmlu": 3}
+
+
+def test_a_reward_function_that_is_told_the_source_but_not_the_problem(tmp_path):
+    class BySource:
+        def compute_reward(self, prediction, source):
+            return float(source == "mmlu")
+
+    def body(trainer):
+        batch = trainer.data.sample_batch()
+        answers = [trainer.executor.execute(item["problem"]) for item in batch]
+        for item, answer in zip(batch, answers, strict=True):
+            trainer.reward.compute_reward(answer, source=item["source"])
+
+    payload = payload_of(Loop(body, executor=SyncExecutor(), reward=BySource()), tmp_path)
+    assert right(payload) == {"gsm8k": 0, "mmlu": 1}
+
+
+def test_an_executor_that_is_given_a_prompt_made_of_the_problem_is_the_same_rollout(tmp_path):
+    def body(trainer):
+        for item in trainer.data.sample_batch():
+            answer = trainer.executor.execute(f"Solve step by step: {item['problem']}")
+            trainer.reward.compute_reward(item["problem"], answer)
+
+    payload = payload_of(Loop(body, executor=SyncExecutor(), reward=Grader()), tmp_path)
+    assert right(payload) == counts(payload) == {"gsm8k": 1, "mmlu": 1}
+
+
+def test_an_executor_whose_problem_is_called_task_has_the_item_s_source(tmp_path):
+    class TaskExecutor:
+        def execute(self, task):
+            return task
+
+    payload = payload_of(Loop(one_by_one, executor=TaskExecutor(), reward=Grader()), tmp_path)
+    assert counts(payload) == {"gsm8k": 1, "mmlu": 1}
+
+
+def test_the_item_itself_tells_the_source(tmp_path):
+    class ItemExecutor:
+        def execute(self, item):
+            return item["question"]
+
+    def body(trainer):
+        for source in ({"source": "gsm8k"}, {"extra_info": {"data_source": "mmlu"}}, {}):
+            trainer.executor.execute({"question": f"{source}?", **source})
+
+    assert counts(payload_of(Loop(body, executor=ItemExecutor()), tmp_path)) == {"gsm8k": 1, "mmlu": 1, "unknown": 1}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        1,
+        1.0,
+        True,
+        Decimal(1),
+        np.float64(1),
+        np.float32(1),
+        np.int64(1),
+        np.bool_(True),
+        np.array(1.0),
+        np.array([1.0]),
+        (1.0, {"why": "it is 4"}),
+        [1.0, 0.5],
+        {"reward": 1.0, "format": 0.0},
+        {"score": 1},
+        types.SimpleNamespace(reward=1.0),
+        types.SimpleNamespace(score=np.float32(1.0), reward=None),
+    ],
+    ids=stable,
+)
+def test_what_a_reward_function_may_return(tmp_path, result):
+    payload = payload_of(Loop(one_by_one, executor=SyncExecutor(), reward=Grader(lambda _: result)), tmp_path)
+    assert payload["dataset/avg_reward"] == 1
+    assert payload["dataset/accuracy"] == 100
+
+
+@pytest.mark.parametrize(
+    "result",
+    [None, "1.0", float("nan"), float("inf"), {}, [], (), {"reward": None}, object(), np.array([1.0, 2.0])],
+    ids=stable,
+)
+def test_what_is_no_reward_is_unknown_and_the_rollout_is_wrong(tmp_path, result):
+    payload = payload_of(Loop(one_by_one, executor=SyncExecutor(), reward=Grader(lambda _: result)), tmp_path)
+    assert "dataset/avg_reward" not in payload
+    assert (payload["dataset/count"], payload["dataset/accuracy"]) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        [1.0, 0.0, 1.0],
+        (1.0, 0.0, 1.0),
+        np.array([1.0, 0.0, 1.0]),
+        [{"reward": r} for r in (1, 0, 1)],
+        ([1.0, 0.0, 1.0], {"why": "…"}),
+        {"rewards": [1.0, 0.0, 1.0]},
+    ],
+    ids=stable,
+)
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_reward_function_for_a_batch_gives_a_reward_to_each_rollout(tmp_path, result, executed):
+    class Batch:
+        def compute_rewards(self, problems, predictions):
+            return result
+
+    def body(trainer):
+        problems = [item["problem"] for item in trainer.data.sample_batch()]
+        answers = [trainer.executor.execute(problem) if executed else "4" for problem in problems]
+        trainer.reward.compute_rewards(problems, answers)
+
+    data = Items(GSM, MMLU, {**MMLU, "problem": "Of Italy?"})
+    payload = payload_of(Loop(body, executor=SyncExecutor(), reward=Batch(), data=data), tmp_path)
+    assert counts(payload) == {"gsm8k": 1, "mmlu": 2}
+    assert right(payload) == {"gsm8k": 1, "mmlu": 1}
+
+
+def test_a_list_of_acceptable_answers_is_one_rollout(tmp_path):
+    class Trivia:
+        def compute_reward(self, problem, prediction, answers):
+            return float(prediction in answers)
+
+    def body(trainer):
+        for item in trainer.data.sample_batch():
+            answer = trainer.executor.execute(item["problem"])
+            trainer.reward.compute_reward(item["problem"], answer, answers=[answer, "four"])
+
+    payload = payload_of(Loop(body, executor=SyncExecutor(), reward=Trivia()), tmp_path)
+    assert right(payload) == counts(payload) == {"gsm8k": 1, "mmlu": 1}
+
+
+def failing(how):
+    def work(problem):
+        if isinstance(how, Exception):
+            raise how
+        return how
+
+    return SyncExecutor(work)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ValueError("no"),
+        TimeoutError(),
+        ("", 0.0, {"success": False}),
+        {"answer": None, "error": "SyntaxError"},
+        ("", {"timed_out": True}),
+        types.SimpleNamespace(answer="", exception=KeyError("x")),
+    ],
+    ids=stable,
+)
+def test_an_execution_that_fails_is_a_rollout_and_wrong(tmp_path, how):
+    caught = []
+
+    def attempt(item):
+        try:
+            trainer.executor.execute(item["problem"])
+        except Exception as error:  # noqa: BLE001 - the way of real trainers
+            caught.append(error)
+
+    def body(trainer):
+        for item in trainer.data.sample_batch():
+            attempt(item)
+
+    trainer = Loop(body, executor=failing(how), reward=Grader())
+    payload = payload_of(trainer, tmp_path)
+    assert counts(payload) == {"gsm8k": 1, "mmlu": 1}
+    assert payload["dataset/gsm8k/failed"] == payload["dataset/mmlu/failed"] == 1
+    assert payload["dataset/accuracy"] == 0
+    assert caught == ([how] * 2 if isinstance(how, Exception) else [])
+
+
+@pytest.mark.parametrize(
+    "how", [("4", 0.0, {"success": True, "error": ""}), {"error": None}, {"timeout": 30.0}], ids=stable
+)
+def test_an_execution_that_does_not_say_that_it_failed_has_not(tmp_path, how):
+    payload = payload_of(Loop(one_by_one, executor=failing(how), reward=Grader()), tmp_path)
+    assert (payload["dataset/gsm8k/failed"], payload["dataset/accuracy"]) == (0, 100)
+
+
+def test_a_reward_function_that_raises_leaves_a_wrong_rollout_and_the_exception_as_it_is(tmp_path):
+    error = KeyError("x")
+
+    def grade(_):
+        raise error
+
+    def body(trainer):
+        with pytest.raises(KeyError) as caught:
+            one_by_one(trainer)
+        assert caught.value is error
+
+    payload = payload_of(Loop(body, executor=SyncExecutor(), reward=Grader(grade)), tmp_path)
+    assert (payload["dataset/count"], payload["dataset/accuracy"]) == (1, 0)
+    assert "dataset/avg_reward" not in payload
+
+
+def test_a_reward_that_is_computed_twice_is_one_rollout(tmp_path):
+    async def body(trainer):
+        async def rollout(item):
+            answer = await trainer.executor.execute(item["problem"])
+            for _ in range(2):
+                trainer.reward.compute_reward(item["problem"], answer)
+
+        await asyncio.gather(*map(rollout, trainer.data.sample_batch()))
+
+    async def work(_):
+        await asyncio.sleep(0)
+
+    payload = payload_of(Loop(body, executor=AsyncExecutor(work), reward=Grader(), data=Items(times=2)), tmp_path)
+    assert right(payload) == counts(payload) == {"gsm8k": 2, "mmlu": 2}
+
+
+def test_a_reward_function_that_runs_code_through_the_executor_has_one_rollout(tmp_path):
+    executor = SyncExecutor()
+    payload = payload_of(
+        Loop(one_by_one, executor=executor, reward=Grader(lambda p: executor.execute(p) == p)), tmp_path
+    )
+    assert right(payload) == counts(payload) == {"gsm8k": 1, "mmlu": 1}
+
+
+def test_an_executor_that_computes_the_reward_itself_has_one_rollout(tmp_path):
+    grader = Grader()
+
+    def body(trainer):
+        for item in trainer.data.sample_batch():
+            trainer.executor.execute(item["problem"])
+
+    executor = SyncExecutor(lambda problem: grader.compute_reward(problem, "4"))
+    payload = payload_of(Loop(body, executor=executor, reward=grader), tmp_path)
+    assert right(payload) == counts(payload) == {"gsm8k": 1, "mmlu": 1}
+
+
+def test_a_sub_workflow_is_part_of_its_rollout(tmp_path):
+    class Nested(SyncExecutor):
+        def execute(self, problem, depth=2):
+            return self.execute(f"part of {problem}", depth - 1) if depth else "4"
+
+    payload = payload_of(Loop(one_by_one, executor=Nested(), reward=Grader()), tmp_path)
+    assert right(payload) == counts(payload) == {"gsm8k": 1, "mmlu": 1}

@@ -1,0 +1,278 @@
+"""The trainer does not notice: same look, same pickles, same exceptions, same lifetime, nothing left behind."""
+
+import asyncio
+import copy
+import decimal
+import functools
+import inspect
+import logging
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import cloudpickle
+import openai
+import pytest
+
+from llm_telemetry import guard
+from llm_telemetry.clients import openai as openai_hooks
+from tests.support.loops import AsyncExecutor, Grader, Loop, SyncExecutor, ask_sync, run
+from tests.support.mocking import chat
+from tests.support.sdk import CHAT
+from tests.support.trainers import RewardComputer, Trainer, train_step, watch
+
+
+def body(trainer):
+    for item in trainer.data.sample_batch():
+        trainer.reward.compute_reward(item["problem"], trainer.executor.execute(item["problem"]))
+
+
+def loop(**parts):
+    return Loop(body, **{"executor": SyncExecutor(str.upper), "reward": Grader(float), **parts})
+
+
+def looks(function):
+    return (
+        function.__name__,
+        function.__qualname__,
+        function.__doc__,
+        function.__module__,
+        inspect.signature(function),
+        inspect.iscoroutinefunction(function),
+        inspect.ismethod(function),
+        inspect.isfunction(function),
+        isinstance(function, type(lambda: None)),
+    )
+
+
+def test_a_hooked_method_looks_as_before(tmp_path):
+    trainer = Trainer()
+    parts = trainer, trainer.executor, trainer.reward_computer, trainer.reward_computer, trainer.data_manager
+    names = "train_step", "execute_workflow", "compute_reward", "_llm_judge_compare", "sample_batch"
+
+    def all_looks():
+        pairs = list(zip(parts, names, strict=True))
+        return [looks(getattr(part, n)) for part, n in pairs] + [looks(getattr(type(part), n)) for part, n in pairs]
+
+    before = all_looks()
+    watch(trainer, tmp_path)
+    assert all_looks() == before
+    assert trainer.train_step == trainer.train_step
+    assert trainer.train_step.__self__ is trainer
+
+
+def test_the_sdk_s_hooked_methods_look_as_before(tmp_path):
+    rows = list(openai_hooks.rows("openai"))
+    before = [looks(getattr(row.owner, row.name)) for row in rows]
+    trainer = Trainer()  # telemetry goes with its trainer
+    watch(trainer, tmp_path)
+    assert [looks(getattr(row.owner, row.name)) for row in rows] == before
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_a_trainer_and_its_parts_are_copied_and_pickled_as_before(tmp_path, again):
+    trainer = loop(reward_fn=pow)
+    _, memory = watch(trainer, tmp_path)
+    twin = again(trainer)
+    assert type(twin) is Loop
+    assert twin.executor.execute("a") == again(trainer.executor.execute)("a") == "A"
+    assert again(trainer.reward).compute_reward("?", "1") == again(trainer.reward.compute_reward)("?", "1") == 1.0
+    assert again(trainer.train_step).__self__.executor.execute("b") == "B"
+    assert memory.payloads == []
+
+
+def test_a_bound_method_reaches_a_spawned_process(tmp_path):
+    trainer = loop()
+    watch(trainer, tmp_path)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(trainer.executor.execute, "a").result(timeout=60) == "A"
+
+
+def local_trainer():
+    """A trainer of a class that cloudpickle ships by value, as it does with classes in `__main__`."""
+
+    class Local:
+        def __init__(self):
+            self.reward = Grader()
+
+        def train_step(self, step):
+            self.reward.compute_reward("2 + 2?", "4")
+            return cloudpickle.loads(cloudpickle.dumps(Local)) if step == 1 else None
+
+    return Local()
+
+
+def test_hooks_that_a_cloudpickle_in_a_step_removes_are_back_at_the_next(tmp_path):
+    trainer = local_trainer()
+    telemetry, memory = watch(trainer, tmp_path)
+    assert trainer.train_step(1) is type(trainer)
+    trainer.train_step(2)
+    assert [(p.step, p.values["dataset/count"]) for p in memory.payloads] == [(1, 1), (2, 1)]
+    telemetry.uninstrument()
+    assert not hasattr(vars(type(trainer))["train_step"], "__wrapped__")
+
+
+def test_hooks_that_a_cloudpickle_between_two_steps_removes_come_back(tmp_path):
+    trainer = local_trainer()
+    _, memory = watch(trainer, tmp_path)
+    cloudpickle.loads(cloudpickle.dumps(type(trainer)))
+    for step in (2, 3, 4):
+        trainer.train_step(step)
+    assert memory.payloads
+    assert memory.last["llm_telemetry/step"] == 4
+
+
+def test_a_static_function_s_hook_that_a_cloudpickle_removes_is_back_at_the_next_step(tmp_path):
+    class Static:
+        @staticmethod
+        def compute_reward(problem, prediction):
+            return 1.0
+
+    def step(trainer):
+        trainer.reward.compute_reward("2 + 2?", "4")
+        cloudpickle.loads(cloudpickle.dumps(Static))
+
+    trainer = Loop(step, reward=Static())
+    _, memory = watch(trainer, tmp_path)
+    for number in (1, 2):
+        trainer.train_step(number)
+    assert [payload.values.get("dataset/count") for payload in memory.payloads] == [1, 1]
+
+
+def classes(trainer):
+    sdk = [row.owner for row in openai_hooks.rows("openai")]
+    return [Loop, SyncExecutor, Grader, RewardComputer, ThreadPoolExecutor, openai.Stream, *sdk]
+
+
+def test_uninstrument_leaves_no_trace(tmp_path, api):
+    api.post(CHAT).mock(chat())
+    trainer = loop(executor=SyncExecutor(lambda p: str(len(ask_sync().choices))), reward_fn=pow)
+    owners = [*classes(trainer), trainer, trainer.executor, trainer.reward]
+    before = [dict(vars(owner)) for owner in owners]
+    telemetry, memory = watch(trainer, tmp_path)
+    trainer.train_step(1)
+    assert memory.last["dataset/accuracy"] == 100
+    telemetry.uninstrument()
+    after = [dict(vars(owner)) for owner in owners]
+    assert [list(own) for own in after] == [list(own) for own in before]
+    assert all(now[name] is own[name] for own, now in zip(before, after, strict=True) for name in own)
+
+
+# --- exceptions
+
+
+class OddError(Exception):
+    """An exception that cannot be made again from its arguments."""
+
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+@pytest.mark.parametrize(
+    "error", [OddError(1, 2), KeyboardInterrupt(), SystemExit(3), GeneratorExit(), StopIteration(1)], ids=repr
+)
+def test_an_exception_comes_out_as_the_object_that_it_is(tmp_path, error):
+    def work(_):
+        raise error
+
+    trainer = loop(executor=SyncExecutor(work))
+    watch(trainer, tmp_path)
+    with pytest.raises(type(error)) as caught:
+        trainer.train_step(1)
+    assert caught.value is error
+    assert error.__context__ is None
+    assert error.__cause__ is None
+
+
+@pytest.mark.parametrize("error", [OddError(1, 2), asyncio.CancelledError("why")], ids=repr)
+def test_an_exception_comes_out_of_a_coroutine_as_the_object_that_it_is(tmp_path, error):
+    async def work(_):
+        raise error
+
+    async def step(trainer):
+        with pytest.raises(type(error)) as caught:
+            await trainer.executor.execute("2 + 2?")
+        assert caught.value is error
+
+    trainer = Loop(step, executor=AsyncExecutor(work))
+    watch(trainer, tmp_path)
+    run(trainer.train_step(1))
+
+
+class Broken:
+    """A user's collector whose methods fail."""
+
+    def __init__(self, error):
+        def fail(*_):
+            raise error
+
+        self.add = functools.partial(fail)
+        self.collect = functools.partial(fail)
+
+
+@pytest.mark.parametrize("place", ["cost.add_call", "dataset.add_rollout", "calls.collect", "rollouts.rewarded"])
+def test_a_failure_of_ours_is_told_once_counted_and_kept_from_the_trainer(tmp_path, api, monkeypatch, caplog, place):
+    monkeypatch.setattr(guard.failures, "strict", False)
+    monkeypatch.setattr(guard.failures, "_counts", {})
+    from llm_telemetry.session import counts, session  # noqa: PLC0415 - to break one of their parts before it is wired
+
+    def fail(*_, **__):
+        raise RuntimeError("ours")
+
+    owner, name = place.split(".")
+    kinds = {"cost": "CostTracker", "dataset": "DatasetMetricsCollector", "calls": "CallCollector"}
+    broken = getattr(counts, kinds[owner]) if owner in kinds else session.RolloutBook
+    monkeypatch.setattr(broken, name, fail)
+    api.post(CHAT).mock(chat("true"))
+    trainer = Trainer()
+    _, memory = watch(trainer, tmp_path)
+    with caplog.at_level(logging.WARNING, "llm_telemetry"):
+        assert [train_step(trainer, step) for step in (1, 2)] == [[1.0], [1.0]]
+    assert memory.last["telemetry/errors"] >= 2
+    assert len([r for r in caplog.records if "failed in" in r.getMessage()]) == 1
+
+
+def test_a_user_s_collector_that_fails_is_kept_from_the_trainer(tmp_path, monkeypatch):
+    monkeypatch.setattr(guard.failures, "strict", False)
+    trainer = loop(executor=SyncExecutor(lambda _: "1"))
+    _, memory = watch(trainer, tmp_path, collectors=[Broken(ValueError("theirs"))])
+    trainer.train_step(1)
+    assert memory.last["dataset/accuracy"] == 100
+    trainer.train_step(2)
+    assert memory.last["telemetry/errors"] >= 3
+
+
+# --- the trainer's own context
+
+
+def test_decimal_in_a_pool_s_thread_is_what_it_is_without_us(tmp_path):
+    def step(trainer):
+        with decimal.localcontext() as context, ThreadPoolExecutor(1) as pool:
+            context.prec = 3
+            trainer.seen = pool.submit(lambda: decimal.getcontext().prec).result()
+
+    trainer = Loop(step)
+    watch(trainer, tmp_path)
+    trainer.train_step(1)
+    assert trainer.seen == decimal.DefaultContext.prec
+
+
+def test_the_trainer_s_decimal_context_neither_bends_our_sums_nor_sees_them(tmp_path, api):
+    api.post(CHAT).mock(chat("true"))
+    prices = {"gpt-4o-mini": {"input": 0.123457, "output": 7}}
+
+    def step(trainer):
+        with decimal.localcontext(decimal.Context(prec=2)) as context:
+            trainer.executor.execute("2 + 2?")
+            trainer.evaluate()
+            trainer.flags = [signal for signal, is_set in context.flags.items() if is_set]
+
+    class Validating(Loop):
+        def evaluate(self):
+            self.executor.execute("3 + 3?")
+
+    trainer = Validating(step, executor=SyncExecutor(lambda _: ask_sync()))
+    _, memory = watch(trainer, tmp_path, prices=prices)
+    trainer.train_step(1)
+    assert memory.last["cost/total_cost"] == pytest.approx(2 * (10 * 0.123457 + 5 * 7) / 1e6)
+    assert trainer.flags == []

@@ -50,7 +50,7 @@ class OpenRollout:
     def __init__(
         self, split: Split, phase: Phase | None, source: str | None, problem: int | None, session: int = 0
     ) -> None:
-        """Begin a rollout; `problem` is a fingerprint, see `sources.problem_in`; `session` is the session's number."""
+        """Begin a rollout; `problem` is a fingerprint, see `items.problem_in`; `session` is the session's number."""
         self.session = session
         self.key = (os.getpid(), next(_numbers))
         """The same in every process that hears of this rollout."""

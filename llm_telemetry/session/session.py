@@ -15,11 +15,11 @@ from llm_telemetry.guard import failures, guarded
 from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.verdicts import custom_reader
 from llm_telemetry.session.counts import Counts, totals_in
+from llm_telemetry.session.items import SourceIndex
 from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase, RolloutBook
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver, fresh_folder
 from llm_telemetry.settings.config import InstrumentError
-from llm_telemetry.sources import SourceIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,7 +11,9 @@ from llm_telemetry.judging.evaluations import Attempt, Ruling, group, rule, rule
 from llm_telemetry.judging.evidence import evidence_of
 from llm_telemetry.judging.verdicts import returned_verdict
 from llm_telemetry.sources import UNKNOWN
-from llm_telemetry.trainers.spans import ITEM_TEXTS, batch_in, open_rollout, reward, rows_of
+from llm_telemetry.trainers.items import ITEM_TEXTS, open_rollout, rows_of
+from llm_telemetry.trainers.rewards import batch_in
+from llm_telemetry.trainers.spans import reward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,7 +17,8 @@ from llm_telemetry.hooks.scopes import SCOPE, Scope
 from llm_telemetry.session.session import current
 from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers import judging as judges
-from llm_telemetry.trainers.spans import hook, open_rollout, parameters_of
+from llm_telemetry.trainers.items import open_rollout
+from llm_telemetry.trainers.spans import hook, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

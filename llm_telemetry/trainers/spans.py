@@ -7,7 +7,6 @@ are nobody's pass through untouched.
 from __future__ import annotations
 
 import inspect
-import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,20 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Span, drive
 from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
-from llm_telemetry.session.rollouts import OpenRollout, Phase
 from llm_telemetry.session.session import Session, active
-from llm_telemetry.sources import SOURCE_FIELDS, item_in, problem_in, source_in
+from llm_telemetry.trainers.items import open_rollout, rows_of
+from llm_telemetry.trainers.rewards import rewards_in, says_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from llm_telemetry.events import Split
+    from llm_telemetry.session.rollouts import OpenRollout, Phase
 
 STEP_FIELDS = ("step", "global_step", "step_idx", "step_num", "iteration", "it")
-_SURE_SOURCES = tuple(name for name in SOURCE_FIELDS if name != "task")  # an argument `task` may be the problem
-_REWARD_FIELDS = ("reward", "score", "total_reward", "total", "value")
-_REWARDS_FIELDS = ("rewards", "scores", "reward", "score")
-_FAILURE_SIGNS = ("error", "exception", "timed_out", "timeout")
 
 
 MakeSpan: TypeAlias = "Callable[[Session, Scope, dict[str, Any]], Span | None]"
@@ -90,15 +86,6 @@ def parameters_of(function: Any) -> tuple[str, ...]:
         return tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return ()
-
-
-def open_rollout(session: Session, scope: Scope, fields: Mapping[str, Any]) -> OpenRollout:
-    """Open a rollout for what the function was given: its source is in there, or known from the item."""
-    item = item_in(fields) or {}
-    problem = problem_in(fields) or problem_in(item)
-    told = source_in(fields, _SURE_SOURCES) or source_in(item) or scope.source
-    source = told or session.sources.find(problem) or source_in(fields)
-    return OpenRollout(scope.split, scope.phase, source, problem, session.number)
 
 
 def _last(session: Session) -> OpenRollout | None:
@@ -183,20 +170,6 @@ def execution(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | 
     return Execution(scope, open_rollout(session, scope, fields))
 
 
-def says_failed(result: Any) -> bool:
-    """Tell whether an executor's result, or a mapping or object in it, says that it did not succeed."""
-    parts = result if isinstance(result, tuple) else (result,)
-    return any(_tells_failure(part if isinstance(part, Mapping) else getattr(part, "__dict__", {})) for part in parts)
-
-
-def _tells_failure(told: Mapping[str, Any]) -> bool:
-    success = told.get("success", told.get("succeeded"))
-    if isinstance(success, bool):
-        return not success
-    signs = [told.get(name) for name in _FAILURE_SIGNS]  # a `timeout` of 30.0 is a setting, not a sign
-    return any(sign is True or isinstance(sign, BaseException) or (isinstance(sign, str) and sign) for sign in signs)
-
-
 class Reward:
     """One reward being computed, or the rewards of a batch."""
 
@@ -228,61 +201,6 @@ def reward(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | Non
     if len(wanted) == 1 and wanted[0].source is None and last is not None and last.problem == wanted[0].problem:
         wanted[0].source = last.source
     return Reward(scope, wanted)
-
-
-_BATCH_FIELDS = ("predictions", "completions", "answers", "responses", "problems", "prompts", "questions")
-ITEM_TEXTS = tuple(name.removesuffix("s") for name in _BATCH_FIELDS)
-"""Names under which an item's texts are given, predictions before problems."""
-
-
-def rows_of(fields: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """Yield the arguments, one mapping a rollout: a batch function takes lists of one length, and no single text."""
-    lists = [v for name in _BATCH_FIELDS if isinstance(v := fields.get(name), list | tuple) and v]
-    if not lists or any(isinstance(fields.get(name), str) for name in ITEM_TEXTS):
-        yield fields
-        return
-    batch = len(lists[0])
-    for i in range(batch):
-        row = {k: v[i] if isinstance(v, list | tuple) and len(v) == batch else v for k, v in fields.items()}
-        yield {**row, **{k.removesuffix("s"): v for k, v in row.items()}}
-
-
-def rewards_in(result: Any, count: int) -> list[float | None]:
-    """Return `count` rewards from what a reward function returned; `None` for what is no finite number."""
-    if count == 1:
-        return [_reward_in(result)]
-    batch = batch_in(result, count)
-    return [None] * count if batch is None else [_reward_in(value) for value in batch]
-
-
-def batch_in(result: Any, count: int, names: Sequence[str] = _REWARDS_FIELDS) -> Any:
-    """Return the `count` values in what a batch function returned: a list, the first of a tuple, or a field."""
-    inner = [result[name] for name in names if name in result] if isinstance(result, Mapping) else []
-    first = [result[0]] if isinstance(result, tuple) and result else []
-    return next((batch for batch in (*first, *inner, result) if _is_batch(batch, count)), None)
-
-
-def _is_batch(value: Any, count: int) -> bool:
-    return not isinstance(value, str | Mapping) and hasattr(value, "__len__") and len(value) == count
-
-
-def _reward_in(result: Any) -> float | None:
-    if isinstance(result, Mapping):
-        result = next((result[name] for name in _REWARD_FIELDS if name in result), None)
-    elif isinstance(result, list | tuple) and result:
-        result = result[0]
-    elif not hasattr(result, "__float__"):
-        result = next((v for name in _REWARD_FIELDS if (v := getattr(result, name, None)) is not None), None)
-    if not hasattr(result, "__float__") or _elements(result) != 1:
-        return None
-    value = float(result.item() if hasattr(result, "item") else result)
-    return value if math.isfinite(value) else None
-
-
-def _elements(number: Any) -> int:
-    """Return how many numbers there are: arrays and tensors are not always one."""
-    shape = getattr(number, "shape", ())
-    return math.prod(shape) if isinstance(shape, tuple) else 1
 
 
 class Handout:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_telemetry.sources import MAX_SOURCES, SourceIndex, SourceNames, clean_source, item_in, problem_in, source_in
+from llm_telemetry.session.items import SourceIndex, item_in, problem_in, source_in
+from llm_telemetry.sources import MAX_SOURCES, SourceNames, clean_source
 
 
 @given(st.text())

@@ -22,7 +22,7 @@ from llm_telemetry.settings.variables import VariableError
 from llm_telemetry.sinks.console import ConsoleSink
 from llm_telemetry.sinks.jsonl import JsonlSink
 from llm_telemetry.sinks.wandb.sink import WandbSink
-from llm_telemetry.trainers.by_shape import find_parts, missing
+from llm_telemetry.trainers.registry import adapter_for
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from llm_telemetry.collectors.cost import CostTracker
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
-    from llm_telemetry.trainers.by_shape import Parts
+    from llm_telemetry.trainers.adapter import Found
 
 log = logging.getLogger("llm_telemetry")
 
@@ -46,7 +46,7 @@ _released: dict[int, weakref.ref[Any]] = {}
 class Telemetry:
     """What `instrument()` returns; as a context manager it takes itself off at the end."""
 
-    def __init__(self, trainer: Any, config: Config, parts: Parts) -> None:
+    def __init__(self, trainer: Any, config: Config, found: Found) -> None:
         """Make the session and put the hooks in place; `instrument()` does this."""
         self.config = config
         self._trainer = weakly(trainer)
@@ -70,9 +70,9 @@ class Telemetry:
         self._session.before_phase.append(self._begin)
         self._session.before_flush += [patches.verify, clients.catch_up]
         join_ranks(self._session)
-        self._hooks = hook_all(self._session, trainer, parts)
-        tell_children(self._session, parts)
-        self._session.counts.judge.expect(part.label for part in parts.judges)
+        self._hooks = hook_all(self._session, trainer, found.watched)
+        tell_children(self._session, found.watched)
+        self._session.counts.judge.expect(part.label for _, part in found.watched if part.label)
         active.append(self._session)
 
     @classmethod
@@ -179,10 +179,10 @@ def instrument(trainer: Any, **settings: Any) -> Telemetry:
     known = _handles.get(id(trainer))
     if known is not None and known._trainer() is trainer:
         return _same(known, config)
-    parts = find_parts(trainer, config)
-    telemetry = Telemetry(trainer, config, parts)
+    found = adapter_for(trainer, config.adapter).find(trainer, config)
+    telemetry = Telemetry(trainer, config, found)
     _handles[id(trainer)] = telemetry
-    for lack in missing(parts):
+    for lack in found.lacks:
         log.warning("%s: %s", type(trainer).__name__, lack)
     _release_with(trainer, telemetry)
     return telemetry

@@ -26,6 +26,7 @@ from llm_telemetry.settings.limits import DEFAULTS
 from llm_telemetry.sinks.wandb.rows import COLUMNS, TABLES
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.trainers import by_shape as grpo
+from llm_telemetry.trainers import registry
 from tests.support.mocking import chat, openai_api
 from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
 from tests.support.wandb_model import ModelRun
@@ -299,7 +300,7 @@ def test_every_limit_of_the_alarm_is_documented_with_its_default():
 def test_the_names_that_are_looked_for_are_those_of_the_code():
     rows = {row[0]: re.findall(r"`(\w+)`", row[2]) for row in table_rows(SETTINGS) if len(row) == 3}
     found = {kind.what: list(kind.methods) for kind in (grpo.EXECUTOR, grpo.REWARD, grpo.ITEMS)}
-    found |= {"step": list(grpo.STEP), "validation": list(grpo.VALIDATION)}
+    found |= {"step": list(grpo.STEP_METHODS), "validation": list(grpo.VALIDATION_METHODS)}
     assert {part: rows[part] for part in found} == found
 
 
@@ -390,6 +391,7 @@ BLOCKS = list(python_blocks())
 
 SHOWN = {
     "Your own trainer": lambda p: (p["dataset/sums/accuracy"], p["judge/sums/calls"]) == (100, 1),
+    "A kind of trainer of your own": lambda p: (p["dataset/sums/accuracy"], p["judge/correct_count"]) == (100, 1),
     "Your own judges": lambda p: (p["judge/sums/calls"], p["judge/correct_count"]) == (1, 1),
     "Your own collector": lambda p: any(key.startswith("partly_right/") for key in p),
     "Your own judge parser": lambda p: p["judge/success_rate"] == 1,
@@ -415,6 +417,7 @@ def test_there_are_python_blocks_in_the_readme_and_on_extending():
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{page_id(block.page)}-{block.heading}")
 def test_a_python_block_runs_as_it_stands(block, trainer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_registered", [])
     namespace = {"trainer": trainer, "__name__": "block"}
     exec(compile(block.code, page_id(block.page), "exec"), namespace)  # the very point of this test
     telemetry = namespace.get("telemetry")

@@ -21,13 +21,16 @@ from llm_telemetry.hooks.patching import Hook, Row, patches
 from llm_telemetry.processes import children
 from llm_telemetry.settings.config import Config, InstrumentError
 from llm_telemetry.trainers import spans
-from llm_telemetry.trainers.by_shape import STEP, VALIDATION, find_parts
+from llm_telemetry.trainers.by_shape import STEP_METHODS
+from llm_telemetry.trainers.kinds import STEP, VALIDATION
+from llm_telemetry.trainers.registry import adapter_for, adapters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from llm_telemetry.session.session import Session
+    from llm_telemetry.trainers.kinds import Kind
 
 log = logging.getLogger("llm_telemetry")
 
@@ -48,18 +51,17 @@ def watch_class(cls: type, *, named: bool = False, step: str | None = None) -> N
     """
     if named:
         _named.add(cls)
-    step_method = step or _first(cls, STEP)
-    if step_method is None:
+    doors = next((found for adapter in adapters() if (found := adapter.entrances(cls))), ())
+    if step is not None:
+        doors = [(step, STEP), *(door for door in doors if door[1] == VALIDATION)]
+    if all(kind == VALIDATION for _, kind in doors):
         log.warning(
             "%s.%s has no method %s and is not watched; name its step, as in LLM_TELEMETRY_TRAINER=%s:%s.my_step",
-            *(cls.__module__, cls.__qualname__, " or ".join(STEP), cls.__module__, cls.__qualname__),
+            *(cls.__module__, cls.__qualname__, " or ".join(STEP_METHODS), cls.__module__, cls.__qualname__),
         )
         return
-    settings = {} if step is None else {"step": step}
-    _hook(cls, step_method, spans.train_step, settings)
-    validation = _first(cls, VALIDATION)
-    if validation is not None:
-        _hook(cls, validation, spans.validation, settings)
+    for name, kind in doors:
+        _hook(cls, name, kind, {} if step is None else {"step": step})
 
 
 @guarded
@@ -98,17 +100,13 @@ def watch_clients(library: str, made: Callable[[], object]) -> None:
 hook_parts = children.hook_parts
 
 
-def _first(cls: type, names: Sequence[str]) -> str | None:
-    return next((name for name in names if inspect.isroutine(inspect.getattr_static(cls, name, None))), None)
-
-
-def _hook(cls: type, name: str, make_span: spans.MakeSpan, settings: Mapping[str, Any]) -> None:
+def _hook(cls: type, name: str, kind: Kind, settings: Mapping[str, Any]) -> None:
     """Put one hook in place; what is inherited from a class that is hooked needs no hook of its own."""
     method = inspect.getattr_static(cls, name, None)
     if isinstance(method, Hook | staticmethod | classmethod) or not callable(method):
         return
     adopt = functools.partial(_adopt, settings=settings)
-    patches.apply(Row(cls, name, spans.hook(make_span, spans.parameters_of(method)[1:], _nobody, adopt)))
+    patches.apply(Row(cls, name, spans.hook(kind.opens(""), spans.parameters_of(method)[1:], _nobody, adopt)))
 
 
 def _nobody() -> None:
@@ -149,8 +147,8 @@ def _forget(key: int, reference: weakref.ref[Any]) -> None:
 def _is_trainer(instance: Any, settings: Mapping[str, Any]) -> bool:
     """Tell whether there is something to watch on it; a class that only looks like a trainer is told once."""
     cls = type(instance)
-    parts = find_parts(instance, Config(**settings))
-    if parts.executor is not None or parts.reward is not None or any(base in _named for base in cls.__mro__):
+    found = adapter_for(instance).find(instance, Config(**settings))
+    if found.is_sure or any(base in _named for base in cls.__mro__):
         return True
     if cls not in _told:
         _told.add(cls)

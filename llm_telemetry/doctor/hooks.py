@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from llm_telemetry.doctor.case import Case
-    from llm_telemetry.trainers.by_shape import Kind
+    from llm_telemetry.trainers.by_shape import Shape
 
 _SETTING = re.compile(
     r"size|count|num|steps|config|cfg|max|min|timeout|path|dir|log|stats|history|time|weight|scale|^n_"
@@ -27,9 +27,6 @@ _CLIENTS = (*SDKS, "litellm", *HTTP)
 """LiteLLM calls through the others."""
 _LAUNCH = "llm-telemetry run train.py, or instrument(trainer)"
 _NAME_IT = 'LLM_TELEMETRY_TRAINER=module:Class.method names it; or instrument(trainer, step="method")'
-
-
-_LACKS = {"executor": "failed rollouts, and its calls have the role other", "reward": "rewards, and no judge/…"}
 
 
 class Guess(NamedTuple):
@@ -131,7 +128,7 @@ def _instrument_calls(program: Program, name: str) -> Iterator[str]:
 def _step_of(cls: Class) -> str | None:
     """Return the step method: one of the class's own, or of a class that is watched for it."""
     methods = cls.methods()
-    return next((name for name in grpo.STEP if name in methods), None)
+    return next((name for name in grpo.STEP_METHODS if name in methods), None)
 
 
 def _has_parts(cls: Class, classes: Classes) -> bool:
@@ -141,7 +138,7 @@ def _has_parts(cls: Class, classes: Classes) -> bool:
 def _describe(cls: Class, classes: Classes, named_step: str | None) -> list[Finding]:
     """Say what would be hooked on one trainer."""
     methods = cls.methods()
-    steps = [name for name in (named_step or _step_of(cls), *grpo.VALIDATION) if name in methods]
+    steps = [name for name in (named_step or _step_of(cls), *grpo.VALIDATION_METHODS) if name in methods]
     findings = [Finding(True, f"{cls.name} ({cls.place}) would be watched: {', '.join(steps[:2])}")]
     executor = find_part(cls, grpo.EXECUTOR, classes)
     reward = find_part(cls, grpo.REWARD, classes)
@@ -152,10 +149,10 @@ def _describe(cls: Class, classes: Classes, named_step: str | None) -> list[Find
     return findings
 
 
-def _part(kind: Kind, guess: Guess | None, setting: str) -> Finding:
+def _part(kind: Shape, guess: Guess | None, setting: str) -> Finding:
     if guess is None:
         name_it = f'if there is one, name it: instrument(trainer, {setting}="path.method")'
-        return Finding(None, f"  no {kind.what} seen: without one there are no {_LACKS[setting]}", name_it)
+        return Finding(None, f"  no {kind.what} seen: the payload would lack {kind.absent}", name_it)
     doubt = "" if guess.sure else ", by its name; what it holds is not known before it runs"
     return Finding(True if guess.sure else None, f"  {kind.what}: {guess.what}{doubt}")
 
@@ -197,7 +194,7 @@ def _judges_predictions(node: Function) -> bool:
     return not gives_text and judges.takes_prediction(one.arg for one in (*node.args.args, *node.args.kwonlyargs))
 
 
-def find_part(cls: Class, kind: Kind, classes: Classes) -> Guess | None:
+def find_part(cls: Class, kind: Shape, classes: Classes) -> Guess | None:
     """Guess one part: on an attribute with a telling name, by a telling method anywhere, on the trainer itself."""
     attributes = classes.attributes(cls)
     called = {name: held for name, held in attributes.items() if kind.attributes.search(name.lower())}
@@ -248,4 +245,4 @@ def _nothing(program: Program, classes: Classes) -> Finding:
         what = f"cannot tell: {cls.name} ({cls.place}) has its step from {base}, which is not read"
         return Finding(None, what, f"LLM_TELEMETRY_TRAINER={cls.module.name}:{cls.name}")
     read = format_count(len(program.modules), "file")
-    return Finding(False, f"no class with a method {' or '.join(grpo.STEP)} in {read}", _NAME_IT)
+    return Finding(False, f"no class with a method {' or '.join(grpo.STEP_METHODS)} in {read}", _NAME_IT)

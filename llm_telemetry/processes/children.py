@@ -31,29 +31,27 @@ from llm_telemetry.session.spool import (
 )
 from llm_telemetry.settings.config import Config
 from llm_telemetry.trainers import spans
-from llm_telemetry.trainers.wiring import found, span_for
+from llm_telemetry.trainers.kinds import KINDS
 
 if TYPE_CHECKING:
-    from llm_telemetry.trainers.by_shape import Parts
+    from collections.abc import Sequence
+
+    from llm_telemetry.trainers.kinds import Watched
     from llm_telemetry.trainers.parts import Part
 
 TOLD = ("capture_failures", "judge_parser")
 """The settings that a spawned child has to know of; a parser that is a function cannot be told."""
 
 
-def tell_children(session: Session, parts: Parts) -> None:
+def tell_children(session: Session, watched: Sequence[Watched]) -> None:
     """With `LLM_TELEMETRY=1`, let processes that this one starts find it, and know what to hook."""
     if not autostart.is_on() or session.is_child:
         return
-    told = [(kind, *_home(part), part.name, part.label) for kind, part in found(parts) if kind not in _OWNERS]
+    told = [(kind.name, *_home(part), part.name, part.label) for kind, part in watched if kind.in_children]
     write_parts(session.children.folder, told)
     settings = {name: getattr(session.config, name) for name in TOLD}
     write_settings(session.children.folder, {k: v for k, v in settings.items() if isinstance(v, str | int)})
     os.environ[autostart.SPOOL] = str(session.children.folder)
-
-
-_OWNERS = ("step", "validation")
-"""Kinds of parts that only the owner has."""
 
 
 def _home(part: Part) -> tuple[str, str]:
@@ -92,7 +90,7 @@ def hook_parts(names: dict[str, Any]) -> None:
             join_owner()  # a part may be called before there is a client: it may import the client itself
             method = inspect.getattr_static(owner, name, None)
             parameters = spans.parameters_of(method)[bool(qualname) :]
-            patches.apply(Row(owner, name, spans.hook(span_for(kind, label), parameters, weakly(owner))))
+            patches.apply(Row(owner, name, spans.hook(KINDS[kind].opens(label), parameters, weakly(owner))))
 
 
 def join_ranks(session: Session) -> None:

@@ -23,6 +23,8 @@ class InstrumentError(ValueError):
 class Config:
     """Settings of `instrument(trainer, …)`; unknown names and bad values raise before training begins."""
 
+    adapter: Any = None
+    """What kind of trainer it is: an adapter of your own (see docs/extending.md), its class, or a known one's name."""
     executor: Any = None
     """Name or dotted path below the trainer (`"engine.run"`), or the object itself; found by shape when `None`."""
     reward: Any = None

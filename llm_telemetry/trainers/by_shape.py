@@ -6,11 +6,15 @@ last part is the method, or is an object on which the method is then found by sh
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.trainers import kinds
+from llm_telemetry.trainers.adapter import Adapter, Found
 from llm_telemetry.trainers.judges import find_judges
+from llm_telemetry.trainers.kinds import Watched
 from llm_telemetry.trainers.parts import Part, at, attributes_of, is_function, listed, methods_of, on, resolve
 
 if TYPE_CHECKING:
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from llm_telemetry.settings.config import Config
 
 
-class Kind(NamedTuple):
+class Shape(NamedTuple):
     """How one kind of part is recognised."""
 
     what: str
@@ -33,14 +37,14 @@ class Kind(NamedTuple):
     """So many of the first `methods` are telling enough to be looked for on any attribute, and the trainer."""
 
 
-EXECUTOR = Kind(
+EXECUTOR = Shape(
     "executor",
     "failed rollouts; rollouts then open when their reward is computed, and calls have the role other",
     re.compile(r"execut|rollout|workflow|runner|agent|engine"),
     ("execute_workflow", "execute_rollout", "run_workflow", "execute", "run", "__call__"),
     3,
 )
-REWARD = Kind(
+REWARD = Shape(
     "reward computer",
     "dataset/… and val/… rewards and correctness, judge/…",
     re.compile(r"reward|grader|scorer|verifier"),
@@ -56,58 +60,73 @@ REWARD = Kind(
     ),
     3,
 )
-ITEMS = Kind(
+ITEMS = Shape(
     "item source",
     "sources that are not among the executor's or the reward computer's arguments",
     re.compile(r"data|sampler|loader|items"),
     ("sample_batch", "get_batch", "next_batch", "sample", "__next__"),
     1,
 )
-STEP = ("train_step", "training_step")
-VALIDATION = ("evaluate_on_val_set", "evaluate", "validate")
+STEP_METHODS = ("train_step", "training_step")
+VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate")
 
 
-class Parts(NamedTuple):
-    """What was found on a trainer; `None` where there is none."""
+class ByShape(Adapter):
+    """The hand-written trainer. It takes everything: what has no step is told what was looked for."""
 
-    step: Part | None
-    validation: Part | None
-    executor: Part | None
-    reward: Part | None
-    judges: tuple[Part, ...]
-    items: Part | None
+    name = "by_shape"
+
+    def matches(self, trainer: Any) -> bool:  # noqa: ARG002 - it is asked last
+        """Take every trainer."""
+        return True
+
+    def find(self, trainer: Any, config: Config) -> Found:
+        """Find the trainer's parts: by the names in `config`, else by shape.
+
+        Raises:
+            InstrumentError: A given name does not exist, or there is nothing to hook.
+        """
+        step = _method(trainer, config.step, STEP_METHODS, "step")
+        validation = _method(trainer, config.validation, VALIDATION_METHODS, "validation")
+        executor = _given(trainer, config.executor, EXECUTOR) or _by_shape(trainer, EXECUTOR)
+        reward = _given(trainer, config.reward, REWARD) or _by_shape(trainer, REWARD)
+        items = _given(trainer, config.items, ITEMS) or _by_shape(trainer, ITEMS)
+        judges = find_judges(trainer, reward, config.judge)
+        rewarding = [] if reward is None else _rewarding(reward, judges)
+        parts = [(kinds.STEP, step), (kinds.VALIDATION, validation), (kinds.ROLLOUT, executor), *rewarding]
+        parts += [(kinds.JUDGE, judge) for judge in judges if reward is None or not judge.is_same(reward)]
+        parts.append((kinds.ITEMS, items))
+        watched = [Watched(kind, part) for kind, part in parts if part is not None]
+        if step is None:
+            raise InstrumentError(_nothing_to_hook(trainer, watched))
+        is_sure = executor is not None or reward is not None
+        return Found(watched, _lacks(executor, reward, judges), is_sure)
+
+    def entrances(self, cls: type) -> Sequence[tuple[str, kinds.Kind]]:
+        """Return the first step method of a class, and its first validation."""
+        pairs = [(_first(cls, STEP_METHODS), kinds.STEP), (_first(cls, VALIDATION_METHODS), kinds.VALIDATION)]
+        return [(name, kind) for name, kind in pairs if name is not None]
 
 
-def find_parts(trainer: Any, config: Config) -> Parts:
-    """Find the trainer's parts: by the names in `config`, else by shape.
-
-    Raises:
-        InstrumentError: A given name does not exist, or there is nothing to hook.
-    """
-    executor = _given(trainer, config.executor, EXECUTOR) or _by_shape(trainer, EXECUTOR)
-    reward = _given(trainer, config.reward, REWARD) or _by_shape(trainer, REWARD)
-    parts = Parts(
-        step=_method(trainer, config.step, STEP, "step"),
-        validation=_method(trainer, config.validation, VALIDATION, "validation"),
-        executor=executor,
-        reward=reward,
-        judges=find_judges(trainer, reward, config.judge),
-        items=_given(trainer, config.items, ITEMS) or _by_shape(trainer, ITEMS),
-    )
-    if parts.step is None:
-        raise InstrumentError(_nothing_to_hook(trainer, parts))
-    return parts
+def _rewarding(reward: Part, judges: Sequence[Part]) -> list[tuple[kinds.Kind, Part | None]]:
+    """Return the reward's row; a reward function that is its own judge is both."""
+    both = next((judge for judge in judges if judge.is_same(reward)), None)
+    return [(kinds.REWARD, reward)] if both is None else [(kinds.JUDGING_REWARD, both)]
 
 
-def missing(parts: Parts) -> list[str]:
+def _lacks(executor: Part | None, reward: Part | None, judges: Sequence[Part]) -> list[str]:
     """Say, a sentence each, what will be absent from the payload."""
     lacks: list[tuple[object, str, str]] = [
-        (parts.executor, EXECUTOR.what, EXECUTOR.absent),
-        (parts.reward, REWARD.what, REWARD.absent),
+        (executor, EXECUTOR.what, EXECUTOR.absent),
+        (reward, REWARD.what, REWARD.absent),
     ]
-    if parts.reward is not None:
-        lacks.append((parts.judges or None, "judge function", "judge/… rates; its calls still count as judge cost"))
+    if reward is not None:
+        lacks.append((judges or None, "judge function", "judge/… rates; its calls still count as judge cost"))
     return [f"no {what} found: the payload will lack {absent}" for part, what, absent in lacks if part is None]
+
+
+def _first(cls: type, names: Sequence[str]) -> str | None:
+    return next((name for name in names if inspect.isroutine(inspect.getattr_static(cls, name, None))), None)
 
 
 def _method(trainer: Any, given: str | None, names: Sequence[str], setting: str) -> Part | None:
@@ -119,7 +138,7 @@ def _method(trainer: Any, given: str | None, names: Sequence[str], setting: str)
     return None if name is None else Part(trainer, name)
 
 
-def _given(trainer: Any, given: Any, kind: Kind) -> Part | None:
+def _given(trainer: Any, given: Any, kind: Shape) -> Part | None:
     """Find the part that the user has named, or handed in."""
     if given is None:
         return None
@@ -131,14 +150,14 @@ def _given(trainer: Any, given: Any, kind: Kind) -> Part | None:
     return at(trainer, given, kind.what, kind.methods) or _no_method(given, resolve(trainer, given, kind.what), kind)
 
 
-def _no_method(name: str, found: Any, kind: Kind) -> Part:
+def _no_method(name: str, found: Any, kind: Shape) -> Part:
     raise InstrumentError(
         f"{kind.what} {name}: {type(found).__name__} has none of the methods {listed(kind.methods)}; "
         f'name the method too, as in "{kind.what.split()[0]}.method"'
     )
 
 
-def _by_shape(trainer: Any, kind: Kind) -> Part | None:
+def _by_shape(trainer: Any, kind: Shape) -> Part | None:
     """Find the part on an attribute with a telling name, then by a telling method anywhere, then on the trainer."""
     attributes = attributes_of(trainer)
     named = [value for name, value in attributes.items() if kind.attributes.search(name.lower())]
@@ -164,7 +183,7 @@ def _candidates(objects: Any, methods: Sequence[str]) -> Iterator[Part]:
                 yield part
 
 
-def _plain_function(trainer: Any, attributes: dict[str, Any], kind: Kind) -> Part | None:
+def _plain_function(trainer: Any, attributes: dict[str, Any], kind: Shape) -> Part | None:
     """Find an attribute that is itself the function: `trainer.reward_fn = grade`."""
     if "__call__" not in kind.methods:
         return None
@@ -173,11 +192,11 @@ def _plain_function(trainer: Any, attributes: dict[str, Any], kind: Kind) -> Par
     return next((Part(trainer, name) for name in names if is_function(attributes[name])), None)
 
 
-def _nothing_to_hook(trainer: Any, parts: Parts) -> str:
-    found = [f"{field} {part}" for field, part in zip(parts._fields, parts, strict=True) if isinstance(part, Part)]
+def _nothing_to_hook(trainer: Any, watched: Sequence[Watched]) -> str:
+    found = [f"{kind.name} {part}" for kind, part in watched]
     return (
-        f"nothing to report by: {type(trainer).__name__} has no step method. Looked for {listed(STEP)} (name yours "
-        f'with step="…"), for an executor with {listed(EXECUTOR.methods)}, for a reward computer with '
+        f"nothing to report by: {type(trainer).__name__} has no step method. Looked for {listed(STEP_METHODS)} (name "
+        f'yours with step="…"), for an executor with {listed(EXECUTOR.methods)}, for a reward computer with '
         f"{listed(REWARD.methods)}. Found: {listed(found)}. "
         f"Saw the attributes {listed(attributes_of(trainer))} and the methods {listed(methods_of(trainer))}."
     )

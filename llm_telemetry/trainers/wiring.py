@@ -10,18 +10,17 @@ from llm_telemetry.hooks.patching import Row, patches
 from llm_telemetry.objects import weakly
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.trainers import spans
-from llm_telemetry.trainers.judging import judge, judging_reward
+from llm_telemetry.trainers.kinds import JUDGING_REWARD, REWARD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from llm_telemetry.hooks.patching import Key
     from llm_telemetry.session.session import Session
-    from llm_telemetry.trainers.by_shape import Parts
-    from llm_telemetry.trainers.parts import Part
+    from llm_telemetry.trainers.kinds import Watched
 
 
-def hook_all(session: Session, trainer: Any, parts: Parts) -> list[Key]:
+def hook_all(session: Session, trainer: Any, watched: Sequence[Watched]) -> list[Key]:
     """Put every hook in place, and return the keys to undo them by; none at all when one cannot be.
 
     The list grows as the program imports further libraries that LLM calls go through.
@@ -31,16 +30,17 @@ def hook_all(session: Session, trainer: Any, parts: Parts) -> list[Key]:
     """
     keys: list[Key] = []
     try:
-        for row in (threads.ROW, *_rows(session, parts)):
+        for row in (threads.ROW, *_rows(session, watched)):
             if (key := patches.apply(row)) is not None:
                 keys.append(key)  # noqa: PERF401 - what is applied before a failure has to be known
         clients.watch(keys)
     except TypeError as error:
         unhook(keys)
         raise InstrumentError(f"{type(trainer).__name__} cannot be watched: {error}") from error
-    _know_clients(session, trainer, parts)
-    if parts.reward is not None:
-        session.counts.eval_stats.watch(weakly(parts.reward.owner))
+    _know_clients(session, trainer, watched)
+    for kind, part in watched:
+        if kind in (REWARD, JUDGING_REWARD):
+            session.counts.eval_stats.watch(weakly(part.owner))
     return keys
 
 
@@ -50,49 +50,21 @@ def unhook(keys: list[Key]) -> None:
     patches.undo(keys)
 
 
-_SPANS: dict[str, spans.MakeSpan] = {
-    "step": spans.train_step,
-    "validation": spans.validation,
-    "executor": spans.execution,
-    "reward": spans.reward,
-    "items": spans.handout,
-}
-
-
-_JUDGES = {"judges": judge, "judging reward": judging_reward}
-
-
-def span_for(kind: str, label: str) -> spans.MakeSpan:
-    """Return what opens the spans of a kind of part; judges are told apart by their label."""
-    return _JUDGES[kind](label) if kind in _JUDGES else _SPANS[kind]
-
-
-def found(parts: Parts) -> Iterator[tuple[str, Part]]:
-    """Yield kind and part of everything that was found on a trainer."""
-    both = next((judge for judge in parts.judges if parts.reward is not None and judge.is_same(parts.reward)), None)
-    for kind, value in parts._asdict().items():
-        for part in value if kind == "judges" else (value,):
-            if both is not None and part is not None and part.is_same(both):
-                if kind == "reward":
-                    yield "judging reward", both
-            elif part is not None:
-                yield kind, part
-
-
-def _rows(session: Session, parts: Parts) -> Iterator[Row]:
+def _rows(session: Session, watched: Sequence[Watched]) -> Iterator[Row]:
     """Yield the trainer's own hooks: on the class, or on the object for what only the object has."""
-    for kind, part in found(parts):
+    for kind, part in watched:
         session.parts.add(part.owner)
         owner = part.owner if part.name in getattr(part.owner, "__dict__", {}) else type(part.owner)
-        hook = spans.hook(span_for(kind, part.label), spans.parameters_of(part.function), weakly(part.owner))
+        hook = spans.hook(kind.opens(part.label), spans.parameters_of(part.function), weakly(part.owner))
         yield Row(owner, part.name, hook)
 
 
-def _know_clients(session: Session, trainer: Any, parts: Parts) -> None:
+def _know_clients(session: Session, trainer: Any, watched: Sequence[Watched]) -> None:
     """Register the clients whose role is known from where they are."""
-    for part in (parts.reward, *parts.judges):
-        for client in _clients(getattr(part and part.owner, "__dict__", {}).values()):
-            session.parts.add_client(client, "judge")
+    for kind, part in watched:
+        if kind.clients is not None:
+            for client in _clients(getattr(part.owner, "__dict__", {}).values()):
+                session.parts.add_client(client, kind.clients)
     held = [value for name, value in getattr(trainer, "__dict__", {}).items() if "policy" in name.lower()]
     inside = [value for one in held for value in getattr(one, "__dict__", {}).values()]
     given = session.config.policy

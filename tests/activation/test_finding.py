@@ -132,4 +132,4 @@ def test_nothing_is_imported_before_there_is_something_to_watch(full, tmp_path):
 
 
 def test_the_startup_file_knows_the_names_of_steps():
-    assert autostart.STEPS == grpo.STEP
+    assert autostart.STEPS == grpo.STEP_METHODS

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from llm_telemetry.settings.config import Config, InstrumentError
-from llm_telemetry.trainers.by_shape import find_parts
+from llm_telemetry.trainers.by_shape import ByShape
+from llm_telemetry.trainers.kinds import JUDGE
 from tests.support.loops import Grader, Loop, SyncExecutor, payload_of
 
 
@@ -19,7 +20,10 @@ class Nothing:
 def parts_of(settings=None, **attributes):
     trainer = Nothing()
     vars(trainer).update(attributes)
-    return find_parts(trainer, Config.of(settings or {}))
+    watched = ByShape().find(trainer, Config.of(settings or {})).watched
+    parts = {kind.name: part for kind, part in watched}
+    judges = [part for kind, part in watched if kind == JUDGE]
+    return types.SimpleNamespace(**{n: parts.get(n) for n in ("executor", "reward", "items")}, judges=judges)
 
 
 def method(name):

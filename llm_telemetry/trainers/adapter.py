@@ -1,0 +1,46 @@
+"""What a kind of trainer is: an adapter knows it when it sees one, and says what to watch on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llm_telemetry.settings.config import Config
+    from llm_telemetry.trainers.kinds import Kind, Watched
+
+
+class Found(NamedTuple):
+    """What an adapter found on a trainer."""
+
+    watched: Sequence[Watched]
+    """The functions to hook, such as `kinds.STEP.of(trainer, "train_step")`; one that cannot be hooked raises."""
+    lacks: Sequence[str] = ()
+    """What the payload will be without, a sentence each; told as warnings."""
+    is_sure: bool = True
+    """Whether this is a trainer beyond doubt. With `LLM_TELEMETRY=1` others are not watched unless they are named."""
+
+
+class Adapter(Protocol):
+    """One kind of trainer. Subclass it, or write a class with the same members."""
+
+    name: str
+    """What it is called in `instrument(trainer, adapter="…")` and in messages."""
+
+    def matches(self, trainer: Any) -> bool:
+        """Tell whether `trainer` is of this kind; asked of every trainer, so look, and call nothing of it."""
+
+    def find(self, trainer: Any, config: Config) -> Found:
+        """Return what to watch on a trainer of this kind.
+
+        Raises:
+            InstrumentError: It cannot be watched; the message says what was looked for.
+        """
+
+    def entrances(self, cls: type) -> Sequence[tuple[str, Kind]]:  # noqa: ARG002 - a default that asks for nothing
+        """Return the methods of a class by which training begins, for `LLM_TELEMETRY=1`, which sees classes first.
+
+        An instance is looked at when one of them is first called; that call is of the kind given here.
+        """
+        return ()

@@ -104,7 +104,7 @@ def _sync(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from llm_telemetry.doctor import run_doctor  # noqa: PLC0415 - nobody else needs it
 
-    return run_doctor(options.script, options.folder)
+    return run_doctor(options.folder, verbose=options.verbose)
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {"demo": _demo, "doctor": _doctor, "sync": _sync}
@@ -130,8 +130,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--base-url", help="an OpenAI-compatible endpoint instead of the scripted server")
     demo.add_argument("--model", help="the executor's model there (needs --base-url)")
     demo.add_argument("--judge-model", help="the judge's model there (default: --model)")
-    doctor = commands.add_parser("doctor", help="say what is installed, what would be watched, how the last run went")
-    doctor.add_argument("script", type=Path, nargs="?", help="your training script, to look for trainers in")
+    doctor = commands.add_parser("doctor", help="say whether all is in place, and how the last run went")
+    doctor.add_argument("--verbose", action="store_true", help="with every detail")
     doctor.add_argument(
         "--folder", type=Path, help="where to look for the last run (default: ./wandb, ./llm_telemetry)"
     )

@@ -1,4 +1,4 @@
-"""What is examined: the environment, the script if one was named, the last run if there is one."""
+"""What is examined: the environment, and the last run if there is one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import _llm_telemetry_autostart as autostart
-from llm_telemetry.doctor.program import Program, read_program
-from llm_telemetry.doctor.runs import LastRun, find_last_run
+from llm_telemetry.runs.last import LastRun, find_last_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,29 +18,9 @@ if TYPE_CHECKING:
 class Case:
     """What the checks look at."""
 
-    script: Path | None = None
     folder: Path | None = None
     """Where to look for runs instead of where they usually are."""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-
-    @cached_property
-    def program(self) -> Program | None:
-        """The script and its local modules, parsed; `None` when no script was named.
-
-        Raises:
-            OSError: The script cannot be read.
-            SyntaxError: It is no Python.
-        """
-        named = {module for module, _ in self.targets} - set(autostart.MAINS)
-        return None if self.script is None else read_program(self.script, named)
-
-    @cached_property
-    def targets(self) -> tuple[tuple[str, str], ...]:
-        """What LLM_TELEMETRY_TRAINER names; a value that cannot work is told by the check of the variables."""
-        try:
-            return autostart.parse_targets(self.environ.get(autostart.TRAINER, ""))
-        except ValueError:
-            return ()
 
     @cached_property
     def wandb_folder(self) -> Path:
@@ -60,11 +38,8 @@ class Case:
     @cached_property
     def last_run(self) -> LastRun | None:
         """The run with the newest JSONL."""
-        return find_last_run(self._jsonl_files())
-
-    def _jsonl_files(self) -> list[Path]:
         folders = [self.folder] if self.folder is not None else []
         if self.folder is None and self.environ.get("LLM_TELEMETRY_FOLDER"):
             folders.append(Path(self.environ["LLM_TELEMETRY_FOLDER"]).expanduser())
         own = [*folders, (self.folder or Path()) / "llm_telemetry", *self.run_folders]
-        return [file for folder in own for file in folder.glob("*.jsonl")]
+        return find_last_run(file for folder in own for file in folder.glob("*.jsonl"))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform
 import re
 import sys
+from functools import partial
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from typing import TYPE_CHECKING
 
-from llm_telemetry.doctor.findings import Finding
+from llm_telemetry.runs.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from llm_telemetry.doctor.case import Case
@@ -18,18 +19,19 @@ NEWEST_MAJOR = {"openai": 3}
 """The newest major version that is known to work, where a newer one may be another library altogether."""
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*\(?(?:>=\s*([\d.]+))?")
 _PYTHON = "Programming Language :: Python :: 3."
+_finding = partial(Finding, "installed")
 
 
 def check_installed(_case: Case) -> list[Finding]:
     """Hold the versions against what the distribution asks for."""
     own = find_distribution()
     if own is None:
-        return [
-            Finding(True, f"Python {platform.python_version()}"),
-            Finding(False, f"{NAME} is importable, but not installed in this Python", f"pip install {NAME}"),
-        ]
-    needed = [text for text in own.requires or () if "extra ==" not in text]
-    return [_check_python(own), Finding(True, f"{NAME} {own.version}"), *map(_check_package, sorted(needed))]
+        what = f"{NAME} is importable, but not installed in this Python ({platform.python_version()})"
+        return [_finding(Severity.BROKEN, what, f"pip install {NAME}")]
+    needed = sorted(text for text in own.requires or () if "extra ==" not in text)
+    found = [_check_python(own), _finding(Severity.OK, f"{NAME} {own.version}"), *map(_check_package, needed)]
+    well = ", ".join(finding.sentence for finding in found if finding.severity is Severity.OK)
+    return [_finding(Severity.OK, well), *(finding for finding in found if finding.severity is not Severity.OK)]
 
 
 def find_distribution() -> Distribution | None:
@@ -45,8 +47,8 @@ def _check_python(own: Distribution) -> Finding:
     tested = [int(text.removeprefix(_PYTHON)) for text in classifiers if text.startswith(_PYTHON)]
     here = f"Python {platform.python_version()}"
     if not tested or min(tested) <= sys.version_info.minor <= max(tested):
-        return Finding(True, here)
-    return Finding(None, f"{here}: not tested; 3.{min(tested)} to 3.{max(tested)} are")
+        return _finding(Severity.OK, here)
+    return _finding(Severity.NOTE, f"{here}: not tested; 3.{min(tested)} to 3.{max(tested)} are")
 
 
 def _check_package(requirement: str) -> Finding:
@@ -56,13 +58,15 @@ def _check_package(requirement: str) -> Finding:
     try:
         here = version(name)
     except PackageNotFoundError:
-        return Finding(False, f"{name} is not installed", f"pip install '{name}>={least}'")
+        return _finding(Severity.BROKEN, f"{name} is not installed", f"pip install '{name}>={least}'")
     newest = NEWEST_MAJOR.get(name)
     if _release(here) < _release(least):
-        return Finding(False, f"{name} {here}: too old, {least} is the least", f"pip install '{name}>={least}'")
+        what = f"{name} {here}: too old, {least} is the least"
+        return _finding(Severity.BROKEN, what, f"pip install '{name}>={least}'")
     if newest is not None and _release(here)[0] > newest:
-        return Finding(False, f"{name} {here}: not supported yet", f"pip install '{name}<{newest + 1}'")
-    return Finding(True, f"{name} {here} (at least {least})")
+        what = f"{name} {here}: not supported yet"
+        return _finding(Severity.BROKEN, what, f"pip install '{name}<{newest + 1}'")
+    return _finding(Severity.OK, f"{name} {here}")
 
 
 def _release(text: str) -> tuple[int, ...]:

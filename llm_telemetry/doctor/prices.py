@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors.pricing import PriceTable
-from llm_telemetry.doctor.findings import Finding, format_count
+from llm_telemetry.runs.findings import Finding, Severity, format_count
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.settings.variables import VariableError, read_environment
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 OLD = dt.timedelta(days=180)
 _OWN = 'LLM_TELEMETRY_PRICES=prices.json, with {"%s": {"input": 0.1, "output": 0.4}}, in USD per million tokens'
+_finding = partial(Finding, "prices")
 
 
 def check_prices(case: Case) -> list[Finding]:
@@ -30,10 +32,10 @@ def check_prices(case: Case) -> list[Finding]:
     named = _unpriced_models(run.state)
     models = _still_unpriced(named, case.environ)
     if named and not models:
-        return [*table, Finding(None, f"the last run had no price for {', '.join(named)}; there is one now")]
+        return [*table, _finding(Severity.NOTE, f"the last run had no price for {', '.join(named)}; there is one now")]
     which = f": {', '.join(models)}" if models else ""
     what = f"{format_count(unpriced, 'call')} of the last run without a price{which}"
-    return [*table, Finding(False, what, _OWN % (models[0] if models else "my-model"))]
+    return [*table, _finding(Severity.WARNING, what, _OWN % (models[0] if models else "my-model"))]
 
 
 def _unpriced_models(state: Mapping[str, Any]) -> list[str]:
@@ -52,15 +54,17 @@ def _check_age(today: dt.date) -> Finding:
     try:
         from genai_prices.data import providers  # noqa: PLC0415 - nobody else needs it
     except ImportError:
-        return Finding(False, "there is no price table", "pip install genai-prices")
+        return _finding(Severity.WARNING, "there is no price table", "pip install genai-prices")
     newest = max((date for date in _dates(providers) if date <= today), default=None)
     what = f"genai-prices {version('genai-prices')}"
     if newest is None:
-        return Finding(None, f"{what}: its prices have no date")
+        return _finding(Severity.NOTE, f"{what}: its prices have no date")
     what += f": its latest price is of {newest}"
     if today - newest > OLD:
-        return Finding(False, f"{what}, {(today - newest).days} days ago", "pip install --upgrade genai-prices")
-    return Finding(True, what)
+        return _finding(
+            Severity.WARNING, f"{what}, {(today - newest).days} days ago", "pip install --upgrade genai-prices"
+        )
+    return _finding(Severity.OK, what)
 
 
 def _dates(providers: Any) -> Iterator[dt.date]:

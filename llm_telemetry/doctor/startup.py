@@ -8,12 +8,13 @@ import site
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import _llm_telemetry_autostart as autostart
-from llm_telemetry.doctor.findings import Finding, show_path
 from llm_telemetry.doctor.installed import NAME, find_distribution
+from llm_telemetry.runs.findings import Finding, Severity, show_path
 
 if TYPE_CHECKING:
     import os
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from llm_telemetry.doctor.case import Case
 
 FILE = f"{NAME}.start" if sys.version_info >= (3, 15) else f"{NAME}.pth"
+AGAIN = f"pip install --force-reinstall --no-deps {NAME}"
 INSTEAD = "llm-telemetry run train.py, or instrument(trainer)"
 _PROBE = f"import sys; print(any(type(f).__module__ == {autostart.__name__!r} for f in sys.meta_path))"
+_finding = partial(Finding, "startup file")
 
 
 class Heard(NamedTuple):
@@ -37,15 +40,11 @@ class Heard(NamedTuple):
 def check_startup(case: Case) -> list[Finding]:
     """Look for the file where Python looks for it, and ask a fresh Python."""
     files = [folder / FILE for folder in site_folders() if (folder / FILE).is_file()]
-    heard = ask_python(case.environ)
-    findings = [_check_live(files, heard)]
-    for file in files:
-        content = " ".join(file.read_text(encoding="utf-8", errors="replace").split("\n")).strip()
-        findings.append(_check_content(file, content))
+    findings = [_check_live(files, ask_python(case.environ)), *map(_check_content, files)]
     if files:
-        findings.append(Finding(None, f"to remove it: pip uninstall {NAME}; or delete this one file"))
+        findings.append(_finding(Severity.DETAIL, f"to remove it: pip uninstall {NAME}; or delete this one file"))
     if sys.flags.no_site:
-        findings.append(Finding(False, "this Python runs with -S, and reads no startup file", INSTEAD))
+        findings.append(_finding(Severity.BROKEN, "this Python runs with -S, and reads no startup file", INSTEAD))
     return findings
 
 
@@ -74,29 +73,20 @@ def ask_python(environ: Mapping[str, str]) -> Heard:
 
 def _check_live(files: list[Path], heard: Heard) -> Finding:
     if heard.live:
-        return Finding(True, "LLM_TELEMETRY=1 is heard: a fresh Python has the finder in place")
+        return _finding(Severity.OK, "LLM_TELEMETRY=1 is heard: a fresh Python has the finder in place")
+    deaf = partial(_finding, Severity.BROKEN)
     if files:
-        return _explain_deaf(files[0], heard)
+        shown = show_path(files[0])
+        what = f"LLM_TELEMETRY=1 is not heard, though {shown} is there"
+        if _is_hidden(files[0].stat()):
+            return deaf(f"{what}: the file is hidden, and Python skips it", f"chflags nohidden {shown}")
+        return deaf(f"{what}{heard.said and ': ' + heard.said}", f"{AGAIN}; without it: {INSTEAD}")
     astray = next((Path(folder) for folder in sys.path if folder and (Path(folder) / FILE).is_file()), None)
-    if astray is not None:
-        return Finding(
-            False,
-            f"LLM_TELEMETRY=1 is not heard: {FILE} lies in {show_path(astray)}, which is no site directory "
-            "of this Python (pip install --target, PYTHONPATH)",
-            INSTEAD,
-        )
-    again = f"pip install --force-reinstall --no-deps {NAME}"
-    return Finding(
-        False, f"LLM_TELEMETRY=1 is not heard: there is no {FILE} in this Python's site directories",
-        f"{again}; without it: {INSTEAD}",
-    )  # fmt: skip
-
-
-def _explain_deaf(file: Path, heard: Heard) -> Finding:
-    what = f"LLM_TELEMETRY=1 is not heard, though {show_path(file)} is there"
-    if _is_hidden(file.stat()):
-        return Finding(False, f"{what}: the file is hidden, and Python skips it", f"chflags nohidden {show_path(file)}")
-    return Finding(False, f"{what}{heard.said and ': ' + heard.said}", f"reinstall {NAME}; without it: {INSTEAD}")
+    if astray is None:
+        what = f"LLM_TELEMETRY=1 is not heard: there is no {FILE} in this Python's site directories"
+        return deaf(what, f"{AGAIN}; without it: {INSTEAD}")
+    where = "which is no site directory of this Python (pip install --target, PYTHONPATH)"
+    return deaf(f"LLM_TELEMETRY=1 is not heard: {FILE} lies in {show_path(astray)}, {where}", INSTEAD)
 
 
 def _is_hidden(status: os.stat_result) -> bool:
@@ -105,12 +95,12 @@ def _is_hidden(status: os.stat_result) -> bool:
     return bool(mac & stat.UF_HIDDEN or windows & stat.FILE_ATTRIBUTE_HIDDEN)
 
 
-def _check_content(file: Path, content: str) -> Finding:
+def _check_content(file: Path) -> Finding:
     """Show what is in the file, and hold it against what was installed."""
+    content = " ".join(file.read_text(encoding="utf-8", errors="replace").split("\n")).strip()
     own = find_distribution()
     record = next((path.hash for path in (own and own.files) or () if path.name == FILE), None)
     digest = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest()).rstrip(b"=").decode()
     if record is not None and record.value != digest:
-        again = f"pip install --force-reinstall --no-deps {NAME}"
-        return Finding(False, f"{show_path(file)} is not what was installed: {content}", again)
-    return Finding(True, f"{show_path(file)}: {content}")
+        return _finding(Severity.BROKEN, f"{show_path(file)} is not what was installed: {content}", AGAIN)
+    return _finding(Severity.DETAIL, f"{show_path(file)}: {content}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import configparser
 import netrc
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from llm_telemetry.doctor.findings import Finding, show_path
+from llm_telemetry.runs.findings import Finding, Severity, show_path
 from llm_telemetry.sinks.jsonl import FILE_NAME
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
     from llm_telemetry.doctor.case import Case
 
+_DEFAULT = "default"
 _SAAS = "https://api.wandb.ai"
 _KEYS = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
-_UNSEEN = "docs/activation.md says what finds a trainer; name the script to see it: llm-telemetry doctor train.py"
+_UNSEEN = "what would be watched, and why not: llm-telemetry run --dry train.py"
+_finding = partial(Finding, "W&B")
 _MEANS = {
     "online": "runs go to the server",
     "offline": "runs stay on disk until `wandb sync` uploads them",
@@ -30,12 +33,10 @@ def check_wandb(case: Case) -> list[Finding]:
     """Tell mode, login and the latest run."""
     settings = _read_settings(case)
     mode, origin = _find_mode(case.environ, settings)
-    findings = [Finding(None, f"mode {mode} ({origin}): {_MEANS.get(mode, 'unknown here')}")]
+    findings = [_finding(Severity.NOTE, f"mode {mode} ({origin}): {_MEANS.get(mode, 'unknown here')}")]
     if mode not in ("offline", "disabled"):
-        findings.append(_check_login(case, settings))
-    if case.run_folders:
-        findings.append(_check_latest(case))
-    return findings
+        findings.append(_check_login(case, settings, origin))
+    return [*findings, *_check_latest(case)]
 
 
 def _read_settings(case: Case) -> dict[str, str]:
@@ -54,18 +55,21 @@ def _find_mode(environ: Mapping[str, str], settings: Mapping[str, str]) -> tuple
     for mode, origin in ((environ.get("WANDB_MODE"), "WANDB_MODE"), (settings.get("mode"), "W&B's settings file")):
         if mode:
             return names.get(mode, mode), origin
-    return "online", "default"
+    return "online", _DEFAULT
 
 
-def _check_login(case: Case, settings: Mapping[str, str]) -> Finding:
+def _check_login(case: Case, settings: Mapping[str, str], origin: str) -> Finding:
     host = urlsplit(case.environ.get("WANDB_BASE_URL") or settings.get("base_url") or _SAAS).netloc
-    origin = _find_key(host, case.environ, settings)
-    if origin is not None:
-        return Finding(True, f"a key for {host} is configured ({origin})")
+    key = _find_key(host, case.environ, settings)
+    if key is not None:
+        return _finding(Severity.OK, f"a key for {host} is configured ({key})")
+    what = f"no key for {host} is configured: an online run would ask for one, or fail"
     online = any(not folder.name.startswith("offline-") for folder in case.run_folders)
-    wanted = online or "WANDB_MODE" in case.environ or "WANDB_PROJECT" in case.environ
-    what = f"no key for {host} is configured: wandb.init() would ask for one, or fail"
-    return Finding(False if wanted else None, what, "wandb login; or WANDB_MODE=offline")
+    if online or origin != _DEFAULT or "WANDB_PROJECT" in case.environ:
+        return _finding(Severity.WARNING, what, "wandb login; or WANDB_MODE=offline")
+    if case.run_folders:
+        return _finding(Severity.NOTE, f"{what}; so far your runs are offline")
+    return _finding(Severity.NOTE, what, "if your trainer calls wandb.init(): wandb login; or WANDB_MODE=offline")
 
 
 def _find_key(host: str, environ: Mapping[str, str], settings: Mapping[str, str]) -> str | None:
@@ -87,14 +91,13 @@ def _is_in_netrc(host: str, environ: Mapping[str, str]) -> bool:
         return False
 
 
-def _check_latest(case: Case) -> Finding:
-    folder = case.run_folders[-1]
-    watched = (folder / FILE_NAME).exists() or (
-        case.last_run is not None
-        and case.last_run.run_id is not None
-        and folder.name.endswith(f"-{case.last_run.run_id}")
-    )
-    what = f"latest run: {show_path(folder)}"
-    if watched:
-        return Finding(None, what)
-    return Finding(None, f"{what}; it was not watched: there is no {FILE_NAME}", _UNSEEN)
+def _check_latest(case: Case) -> list[Finding]:
+    """Say so where the latest run has no JSONL of ours."""
+    if not case.run_folders:
+        return []
+    folder, run = case.run_folders[-1], case.last_run
+    elsewhere = run is not None and run.run_id is not None and folder.name.endswith(f"-{run.run_id}")
+    if elsewhere or (folder / FILE_NAME).exists():
+        return [_finding(Severity.DETAIL, f"latest run: {show_path(folder)}")]
+    what = f"latest run: {show_path(folder)}; it was not watched: there is no {FILE_NAME}"
+    return [_finding(Severity.NOTE, what, _UNSEEN)]

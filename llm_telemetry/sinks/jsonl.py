@@ -8,7 +8,7 @@ import platform
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from llm_telemetry.events import Payload
@@ -35,10 +35,12 @@ class JsonlSink:
 
     Args:
         place: Says which file (asked once, at the first payload, when the W&B run is known), and which run.
+        header: What is watched, and how: the first line of a new file, see `read_header`.
     """
 
-    def __init__(self, place: RunPlace) -> None:
+    def __init__(self, place: RunPlace, header: Mapping[str, Any] | None = None) -> None:
         self._place = place
+        self._header = header
         self._file: int | None = None
         self._torn = False
         self.path: Path | None = None
@@ -86,7 +88,22 @@ class JsonlSink:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self.path = path
+        if self._header is not None and os.fstat(file).st_size == 0:
+            self._append(file, (json.dumps({"header": self._header}, default=str) + "\n").encode())
         return file
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return what the first line of a JSONL tells of the watched trainer; nothing where it is of an older version.
+
+    `version`, `trainer`, `adapter`, `parts` (each with `kind`, `owner`, `name`, `label`), `missing`, `settings`.
+    """
+    with path.open(encoding="utf-8", errors="replace") as file:
+        try:
+            header = json.loads(file.readline()).get("header")
+        except (ValueError, AttributeError):
+            return {}
+    return header if isinstance(header, dict) else {}
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

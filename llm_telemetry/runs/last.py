@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors.eval_stats import MISMATCH
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, STEP_KEY
-from llm_telemetry.sinks.jsonl import read_lines
+from llm_telemetry.sinks.jsonl import read_header, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RECENT = 6
 """Training payloads that are kept for looking at what moves."""
-_COUNTS = re.compile(r"(dataset|val)/count|llm/[a-z]+/(calls|no_usage)")
+_COUNTS = re.compile(r"(?:dataset|val)/count|(?:val/)?(llm/[a-z]+/(?:calls|no_usage))")
 CONTRADICTED, COMPARED = "eval_stats/contradicted", "eval_stats/compared"
 _RATES = ("parse_failure_rate", "api_failure_rate")
 
@@ -42,6 +42,8 @@ class LastRun:
     recent: tuple[Mapping[str, float], ...]
     """The latest payloads of training."""
     state: Mapping[str, Any]
+    header: Mapping[str, Any]
+    """What was watched, and how; empty in files of versions that did not write it."""
 
     def share(self, part: str, whole: str) -> float:
         """Return one sum over another, 0 where there is nothing."""
@@ -70,22 +72,25 @@ def read_run(path: Path) -> LastRun | None:
             recent.append(payload)
     if STEP_KEY not in latest:
         return None
-    time, step = line.get("time", 0.0), int(latest[STEP_KEY])
-    return LastRun(path, line.get("run"), time, payloads, step, latest, sums, tuple(recent), line.get("state") or {})
+    return LastRun(
+        path, line.get("run"), line.get("time", 0.0), payloads, int(latest[STEP_KEY]), latest, sums, tuple(recent),
+        line.get("state") or {}, read_header(path),
+    )  # fmt: skip
 
 
-def _counts(payload: Mapping[str, float]) -> dict[str, Any]:
-    """Return what can be added up over the steps; rates become counts."""
-    counts: dict[str, Any] = {key: value for key, value in payload.items() if _COUNTS.fullmatch(key)}
+def _counts(payload: Mapping[str, float]) -> Counter[str]:
+    """Return what can be added up over the steps, both splits together; rates become counts."""
+    counts: Counter[str] = Counter()
+    for key, value in payload.items():
+        if (match := _COUNTS.fullmatch(key)) is not None:
+            counts[match[1] or key] += int(value)
     if MISMATCH in payload:
-        counts |= {MISMATCH: payload[MISMATCH], COMPARED: 1, CONTRADICTED: int(payload[MISMATCH] > 0)}
+        counts.update({MISMATCH: int(payload[MISMATCH]), COMPARED: 1, CONTRADICTED: int(payload[MISMATCH] > 0)})
     for prefix in ("judge", "val/judge"):
-        calls = payload.get(f"{prefix}/calls", 0)
-        counts["judge/evaluations"] = counts.get("judge/evaluations", 0) + calls
+        calls = int(payload.get(f"{prefix}/calls", 0))
+        counts["judge/evaluations"] += calls
         for kind in (*API_FAILURES, *PARSE_FAILURES):
-            name = f"judge/failures/{kind}"
-            counts[name] = counts.get(name, 0) + payload.get(f"{prefix}/failures/{kind}", 0)
+            counts[f"judge/failures/{kind}"] += int(payload.get(f"{prefix}/failures/{kind}", 0))
         for rate in _RATES:
-            name = f"judge/{rate.removesuffix('_rate')}s"
-            counts[name] = counts.get(name, 0) + round(payload.get(f"{prefix}/{rate}", 0) * calls)
+            counts[f"judge/{rate.removesuffix('_rate')}s"] += round(payload.get(f"{prefix}/{rate}", 0) * calls)
     return counts

@@ -1,17 +1,17 @@
-"""The last run: what it has lost, and whether its judge was well."""
+"""What a run has lost, as far as its own files tell, and whether its judge was well."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llm_telemetry import events
 from llm_telemetry.alarm.health import cause_of
 from llm_telemetry.collectors.eval_stats import MISMATCH
-from llm_telemetry.doctor.findings import Finding, format_count, show_path
-from llm_telemetry.doctor.runs import COMPARED, CONTRADICTED
 from llm_telemetry.events import ROLES
+from llm_telemetry.runs.findings import Finding, Severity, format_count, show_path
+from llm_telemetry.runs.last import COMPARED, CONTRADICTED
 from llm_telemetry.runs.sync import find_runs
 from llm_telemetry.settings.limits import API_FAILURES, PARSE_FAILURES
 from llm_telemetry.sinks.jsonl import FILE_NAME
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llm_telemetry.alarm.health import Cause
-    from llm_telemetry.doctor.case import Case
-    from llm_telemetry.doctor.runs import LastRun
+    from llm_telemetry.runs.last import LastRun
 
 LOST = 0.05
 """Share of calls from which on it matters that they are attributed to nobody, or tell no tokens."""
@@ -32,29 +31,18 @@ _EVAL_STATS = "go by judge/… of the payload; the run's log, logger llm_telemet
 _NO_USAGE = 'ask for it in streams: stream_options={"include_usage": True}; else the server does not tell'
 
 
-def check_losses(case: Case) -> list[Finding]:
-    """Look at the newest JSONL."""
-    run = case.last_run
-    if run is None:
-        return [Finding(None, "there is none that has left a JSONL")]
-    findings = [
-        _when(run),
-        *_check_counters(run),
-        *_check_eval_stats(run),
-        *_check_calls(run),
-        *_check_judge(run),
-        *_check_wandb(run),
-    ]
-    if all(finding.ok is not False for finding in findings):
-        findings.append(Finding(True, "no row, no call and no payload was lost"))
-    return findings
+_loss, _note, _well = (
+    partial(Finding, "last run", severity) for severity in (Severity.WARNING, Severity.NOTE, Severity.OK)
+)
 
 
-def _when(run: LastRun) -> Finding:
-    ended = dt.datetime.fromtimestamp(run.time).astimezone().strftime("%Y-%m-%d %H:%M")
-    splits = ", ".join(f"{number:,} {split}" for split, number in sorted(run.payloads.items()))
-    payloads = format_count(run.payloads.total(), "payload")
-    return Finding(None, f"{show_path(run.path)}: {payloads} ({splits}), up to step {run.step}, {ended}")
+def check_losses(run: LastRun) -> list[Finding]:
+    """Look for what is known to be lost; nobody knows of calls that were never seen."""
+    found = [*_check_counters(run), *_check_eval_stats(run), *_check_calls(run), *_check_judge(run), *_check_wandb(run)]
+    if any(finding.severity >= Severity.WARNING for finding in found):
+        return found
+    seen = format_count(sum(run.sums[f"llm/{role}/calls"] for role in ROLES), "call")
+    return [*found, _well(f"of what was seen ({seen}) nothing is known to be lost")]
 
 
 _COUNTERS = (
@@ -66,7 +54,9 @@ _COUNTERS = (
 def _check_counters(run: LastRun) -> list[Finding]:
     counted = [(int(run.latest.get(key, 0)), what, advice) for key, what, advice in _COUNTERS]
     return [
-        Finding(False, f"{number:,} {_inflect(what, number)}", advice) for number, what, advice in counted if number
+        _loss(f"{number:,} {what.replace('|s', '' if number == 1 else 's')}", advice)
+        for number, what, advice in counted
+        if number
     ]
 
 
@@ -79,11 +69,7 @@ def _check_eval_stats(run: LastRun) -> list[Finding]:
     what = (
         f"{format_count(found, 'contradiction')} between eval_stats of your reward computer and what was seen, {where}"
     )
-    return [Finding(False, what, _EVAL_STATS)]
-
-
-def _inflect(what: str, number: int) -> str:
-    return what.replace("|s", "" if number == 1 else "s")
+    return [_loss(what, _EVAL_STATS)]
 
 
 def _check_calls(run: LastRun) -> list[Finding]:
@@ -106,7 +92,7 @@ def _check_calls(run: LastRun) -> list[Finding]:
 
 def _lost(what: str, part: int, whole: int, advice: str) -> Finding:
     """Tell of a few, and give advice from some on."""
-    return Finding(False, what, advice) if part > LOST * whole else Finding(None, what)
+    return _loss(what, advice) if part > LOST * whole else _note(what)
 
 
 def _check_judge(run: LastRun) -> list[Finding]:
@@ -119,11 +105,11 @@ def _check_judge(run: LastRun) -> list[Finding]:
     findings = []
     if parse > PARSE_FAILURES:
         what = f"{parse:.1%} of {of_all} ended in text without a readable verdict"
-        findings.append(Finding(False, what, _likely(run, events.PARSE_FAILURES)))
+        findings.append(_loss(what, _likely(run, events.PARSE_FAILURES)))
     if api > API_FAILURES:
         what = f"{api:.1%} of {of_all} got no usable answer"
-        findings.append(Finding(False, what, _likely(run, events.API_FAILURES)))
-    return findings or [Finding(True, f"judge: {of_all}, {parse:.1%} unreadable, {api:.1%} without an answer")]
+        findings.append(_loss(what, _likely(run, events.API_FAILURES)))
+    return findings or [_well(f"judge: {of_all}, {parse:.1%} unreadable, {api:.1%} without an answer")]
 
 
 def _likely(run: LastRun, kinds: Iterable[str]) -> str:
@@ -140,18 +126,18 @@ def _likely(run: LastRun, kinds: Iterable[str]) -> str:
 def _check_wandb(run: LastRun) -> list[Finding]:
     """Look for payloads that are in the JSONL and not in the W&B run."""
     if run.run_id is None:
-        return [Finding(None, "there was no W&B run: the JSONL is all there is")]
+        return [_note("there was no W&B run: the JSONL is all there is")]
     if run.path.name != FILE_NAME or "run-" not in run.path.parent.name:
-        return [Finding(None, f"W&B run {run.run_id}: its folder is elsewhere, so what it has cannot be compared")]
+        return [_note(f"W&B run {run.run_id}: its folder is elsewhere, so what it has cannot be compared")]
     try:
         (found,) = find_runs(run.path.parent)
     except ImportError:
-        return [Finding(None, f"W&B run {run.run_id}: what it has cannot be read without wandb")]
+        return [_note(f"W&B run {run.run_id}: what it has cannot be read without wandb")]
     folder = show_path(run.path.parent)
     if found.busy:
-        return [Finding(None, f"W&B run {run.run_id} is still going on")]
+        return [_note(f"W&B run {run.run_id} is still going on")]
     if found.missing:
         missing = f"{len(found.missing):,} of {format_count(found.payloads, 'payload')}"
-        return [Finding(False, f"{missing} are not in W&B run {run.run_id}", f"llm-telemetry sync {folder}")]
-    upload = f"wandb sync {folder} uploads it" if found.offline else None
-    return [Finding(True, f"all {format_count(found.payloads, 'payload')} are in W&B run {run.run_id}", upload)]
+        return [_loss(f"{missing} are not in W&B run {run.run_id}", f"llm-telemetry sync {folder}")]
+    upload = f"wandb sync {folder} uploads it" if found.offline else ""
+    return [_well(f"all {format_count(found.payloads, 'payload')} are in W&B run {run.run_id}", upload)]

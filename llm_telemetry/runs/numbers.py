@@ -1,0 +1,101 @@
+"""What a run has watched and counted; where a kind of numbers is missing, why that may be."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+from typing import TYPE_CHECKING
+
+from llm_telemetry.runs.findings import Finding, Severity, format_count, show_path
+from llm_telemetry.runs.last import RECENT
+
+if TYPE_CHECKING:
+    from llm_telemetry.runs.last import LastRun
+
+SHOWN = 8
+"""Names of sources in one line."""
+_SOURCE = "pass source=… to compute_reward or the executor, or put it into the items; or instrument(trainer, items=…)"
+_finding = partial(Finding, "last run")
+
+
+def check_numbers(run: LastRun) -> list[Finding]:
+    """Say what was watched, and how many rollouts and evaluations were counted."""
+    return [_when(run), *_check_parts(run), *_check_dataset(run), *_check_judge(run)]
+
+
+def _when(run: LastRun) -> Finding:
+    ended = dt.datetime.fromtimestamp(run.time).astimezone().strftime("%Y-%m-%d %H:%M")
+    splits = ", ".join(f"{number:,} {split}" for split, number in sorted(run.payloads.items()))
+    payloads = format_count(run.payloads.total(), "payload")
+    what = f"{show_path(run.path)}: {payloads} ({splits}), up to step {run.step}, {ended}"
+    return _finding(Severity.OK, what)
+
+
+def _check_parts(run: LastRun) -> list[Finding]:
+    """Say what the finder found, in its own words, which are in the file's first line."""
+    if not run.header:
+        return []
+    parts = ", ".join(f"{part['kind']} {part['name']}" for part in run.header["parts"])
+    watched = f"watched {run.header['trainer']} (found by {run.header['adapter']}): {parts}"
+    details = [f"{part['kind']}: {part['owner']}.{part['name']}" for part in run.header["parts"]]
+    settings = ", ".join(f"{name}={value!r}" for name, value in run.header["settings"].items()) or "none"
+    return [
+        _finding(Severity.OK, watched),
+        *(_finding(Severity.NOTE, lack) for lack in run.header["missing"]),
+        *(_finding(Severity.DETAIL, what) for what in (*details, f"settings other than the defaults: {settings}")),
+    ]
+
+
+def _check_dataset(run: LastRun) -> list[Finding]:
+    """Say whether rollouts were counted, and if not, what was missing."""
+    count = run.sums["dataset/count"] + run.sums["val/count"]
+    if not count:
+        return [_empty_dataset(run)]
+    names = {key.split("/")[1] for key in run.latest if key.startswith(("dataset/", "val/")) and key.endswith("/count")}
+    sources = sorted(names - {"count", "judge"})
+    findings = []
+    if not any(key.endswith("/avg_reward") for key in run.latest if key.startswith(("dataset/", "val/"))):
+        what = "rollouts are counted, but not one reward was seen"
+        findings.append(
+            _finding(Severity.WARNING, what, 'name what computes it: instrument(trainer, reward="path.method")')
+        )
+    if sources == ["unknown"]:
+        what = "all rollouts are of the source unknown: no item says which dataset it is from"
+        findings.append(_finding(Severity.WARNING, what, _SOURCE))
+    listed = f"{', '.join(sources[:SHOWN])}{', …' if len(sources) > SHOWN else ''}"
+    return findings or [_finding(Severity.OK, f"{format_count(count, 'rollout')} of {listed}")]
+
+
+def _empty_dataset(run: LastRun) -> Finding:
+    if not any(key.startswith(("llm/", "val/llm/")) for key in run.latest):
+        what = "dataset statistics are empty: not one LLM call and not one rollout was seen in the steps"
+        advice = "does another process make them, or a client that is not known? See docs/how-it-works.md"
+    else:
+        what = "dataset statistics are empty: calls were seen, but neither an executor nor a reward computer was found"
+        advice = 'name them: instrument(trainer, executor="path.method", reward="path.method")'
+    return _finding(Severity.WARNING, what, advice)
+
+
+def _check_judge(run: LastRun) -> list[Finding]:
+    """Say so where the judge's statistics do not move, and why that may be."""
+    if not run.sums["judge/evaluations"]:
+        return [_silent_judge(run)]
+    totals = {payload.get("judge/total_calls") for payload in run.recent}
+    counted = all("dataset/count" in payload for payload in run.recent)
+    if len(run.recent) == RECENT and len(totals) == 1 and None not in totals and counted:
+        what = (
+            f"judge statistics do not move: none was asked for in the last {RECENT} steps, though rollouts were counted"
+        )
+        advice = "the reward is computed without the judge: by a rule or a cache, or an earlier failure turned it off"
+        return [_finding(Severity.WARNING, what, advice)]
+    return []
+
+
+def _silent_judge(run: LastRun) -> Finding:
+    if run.sums["llm/judge/calls"]:
+        calls = format_count(run.sums["llm/judge/calls"], "call")
+        what = f"judge statistics do not move: {calls} of a judge, but its function was not found"
+        advice = 'name it: instrument(trainer, judge="method"), a method of the reward computer'
+        return _finding(Severity.WARNING, what, advice)
+    advice = "if there is one: is it called through a known client, in this process or a child with LLM_TELEMETRY set?"
+    return _finding(Severity.NOTE, "no evaluation of a judge was seen", advice)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .grades import read_grade
 from .returned import returned_verdict
-from .values import clean, read_value
+from .values import clean, read_grade, read_value
 from .verdict import NO_VERDICT, Reading, Unreadable, Verdict
 
 if TYPE_CHECKING:

@@ -5,51 +5,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .candidates import Candidate, both_ends, settle
-from .chinese import is_chinese
-from .english import lowercase
-from .values import Sort, read_value
+from .languages import CHINESE_LABELS, ENGLISH_LABELS, Labels
+from .phrases import lowercase
+from .reply import Finding, Reply, both_ends, settle
+from .values import Sort, read_value, told_scale
 from .verdict import Reading, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .reply import Reply
 
 # ruff: noqa: RUF001
 
-# The table of labels: what a value behind it may be, whether it is strong, and its wordings.
-_ENGLISH: tuple[tuple[Sort, bool, str], ...] = (
-    (
-        "binary",
-        True,
-        r"correct/incorrect|true/false|yes/no|judge?ment|verdict|decision|determination|ruling|assessment|evaluation|grading",
-    ),
-    (
-        "adjective",
-        True,
-        r"(?:is[ _])?correct(?:ness)?|(?:is[ _])?equivalent|equivalence|(?:is[ _])?match|passed|true[ _]false",
-    ),
-    ("score", True, r"scores?|rating|grade|marks?|points|overall|total|rate (?:it|(?:this|the) \w{1,12})"),
-    ("choice", True, r"winner|preferred|preference|better"),
-    ("words", False, r"answer|result|conclusion|outcome|status|final"),
-)
-_CHINESE: tuple[tuple[Sort, bool, str], ...] = (
-    (
-        "binary",
-        True,
-        r"(?:判断|判定|评判|评估)结果|判断|判定|评判|结论|裁决|判决|是否正确|是否等价|是否一致|正确性|等价性",
-    ),
-    ("score", True, r"得分|评分|分数|总分|打分"),
-    ("words", False, r"结果|答案"),
-)
-# Words that may stand between the beginning of a clause and its label; any other ("student's", "initial") may not.
-_PREFIX = (
-    r"so|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|would|will|can|must|give|gave|assign|award|rate"
-    r"|this|it|is|answer|quality|evaluation|assessment|equivalence|correctness|judge|total|binary|conclusion|in|and"
-    r"|consequently|accordingly|of"
-)
-_ZH_PREFIX = r"最终|最后|综合|总体|整体|因此|所以|综上|故|我的|我|本题|该题|给出的?|的|评估"
+# What may stand behind each row of labels.
+_SORTS: dict[str, Sort] = {
+    "binary": "binary",
+    "adjective": "adjective",
+    "score": "score",
+    "total": "score",
+    "choice": "choice",
+    "weak": "words",
+}
 # The beginning of a clause; in a run of stars only the first may be one.
 _EDGE = r"[\n.!?;,:|>)*。！？；，【](?<!\*[\s\S])"
 _ZH_EDGE = r"[\s.!?;,:|>)*。！？；，【](?<!\*[\s\S])"
@@ -60,26 +36,23 @@ _SEPARATOR = (
     r"|[ \t]{1,2}(?:is|of|(?:would|should|must) be)\b(?:[ \t]{0,2}[:：])?"
     r"|[ \t]{0,4}(?=[\n✅❌])|[ \t](?=\d{1,3}\s?/\s?\d))"
 )
+_ZH_SEPARATOR = r"(?P<sep>[ \t]{0,4}[:：=】]|为(?!什么)|是(?!否)|[ \t]{0,4}(?=\n))"
 _VALUE = 400
 """Characters behind a label that are looked at: the verdict and what may contradict it on its line."""
 
 
-def _groups(table: tuple[tuple[Sort, bool, str], ...]) -> str:
-    return "|".join(f"(?P<r{number}>{row[2]})" for number, row in enumerate(table))
+def _pattern(labels: Labels, edge: str, prefix: str, separator: str) -> re.Pattern[str]:
+    rows = "|".join(f"(?P<{row}>{getattr(labels, row) or '(?!)'})" for row in _SORTS)
+    mark = r"[*_`\"]{0,4}"
+    return re.compile(f"{edge}{_MARKUP}(?P<prefix>{prefix})(?:{rows}){mark}{_ASIDE}{mark}{separator}")
 
 
-_ENGLISH_LABEL = re.compile(
-    rf"{_EDGE}{_MARKUP}(?P<prefix>(?:(?:{_PREFIX})[ \t_,]{{1,3}}){{0,6}}[*_]{{0,2}})(?:{_groups(_ENGLISH)})(?![\w'])"
-    rf"[*_`\"]{{0,4}}{_ASIDE}[*_`\"]{{0,4}}{_SEPARATOR}"
-)
-_CHINESE_LABEL = re.compile(
-    rf"{_ZH_EDGE}{_MARKUP}(?P<prefix>(?:(?:{_ZH_PREFIX}){{1,2}}[ ，]?){{0,3}})(?:{_groups(_CHINESE)})"
-    rf"[*_`\"]{{0,4}}{_ASIDE}[*_`\"]{{0,4}}"
-    r"(?P<sep>[ \t]{0,4}[:：=】]|为(?!什么)|是(?!否)|[ \t]{0,4}(?=\n))"
+_PATTERNS = (
+    _pattern(ENGLISH_LABELS, _EDGE, rf"(?:(?:{ENGLISH_LABELS.prefix})[ \t_,]{{1,3}}){{0,6}}[*_]{{0,2}}", _SEPARATOR),
+    _pattern(CHINESE_LABELS, _ZH_EDGE, rf"(?:(?:{CHINESE_LABELS.prefix}){{1,2}}[ ，]?){{0,3}}", _ZH_SEPARATOR),
 )
 _FINAL = re.compile(r"final|overall|conclusion|total|最终|最后|综合|综上|总", re.IGNORECASE)
 _WORDS_THAT_JOIN = ("is", "of", "would be", "should be", "must be")
-_SUMS = ("overall", "total")
 _BLANK = ' \t*_`|"：:'
 # "Is the response correct? Yes": the judge answers the question it was asked; a negative one would turn its answer.
 _QUESTION = re.compile(
@@ -94,47 +67,43 @@ _ASKS_REVERSED = re.compile(r"\b(?:not|incorrect|wrong|differ\w*|false|any|no)\b
 def read_label(reply: Reply) -> Reading | None:
     """Read labelled verdicts; the weak labels (answer, result, final) only where no strong one speaks."""
     text = "\n" + reply.text
-    strong: list[Candidate] = []
-    weak: list[Candidate] = []
-    for candidate, is_strong in _candidates(text):
-        (strong if is_strong else weak).append(candidate)
+    strong: list[Finding] = []
+    weak: list[Finding] = [*_answered(text)]
+    for match in _matches(text):
+        row = next(row for row in _SORTS if match[row])
+        reading = _read(match, row, text) if _is_label(match, row) else None
+        if reading is not None:
+            is_final = _FINAL.search(match[0]) is not None
+            (weak if row == "weak" else strong).append(Finding(reading, match.start(), match.end(), is_final))
     return settle(strong, text, cut=reply.cut) or settle(weak, text, cut=reply.cut)
 
 
-def _candidates(text: str) -> Iterator[tuple[Candidate, bool]]:
-    matches = [(match, _ENGLISH) for match in both_ends(_ENGLISH_LABEL, lowercase(text))]
-    if is_chinese(text):
-        matches += [(match, _CHINESE) for match in both_ends(_CHINESE_LABEL, text)]
-    for match, table in sorted(matches, key=lambda found: found[0].start()):
-        sort, is_strong, _ = table[next(number for number in range(len(table)) if match[f"r{number}"])]
-        reading = _read(match, sort, text) if _is_label(match, sort) else None
-        if reading is not None:
-            yield Candidate(reading, match.start(), match.end(), _is_final(match)), is_strong
+def _matches(text: str) -> list[re.Match[str]]:
+    low = lowercase(text)
+    patterns = _PATTERNS[:1] if text.isascii() else _PATTERNS
+    return sorted((match for pattern in patterns for match in both_ends(pattern, low)), key=lambda match: match.start())
+
+
+def _answered(text: str) -> Iterator[Finding]:
     for match in both_ends(_QUESTION, text) if "?" in text else ():
         reading = read_value(match["value"], "words")
         if reading is not None and _ASKS.search(match["asked"]) and not _ASKS_REVERSED.search(match["asked"]):
-            yield Candidate(reading, match.start(), match.end()), False
+            yield Finding(reading, match.start(), match.end())
 
 
-def _is_label(match: re.Match[str], sort: Sort) -> bool:
+def _is_label(match: re.Match[str], row: str) -> bool:
     """Tell a label from prose: behind an adjective or a weak label, "is" is only a word of a sentence."""
     sep = match["sep"].strip()
     if sep == "?":
-        return sort == "adjective"
+        return row == "adjective"
     if not sep:
-        return sort != "adjective"
-    return sort in ("binary", "score") or sep not in _WORDS_THAT_JOIN
+        return row != "adjective"
+    return row in ("binary", "score", "total") or sep not in _WORDS_THAT_JOIN
 
 
-def _read(match: re.Match[str], sort: Sort, text: str) -> Reading | None:
+def _read(match: re.Match[str], row: str, text: str) -> Reading | None:
     value = text[match.end() : match.end() + _VALUE].lstrip(_BLANK)
     if value[:1] == "\n":
         value = value.lstrip()
-    reading = read_value(value.partition("\n")[0], sort, match["aside"] or "")
-    is_sum = match.re is _ENGLISH_LABEL and match["r2"] in _SUMS
-    # "Total: 42" may be anything; a sum must tell its scale.
-    return None if is_sum and isinstance(reading, Verdict) and not reading.confident else reading
-
-
-def _is_final(match: re.Match[str]) -> bool:
-    return _FINAL.search(match[0]) is not None
+    reading = read_value(value.partition("\n")[0], _SORTS[row], told_scale(match["aside"] or ""))
+    return None if row == "total" and isinstance(reading, Verdict) and not reading.confident else reading

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from . import chinese, english
-from .candidates import touches_end
-from .grades import read_grade
-from .values import VALUE_LIMIT, clean, read_letter, read_value, read_words
+from .languages import ENGLISH
+from .phrases import Phrase, concludes, is_disowned, sentence_before, statements
+from .reply import Reply, touches_end
+from .values import VALUE_LIMIT, clean, read_grade, read_letter, read_value, read_words
 from .verdict import AMBIGUOUS, Reading, Unreadable, Verdict, binary
 
 if TYPE_CHECKING:
-    from .english import Phrase
-    from .reply import Reply
+    from collections.abc import Iterator
+
 
 _ALONE = 60
 """Characters of a reply or a line that may be a letter or a number and nothing else."""
@@ -24,6 +24,14 @@ _LINE = 160
 _TAIL, _CONTEXT = 200, 400
 """Characters at the end in which a last resort is looked for, and those that tell whether it is meant."""
 
+_TRUE_FALSE = re.compile(
+    r"(?<![\w/|'\"(-])(?P<word>True|TRUE|False|FALSE)"
+    r"(?=\s*(?:$|[.,;!)\n—])|\s(?:here|given|because|since|as|it|for|based|overall|then|and|but|in|with|to|on)\b)"
+)
+_BESIDE_OPTION = re.compile(r"\s*[\"']?\s*(?:/|\||,|\bor\b|\band\b)\s*[\"']?(?:true|false|yes|no)\b", re.IGNORECASE)
+_AFTER_OPTION = re.compile(r"\b(?:true|false|yes|no)[\"']?\s*(?:/|\||,|\bor|\band)\s*[\"']?$", re.IGNORECASE)
+# A lone True has no grammar around it, so any negation near it is taken for its own.
+_NEAR_NOT = re.compile(rf"(?:\b(?:{ENGLISH.nots}|no|anything but|nowhere)\b|n't)[^.;:!?\n]{{0,40}}$", re.IGNORECASE)
 _ZERO_ONE = re.compile(r"[*`\"'\s]*[01][*`\"'\s.]*")
 
 
@@ -47,21 +55,23 @@ def read_last_resort(reply: Reply) -> Reading | None:
         return None
     text = clean(reply.text[-_CONTEXT:])
     start = max(0, len(text) - _TAIL)
-    found = [*english.statements(text, start), *english.loose_words(text, start)]
-    if chinese.is_chinese(text):
-        found += chinese.statements(text, start)
-    found.sort(key=lambda phrase: phrase.end)
+    found = sorted([*statements(text, start), *_loose_words(text, start)], key=lambda phrase: phrase.end)
     if not found:
         return None
     last = found[-1]
     clash = any(phrase.polarity != last.polarity for phrase in found)
-    if isinstance(last.polarity, Unreadable) or (clash and not _concludes(text, last)):
+    if isinstance(last.polarity, Unreadable) or (clash and not concludes(text, last)):
         return AMBIGUOUS
     return binary(last.polarity, last.raw, confident=False)
 
 
-def _concludes(text: str, phrase: Phrase) -> bool:
-    return english.concludes(text, phrase) or chinese.concludes(text, phrase)
+def _loose_words(text: str, start: int) -> Iterator[Phrase]:
+    """Find capitalised True and False that stand alone, from `start` on, in no list of options or order."""
+    for match in _TRUE_FALSE.finditer(text, start):
+        before = sentence_before(text, match.start())
+        listed = _BESIDE_OPTION.match(text, match.end()) or _AFTER_OPTION.search(before)
+        if not (listed or is_disowned(before) or _NEAR_NOT.search(before) or text.startswith("?", match.end())):
+            yield Phrase(match["word"].lower() == "true", match[0], match.start(), match.end())
 
 
 def _is_alone(text: str) -> bool:

@@ -9,10 +9,10 @@ from itertools import islice
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from .grades import told_scale
-from .keys import ROWS, WIDTH, row_of, settle, told
+from .names import rank, read_named
 from .rules import read_verdict
-from .values import Sort, read_value
+from .structured import WIDTH, scale_in
+from .values import Scale, Sort, read_value
 from .verdict import RAW_LIMIT, Reading, Verdict, binary, graded
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _slots(value: object) -> dict[str, Any]:
     slots: dict[str, Any] = {}
     for parent in type(value).__mro__:
         for name, member in vars(parent).items():
-            if isinstance(member, types.MemberDescriptorType) and row_of(name) is not None:
+            if isinstance(member, types.MemberDescriptorType) and rank(name) is not None:
                 try:
                     slots[name] = member.__get__(value)
                 except AttributeError:  # declared, never set
@@ -116,29 +116,24 @@ def _slots(value: object) -> dict[str, Any]:
 
 
 def _read_fields(fields: Mapping[Any, Any], depth: int) -> Verdict | None:
-    rows: dict[int, list[Reading]] = {}
-    scale = told(fields)
-    for key, value in islice(fields.items(), WIDTH):
-        row = row_of(key)
-        verdict = None if row is None else _read_field(value, ROWS[row][0], scale, depth)
-        if row is not None and verdict is not None:
-            rows.setdefault(row, []).append(verdict)
-    if rows:
-        return _known(settle(rows[min(rows)]))
+    scale = scale_in(fields)
+    found = read_named(islice(fields.items(), WIDTH), lambda value, sort: _read_field(value, sort, scale, depth))
+    if found is not None:
+        return _known(found)
     inner = (_read(value, depth + 1) for value in islice(fields.values(), WIDTH) if isinstance(value, dict))
     return next((verdict for verdict in inner if verdict is not None), None)
 
 
-def _read_field(value: Any, sort: Sort, scale: str, depth: int) -> Verdict | None:
+def _read_field(value: Any, sort: Sort, scale: Scale | None, depth: int) -> Verdict | None:
     value = _plain(value)
     if isinstance(value, str):
         return _known(read_value(value, sort, scale))
     if not isinstance(value, (Real, Decimal)) or isinstance(value, bool):
         return _read(value, depth + 1)
-    verdict, span = read_number(value), told_scale(scale)
+    verdict = read_number(value)
     if verdict is None or sort in ("words", "choice"):
         return None
-    return graded(float(value), span, verdict.raw) if span is not None and sort == "score" else verdict
+    return graded(float(value), scale, verdict.raw) if scale is not None and sort == "score" else verdict
 
 
 def _read_elements(elements: tuple[Any, ...] | list[Any], depth: int) -> Verdict | None:

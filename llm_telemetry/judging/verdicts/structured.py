@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from .candidates import both_ends
-from .keys import ROWS, key_names, read_mapping, row_of, settle
-from .values import read_value
-from .verdict import AMBIGUOUS, NO_VERDICT, Reading
+from .names import NAMES, read_named, settle_equals
+from .reply import Reply, both_ends
+from .values import Scale, Sort, guess, read_value, told_scale
+from .verdict import AMBIGUOUS, NO_VERDICT, Reading, Verdict, binary, graded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from .reply import Reply
 
 _JSON_LIMIT = 262_144
 """Characters of JSON that are parsed; a longer reply is only searched for keys, at both ends."""
+_DEPTH, WIDTH = 4, 64
+"""How many levels down and how many entries of a mapping are looked at."""
+_LARGEST = 10**7
+"""A number beyond is no grade."""
 
 _DECODER = json.JSONDecoder(strict=False)
 _FENCE = "```"
@@ -26,15 +30,16 @@ _FENCES = _OBJECTS = 8
 """Pieces between fences that are looked at, from the end; objects that are looked at, from the beginning."""
 _OBJECT = re.compile(r"\{\s{0,40}\"")
 _LANGUAGE = re.compile(r"[a-zA-Z]{0,12}\s*")
-_KEY = "|".join(re.escape(name).replace("_", "[_ ]") for name in key_names())
+_NAME = "|".join(re.escape(name).replace("_", "[_ ]") for name in NAMES)
 # A key and its value, for Python's dicts, a cut-off object, raw newlines, bad escapes. An escaped quote before the
 # key means that it is inside a string. What follows must end the value: `true/false` is a template.
 _PAIR = re.compile(
-    rf"(?<!\\)[\"'“](?P<key>(?:final[_ ]|overall[_ ])?(?:{_KEY}))[\"'”]\s{{0,4}}[:：]\s{{0,4}}"  # noqa: RUF001
+    rf"(?<!\\)[\"'“](?P<key>(?:final[_ ]|overall[_ ])?(?:{_NAME}))[\"'”]\s{{0,4}}[:：]\s{{0,4}}"  # noqa: RUF001
     r"(?P<value>\"[^\"\n]{0,60}\"|'[^'\n]{0,60}'|true|false|[+-]?\d{1,7}(?:\.\d{1,9})?(?![\w.%/]))"
     r"(?=\s{0,8}(?:[,}\]\n]|$))",
     re.IGNORECASE,
 )
+_TOPS = ("max_score", "max", "out_of", "maximum", "max_points", "scale", "满分")
 
 
 def read_structured(reply: Reply) -> Reading | None:
@@ -46,8 +51,29 @@ def read_structured(reply: Reply) -> Reading | None:
         value = _load(text)[0]
         if value is not None:
             return _read(value)
-    reading = settle(list(_fenced(text))) or settle(list(_embedded(text))) or _read_pairs(reply)
+    reading = settle_equals(list(_fenced(text))) or settle_equals(list(_embedded(text))) or _read_pairs(reply)
     return NO_VERDICT if reading is None and _OBJECT.match(text) else reading
+
+
+def read_mapping(mapping: Mapping[Any, Any], depth: int = 0) -> Reading:
+    """Read the verdict of a mapping: its own keys, else a mapping inside it, else its only entry."""
+    entries = list(islice(mapping.items(), WIDTH))
+    scale = scale_in(mapping)
+    found = read_named(entries, lambda value, sort: _read_scalar(value, sort, scale))
+    if found is not None:
+        return found
+    inner = (read_mapping(value, depth + 1) for _, value in entries if isinstance(value, dict) and depth < _DEPTH)
+    only = _read_scalar(entries[0][1], "words") if len(entries) == 1 else None
+    return next((reading for reading in inner if reading != NO_VERDICT), only or NO_VERDICT)
+
+
+def scale_in(mapping: Mapping[Any, Any]) -> Scale | None:
+    """Return the scale that a mapping tells of its grade, under keys such as `max_score`."""
+    for key in _TOPS:
+        top = mapping.get(key)
+        if isinstance(top, (int, float, str)) and not isinstance(top, bool):
+            return told_scale(str(top)[:40] if key == "scale" else f"/{top}"[:40])
+    return None
 
 
 def _fenced(text: str) -> Iterator[Reading]:
@@ -90,13 +116,25 @@ def _read(value: Any) -> Reading | None:
     return AMBIGUOUS if any(read_mapping(item) != NO_VERDICT for item in objects[:_OBJECTS]) else None
 
 
+def _read_scalar(value: object, sort: Sort, scale: Scale | None = None) -> Reading | None:
+    """Read a boolean, a number or a short text that stood under a key."""
+    if isinstance(value, bool):
+        return binary(value, str(value))
+    if isinstance(value, (int, float)) and sort != "words":
+        return _read_number(value, sort, scale if sort != "binary" else None)
+    return read_value(value, sort, scale) if isinstance(value, str) else None
+
+
+def _read_number(value: float, sort: Sort, scale: Scale | None) -> Verdict | None:
+    if not -math.inf < value < math.inf or abs(value) > _LARGEST:
+        return None
+    if scale is not None:
+        return graded(float(value), scale, str(value))
+    return guess(repr(value), "binary" if sort == "binary" else "score", str(value))
+
+
 def _read_pairs(reply: Reply) -> Reading | None:
-    rows: dict[int, list[Reading]] = {}
-    for match in both_ends(_PAIR, reply.text):
-        row = row_of(match["key"])
-        if row is None or (reply.cut and match.end() == len(reply.text)):
-            continue
-        reading = read_value(match["value"], ROWS[row][0])
-        if reading is not None:
-            rows.setdefault(row, []).append(reading)
-    return settle(rows[min(rows)]) if rows else None
+    matches = (match for match in both_ends(_PAIR, reply.text) if not (reply.cut and match.end() == len(reply.text)))
+    return read_named(
+        ((match["key"], match["value"]) for match in matches), lambda value, sort: read_value(str(value), sort)
+    )

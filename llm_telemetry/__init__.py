@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from llm_telemetry.collectors.cost import CostTracker
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
+    from llm_telemetry.lifecycle.marks import judge, scope
     from llm_telemetry.settings.config import Config, InstrumentError
     from llm_telemetry.sinks.base import Sink
-    from llm_telemetry.trainers.marks import judge, scope
 
 __version__ = "0.1.0"
 
@@ -45,8 +45,8 @@ _HOME = {
     "Sink": "sinks.base",
     "Telemetry": "api",
     "instrument": "api",
-    "judge": "trainers.marks",
-    "scope": "trainers.marks",
+    "judge": "lifecycle.marks",
+    "scope": "lifecycle.marks",
     "uninstrument": "api",
 }
 

@@ -18,9 +18,9 @@ from llm_telemetry import api
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.patching import Hook, Row, patches
+from llm_telemetry.lifecycle import spans
 from llm_telemetry.processes import children
 from llm_telemetry.settings.config import Config, InstrumentError
-from llm_telemetry.trainers import spans
 from llm_telemetry.trainers.by_shape import STEP_METHODS
 from llm_telemetry.trainers.kinds import STEP, VALIDATION
 from llm_telemetry.trainers.registry import adapter_for, adapters

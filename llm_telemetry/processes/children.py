@@ -17,6 +17,7 @@ from llm_telemetry.clients import libraries as clients
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks import threads
 from llm_telemetry.hooks.patching import Row, patches
+from llm_telemetry.lifecycle import spans
 from llm_telemetry.objects import weakly
 from llm_telemetry.session.roles import EveryPart
 from llm_telemetry.session.session import Session, active
@@ -30,7 +31,6 @@ from llm_telemetry.session.spool import (
     write_settings,
 )
 from llm_telemetry.settings.config import Config
-from llm_telemetry.trainers import spans
 from llm_telemetry.trainers.kinds import KINDS
 
 if TYPE_CHECKING:

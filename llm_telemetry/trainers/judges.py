@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.lifecycle.spans import parameters_of
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers.parts import Part, at, listed, methods_of, on
-from llm_telemetry.trainers.spans import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

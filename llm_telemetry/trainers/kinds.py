@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from llm_telemetry.trainers import spans
-from llm_telemetry.trainers.judging import judge, judging_reward
+from llm_telemetry.lifecycle import spans
+from llm_telemetry.lifecycle.evaluation import judge, judging_reward
 from llm_telemetry.trainers.parts import Part
 
 if TYPE_CHECKING:

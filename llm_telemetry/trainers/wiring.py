@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.hooks import threads
 from llm_telemetry.hooks.patching import Row, patches
+from llm_telemetry.lifecycle import spans
 from llm_telemetry.objects import weakly
 from llm_telemetry.settings.config import InstrumentError
-from llm_telemetry.trainers import spans
 from llm_telemetry.trainers.kinds import JUDGING_REWARD, REWARD
 
 if TYPE_CHECKING:

@@ -10,18 +10,18 @@ from llm_telemetry.hooks.scopes import Scope
 from llm_telemetry.judging.evaluations import Attempt, Ruling, group, rule, rule_batch
 from llm_telemetry.judging.evidence import evidence_of
 from llm_telemetry.judging.verdicts import returned_verdict
+from llm_telemetry.lifecycle.items import ITEM_TEXTS, open_rollout, rows_of
+from llm_telemetry.lifecycle.rewards import batch_in
+from llm_telemetry.lifecycle.spans import reward
 from llm_telemetry.sources import UNKNOWN
-from llm_telemetry.trainers.items import ITEM_TEXTS, open_rollout, rows_of
-from llm_telemetry.trainers.rewards import batch_in
-from llm_telemetry.trainers.spans import reward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from llm_telemetry.events import Evidence
     from llm_telemetry.hooks.observe import Span
+    from llm_telemetry.lifecycle.spans import MakeSpan
     from llm_telemetry.session.session import Session
-    from llm_telemetry.trainers.spans import MakeSpan
 
 _VERDICTS_FIELDS = ("verdicts", "judgements", "judgments", "results", "correct", "rewards", "scores")
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Span, drive
 from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
+from llm_telemetry.lifecycle.items import open_rollout, rows_of
+from llm_telemetry.lifecycle.rewards import rewards_in, says_failed
 from llm_telemetry.session.session import Session, active
-from llm_telemetry.trainers.items import open_rollout, rows_of
-from llm_telemetry.trainers.rewards import rewards_in, says_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

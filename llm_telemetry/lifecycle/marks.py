@@ -14,11 +14,11 @@ from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import leave
 from llm_telemetry.hooks.patching import Hook
 from llm_telemetry.hooks.scopes import SCOPE, Scope
+from llm_telemetry.lifecycle import evaluation as judges
+from llm_telemetry.lifecycle.items import open_rollout
+from llm_telemetry.lifecycle.spans import hook, parameters_of
 from llm_telemetry.session.session import current
 from llm_telemetry.sources import clean_source
-from llm_telemetry.trainers import judging as judges
-from llm_telemetry.trainers.items import open_rollout
-from llm_telemetry.trainers.spans import hook, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from llm_telemetry.events import Role
+    from llm_telemetry.lifecycle.evaluation import OpenEvaluation
     from llm_telemetry.session.session import Session
-    from llm_telemetry.trainers.judging import OpenEvaluation
 
 log = logging.getLogger("llm_telemetry")
 

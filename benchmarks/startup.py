@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FILES = ("autostart/llm_telemetry.pth", "autostart/llm_telemetry.start", "_llm_telemetry_autostart.py")
+PACKAGE = "llm_telemetry"
 STATES = {"not installed": (False, None), "installed, not set": (True, None), "installed, LLM_TELEMETRY=1": (True, "1")}
 
 
@@ -27,6 +28,8 @@ def make_venv(folder: Path, *, installed: bool) -> Path:
     site = next((folder / "lib").glob("python*")) / "site-packages"
     for file in FILES if installed else ():
         shutil.copy(ROOT / file, site)
+    if installed:
+        shutil.copytree(ROOT / PACKAGE, site / PACKAGE)
     return folder / "bin" / "python"
 
 

@@ -7,7 +7,6 @@ import logging
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import _llm_telemetry_autostart as autostart
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.clients.calls import finish_held
 from llm_telemetry.collectors.pricing import own_rates
@@ -19,6 +18,7 @@ from llm_telemetry.runs.place import Place
 from llm_telemetry.session.session import Session, active
 from llm_telemetry.settings.config import Config, InstrumentError
 from llm_telemetry.settings.variables import VariableError
+from llm_telemetry.settings.words import refuse
 from llm_telemetry.sinks.console import ConsoleSink
 from llm_telemetry.sinks.jsonl import JsonlSink
 from llm_telemetry.sinks.wandb.sink import WandbSink
@@ -208,7 +208,7 @@ def _configured(settings: dict[str, Any]) -> Config | None:
         if "prices" not in settings:
             _check_prices(config)
     except VariableError as error:
-        autostart.refuse(error)
+        refuse(error)
         return None
     return config if config.enabled else None
 

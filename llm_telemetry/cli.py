@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llm_telemetry import __version__
 from llm_telemetry.settings.variables import VARIABLES, Variable, VariableError
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="llm-telemetry", description="Accuracy by dataset, judge health and cost of an RL trainer's LLM calls."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     run = commands.add_parser(
         "run",
@@ -147,7 +149,3 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
     return number
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -74,6 +74,11 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
     return call
 
 
+def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call `function` with these arguments, and fail open."""
+    return guarded(function)(*arguments)
+
+
 def survive_fork(lock: Any) -> Any:
     """Return `lock`, which is made anew in a forked child: a thread that is not there may have held it."""
     if hasattr(os, "register_at_fork"):

@@ -22,6 +22,7 @@ from llm_telemetry.demo.faults import Faults
 from llm_telemetry.demo.server import DemoServer
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES, Evaluation
+from llm_telemetry.names import STEP_METHODS, VALIDATION_METHODS
 from llm_telemetry.settings.limits import DEFAULTS
 from llm_telemetry.sinks.wandb.rows import COLUMNS, TABLES
 from llm_telemetry.sources import SourceNames
@@ -300,7 +301,7 @@ def test_every_limit_of_the_alarm_is_documented_with_its_default():
 def test_the_names_that_are_looked_for_are_those_of_the_code():
     rows = {row[0]: re.findall(r"`(\w+)`", row[2]) for row in table_rows(SETTINGS) if len(row) == 3}
     found = {kind.what: list(kind.methods) for kind in (grpo.EXECUTOR, grpo.REWARD, grpo.ITEMS)}
-    found |= {"step": list(grpo.STEP_METHODS), "validation": list(grpo.VALIDATION_METHODS)}
+    found |= {"step": list(STEP_METHODS), "validation": list(VALIDATION_METHODS)}
     assert {part: rows[part] for part in found} == found
 
 

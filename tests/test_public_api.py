@@ -2,17 +2,14 @@
 
 import importlib.metadata
 import importlib.resources
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import llm_telemetry
 
 HEAVY = ("wrapt", "openai", "wandb", "genai_prices", "numpy", "rich")
-ROOT = Path(__file__).parent.parent
 
 
 def modules_after(code):
@@ -62,5 +59,8 @@ def test_the_types_are_shipped():
 
 
 def test_the_version_is_told_in_one_way():
-    declared = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    assert llm_telemetry.__version__ == declared[1] == importlib.metadata.version("llm_telemetry")
+    told = subprocess.run(
+        [sys.executable, "-m", "llm_telemetry", "--version"], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == f"llm-telemetry {llm_telemetry.__version__}\n"
+    assert llm_telemetry.__version__ == importlib.metadata.version("llm_telemetry")

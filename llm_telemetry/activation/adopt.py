@@ -19,9 +19,9 @@ from llm_telemetry.clients import libraries as clients
 from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.patching import Hook, Row, patches
 from llm_telemetry.lifecycle import spans
+from llm_telemetry.names import STEP_METHODS
 from llm_telemetry.processes import children
 from llm_telemetry.settings.config import Config, InstrumentError
-from llm_telemetry.trainers.by_shape import STEP_METHODS
 from llm_telemetry.trainers.kinds import STEP, VALIDATION
 from llm_telemetry.trainers.registry import adapter_for, adapters
 
@@ -95,9 +95,6 @@ def watch_clients(library: str, made: Callable[[], object]) -> None:
     clients.arrived(library)
     for client in clients.made_by(library):
         patches.apply(Row(client, "__init__", look))
-
-
-hook_parts = children.hook_parts
 
 
 def _hook(cls: type, name: str, kind: Kind, settings: Mapping[str, Any]) -> None:

@@ -1,21 +1,19 @@
-"""`llm-telemetry run`: a program as plain `python` runs it, in this process, with the classes of its main file seen.
-
-Classes of an imported module are found when it is imported; the main file is not imported. So it is compiled here, and
-each class statement that could be a trainer gets one more decorator, which has a look at the class and gives it back.
-"""
+"""`llm-telemetry run`: a program as plain `python` runs it, in this process, with the classes of its main file seen."""
 
 from __future__ import annotations
 
-import ast
 import builtins
 import os
 import runpy
 import sys
 from importlib.machinery import SourceFileLoader
-from types import CodeType, ModuleType, TracebackType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-import _llm_telemetry_autostart as autostart
+from llm_telemetry.activation.finder import install
+from llm_telemetry.activation.main_file import compile_script
+from llm_telemetry.guard import attempt
+from llm_telemetry.settings.words import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,8 +30,8 @@ def run(program: Sequence[str], *, module: bool) -> int:
         program: The script's path or the module's name, and the arguments.
         module: As `python -m`.
     """
-    os.environ[autostart.VARIABLE] = os.environ.get(autostart.VARIABLE) or "1"  # for its children too
-    autostart.start()
+    os.environ[VARIABLE] = os.environ.get(VARIABLE) or "1"  # for its children too
+    install(attempt)
     before = _begin_main()
     try:
         if module:
@@ -45,45 +43,6 @@ def run(program: Sequence[str], *, module: bool) -> int:
         raise
     del before  # the module whose command we are; its functions are on the stack
     return 0
-
-
-def compile_script(source: bytes, path: str) -> CodeType:
-    """Compile the main file so that `autostart.note` sees its classes; lines and positions are the file's."""
-    tree = ast.parse(source, path)
-    named = any(home in autostart.MAINS for home, _ in _targets())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and (named or _has_step(node)):
-            node.decorator_list.insert(0, _note_at(node))
-    return compile(tree, path, "exec", dont_inherit=True)
-
-
-def compile_module(loader: Any, name: str) -> CodeType | None:
-    """Compile a module that `python -m` is about to run, in the same way; `None` where that cannot be done."""
-    try:
-        path = loader.get_filename(name)
-        return compile_script(loader.get_data(path), path) if path.endswith(".py") else None
-    except SyntaxError:
-        return None  # Python will say it
-
-
-def _targets() -> tuple[tuple[str, str], ...]:
-    try:
-        return autostart.parse_targets(os.environ.get(autostart.TRAINER, ""))
-    except ValueError:
-        return ()
-
-
-def _has_step(node: ast.ClassDef) -> bool:
-    return any(getattr(statement, "name", None) in autostart.STEPS for statement in node.body)
-
-
-def _note_at(node: ast.ClassDef) -> ast.expr:
-    """Return the decorator, an expression that needs no name in the program, at the place of the outermost one."""
-    expression = ast.parse(f"__import__({autostart.__name__!r}).note", mode="eval").body
-    first = node.decorator_list[0] if node.decorator_list else node
-    for part in ast.walk(expression):
-        ast.copy_location(part, first)
-    return expression
 
 
 def _begin_main() -> ModuleType:
@@ -113,7 +72,7 @@ def _run_script(program: Sequence[str]) -> None:
 
 
 def _run_module(program: Sequence[str]) -> None:
-    """Run a module by the means of `python -m`; the finder of `autostart` has it compiled by us."""
+    """Run a module by the means of `python -m`; the finder has it compiled by us."""
     sys.argv = ["-m", *program[1:]]
     _set_first_path(os.getcwd())  # noqa: PTH109 - as Python does
     _call(runpy._run_module_as_main, program[0])  # type: ignore[attr-defined]

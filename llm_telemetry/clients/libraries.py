@@ -11,10 +11,11 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from _llm_telemetry_autostart import HTTP, SDKS, Onlooker
 from llm_telemetry.clients import aiohttp, http, openai
-from llm_telemetry.guard import guarded, survive_fork
+from llm_telemetry.guard import attempt, guarded, survive_fork
+from llm_telemetry.hooks.imports import ImportWatcher
 from llm_telemetry.hooks.patching import Row, patches
+from llm_telemetry.names import HTTP, SDKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -66,7 +67,7 @@ _watches: list[_Watch] = []
 _lock = survive_fork(threading.Lock())
 
 
-class _Arrivals(Onlooker):
+class _Arrivals(ImportWatcher):
     """Waits for the libraries that are not there yet."""
 
     def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:
@@ -80,7 +81,7 @@ class _Arrivals(Onlooker):
             arrived(module.__name__)
 
 
-_arrivals = _Arrivals()
+_arrivals = _Arrivals(attempt)
 
 
 @guarded

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import _llm_telemetry_autostart as autostart
+from llm_telemetry.activation.finder import Finder
 from llm_telemetry.doctor.installed import NAME, find_distribution
 from llm_telemetry.runs.findings import Finding, Severity, show_path
+from llm_telemetry.settings.words import VARIABLE
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 FILE = f"{NAME}.start" if sys.version_info >= (3, 15) else f"{NAME}.pth"
 AGAIN = f"pip install --force-reinstall --no-deps {NAME}"
 INSTEAD = "llm-telemetry run train.py, or instrument(trainer)"
-_PROBE = f"import sys; print(any(type(f).__module__ == {autostart.__name__!r} for f in sys.meta_path))"
+_PROBE = f"import sys; print(any(type(f).__module__ == {Finder.__module__!r} for f in sys.meta_path))"
 _finding = partial(Finding, "startup file")
 
 
@@ -56,11 +57,11 @@ def site_folders() -> list[Path]:
 
 def ask_python(environ: Mapping[str, str]) -> Heard:
     """Start a fresh Python with `LLM_TELEMETRY=1`, and see whether the finder is in place."""
-    clean = {name: value for name, value in environ.items() if not name.startswith(autostart.VARIABLE)}
+    clean = {name: value for name, value in environ.items() if not name.startswith(VARIABLE)}
     try:
         done = subprocess.run(  # noqa: S603 - this very Python, and a program of our own
             [sys.executable, "-c", _PROBE],
-            env={**clean, autostart.VARIABLE: "1"},
+            env={**clean, VARIABLE: "1"},
             capture_output=True,
             text=True,
             timeout=60,

@@ -6,12 +6,12 @@ import difflib
 from functools import partial
 from typing import TYPE_CHECKING
 
-import _llm_telemetry_autostart as autostart
 from llm_telemetry.collectors.pricing import own_rates
 from llm_telemetry.judging.scrub import scrub
 from llm_telemetry.runs.findings import Finding, Severity
 from llm_telemetry.settings import variables
 from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.settings.words import SPOOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def _check_value(variable: Variable, environ: Mapping[str, str]) -> Finding | No
 
 
 def _known() -> set[str]:
-    return {autostart.SPOOL, *(variable.name for variable in variables.VARIABLES)}
+    return {SPOOL, *(variable.name for variable in variables.VARIABLES)}
 
 
 def _unread(name: str) -> Finding:

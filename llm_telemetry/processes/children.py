@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import _llm_telemetry_autostart as autostart
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks import threads
@@ -31,6 +30,7 @@ from llm_telemetry.session.spool import (
     write_settings,
 )
 from llm_telemetry.settings.config import Config
+from llm_telemetry.settings.words import SPOOL, is_on
 from llm_telemetry.trainers.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ TOLD = ("capture_failures", "judge_parser")
 
 def tell_children(session: Session, watched: Sequence[Watched]) -> None:
     """With `LLM_TELEMETRY=1`, let processes that this one starts find it, and know what to hook."""
-    if not autostart.is_on() or session.is_child:
+    if not is_on() or session.is_child:
         return
     told = [(kind.name, *_home(part), part.name, part.label) for kind, part in watched if kind.in_children]
     write_parts(session.children.folder, told)
     settings = {name: getattr(session.config, name) for name in TOLD}
     write_settings(session.children.folder, {k: v for k, v in settings.items() if isinstance(v, str | int)})
-    os.environ[autostart.SPOOL] = str(session.children.folder)
+    os.environ[SPOOL] = str(session.children.folder)
 
 
 def _home(part: Part) -> tuple[str, str]:
@@ -62,14 +62,14 @@ def _home(part: Part) -> tuple[str, str]:
 
 def forget_children(session: Session) -> None:
     """Let processes that this one starts from now on go their own way."""
-    if os.environ.get(autostart.SPOOL) == str(session.children.folder):
-        del os.environ[autostart.SPOOL]
+    if os.environ.get(SPOOL) == str(session.children.folder):
+        del os.environ[SPOOL]
 
 
 @guarded
 def join_owner() -> None:
     """Tell the process that has started this one what is seen here, if it is a watched one."""
-    folder = os.environ.get(autostart.SPOOL)
+    folder = os.environ.get(SPOOL)
     if not folder or active:
         return
     session = Session(Config.of(read_settings(Path(folder))))
@@ -84,7 +84,7 @@ def join_owner() -> None:
 def hook_parts(names: dict[str, Any]) -> None:
     """Put hooks, in a child, on the classes of a module that the owner's trainer has its parts from."""
     module = {"__mp_main__": "__main__"}.get(names["__name__"], names["__name__"])
-    for kind, home, qualname, name, label in read_parts(Path(os.environ[autostart.SPOOL])):
+    for kind, home, qualname, name, label in read_parts(Path(os.environ[SPOOL])):
         owner = names.get(qualname) if qualname else sys.modules.get(names["__name__"])
         if home == module and owner is not None:
             join_owner()  # a part may be called before there is a client: it may import the client itself

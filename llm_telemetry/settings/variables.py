@@ -13,8 +13,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from _llm_telemetry_autostart import OFF, ON, TARGETS, TRAINER, VARIABLE, WORDS, parse_switch, parse_targets
 from llm_telemetry.settings.limits import limits_of
+from llm_telemetry.settings.words import OFF, ON, SWITCH, TARGETS, TRAINER, VARIABLE, parse_switch, parse_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -177,7 +177,7 @@ def _limit(pair: str) -> tuple[str, float | None]:
 
 
 VARIABLES = (
-    Variable(VARIABLE, ("enabled",), WORDS, _switch("enabled")),
+    Variable(VARIABLE, ("enabled",), SWITCH, _switch("enabled")),
     Variable(TRAINER, (), TARGETS, _trainers),
     Variable("LLM_TELEMETRY_CONSOLE", ("console",), "a whole number of steps, 0 for never", _count("console")),
     Variable(  # after the console's: who lists the sinks without the console wants none
@@ -212,5 +212,5 @@ VARIABLES = (
         "a whole number of evaluations a step, 0 for none",
         _count("capture_failures"),
     ),
-    Variable("LLM_TELEMETRY_STRICT", ("strict",), WORDS, _switch("strict")),
+    Variable("LLM_TELEMETRY_STRICT", ("strict",), SWITCH, _switch("strict")),
 )

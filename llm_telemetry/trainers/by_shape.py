@@ -10,6 +10,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llm_telemetry.names import STEP_METHODS, VALIDATION_METHODS
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.trainers import kinds
 from llm_telemetry.trainers.adapter import Adapter, Found
@@ -67,8 +68,6 @@ ITEMS = Shape(
     ("sample_batch", "get_batch", "next_batch", "sample", "__next__"),
     1,
 )
-STEP_METHODS = ("train_step", "training_step")
-VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate")
 
 
 class ByShape(Adapter):

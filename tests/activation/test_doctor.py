@@ -16,7 +16,7 @@ def startup(full, tmp_path):
 
     def run(*options, **variables):
         done = full.run(
-            *options, "-m", "llm_telemetry.cli", "doctor", "--verbose", cwd=tmp_path, HOME=str(tmp_path), **variables
+            *options, "-m", "llm_telemetry", "doctor", "--verbose", cwd=tmp_path, HOME=str(tmp_path), **variables
         )
         return done.code, "\n".join(line for line in done.out.splitlines() if "  startup file  " in line)
 
@@ -47,7 +47,7 @@ def test_a_startup_file_that_was_changed_is_told(startup, full):
 
 
 def test_where_next_to_nothing_is_installed_the_doctor_says_so(venv, tmp_path):
-    done = venv.run("-m", "llm_telemetry.cli", "doctor", cwd=tmp_path, HOME=str(tmp_path))
+    done = venv.run("-m", "llm_telemetry", "doctor", cwd=tmp_path, HOME=str(tmp_path))
     assert done.err == ""
     assert done.code == (0 if ", openai " in done.out else 1)
     for name in ("openai", "wandb", "genai-prices"):

@@ -4,8 +4,6 @@ import shutil
 
 import pytest
 
-import _llm_telemetry_autostart as autostart
-from llm_telemetry.trainers import by_shape as grpo
 from tests.activation.conftest import PROGRAMS
 
 IN_MAIN = [[("val", 0), ("train", 1), ("train", 2)]]
@@ -127,9 +125,6 @@ def test_a_failure_of_ours_does_not_reach_the_import(full, tmp_path):
 
 def test_nothing_is_imported_before_there_is_something_to_watch(full, tmp_path):
     (tmp_path / "user.py").write_text("class T:\n    def fit(self): pass\n")
-    shown = "import user, json, httpx, sys; print('wrapt' in sys.modules, 'llm_telemetry' in sys.modules)"
-    assert full.run("-c", shown, cwd=tmp_path, LLM_TELEMETRY="1").out == "False False\n"
-
-
-def test_the_startup_file_knows_the_names_of_steps():
-    assert autostart.STEPS == grpo.STEP_METHODS
+    heavy = ("wrapt", "openai", "llm_telemetry.api")
+    shown = f"import user, json, httpx, sys; print([name for name in {heavy} if name in sys.modules])"
+    assert full.run("-c", shown, cwd=tmp_path, LLM_TELEMETRY="1").out == "[]\n"

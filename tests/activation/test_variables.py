@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-import _llm_telemetry_autostart as autostart
 from llm_telemetry.settings.config import Config, InstrumentError
 from llm_telemetry.settings.variables import VARIABLES, VariableError, read_environment
+from llm_telemetry.settings.words import parse_targets
 from tests.activation.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "activation.md").read_text(encoding="utf-8")
@@ -107,7 +107,7 @@ def test_a_bad_argument_still_raises():
 @pytest.mark.parametrize("text", ["x", "a:", ":b", "a:b:c", "a b:c", "a:b-c", "a..b:c"])
 def test_a_target_is_a_module_and_a_name(text):
     with pytest.raises(ValueError, match="must be module:Class"):
-        autostart.parse_targets(text)
+        parse_targets(text)
 
 
 def test_every_variable_is_on_the_page_with_its_option_and_what_it_sets():

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import _llm_telemetry_autostart as autostart
 from llm_telemetry import InstrumentError, instrument
 from llm_telemetry.collectors.evidence import EvidenceCollector
 from llm_telemetry.events import CapturedEvaluation, Evaluation, Evidence
@@ -338,8 +337,8 @@ def test_the_first_failures_are_those_of_all_processes(api, tmp_path):
 
 
 def test_a_spawned_child_is_told_how_many_are_wanted(tmp_path, monkeypatch):
-    monkeypatch.setattr(autostart, "is_on", lambda: True)
-    monkeypatch.setenv(autostart.SPOOL, "")
+    monkeypatch.setenv("LLM_TELEMETRY", "1")
+    monkeypatch.setenv("LLM_TELEMETRY_SPOOL", "")
     trainer = Trainer()
     telemetry, _ = watch(trainer, tmp_path, capture_failures=3)
     folder = telemetry._session.children.folder

@@ -190,7 +190,7 @@ def server():
 
 
 def sync(tmp_path, server):
-    program = [sys.executable, "-m", "llm_telemetry.cli", "sync", str(tmp_path / "wandb")]
+    program = [sys.executable, "-m", "llm_telemetry", "sync", str(tmp_path / "wandb")]
     return subprocess.run(
         program, env={**os.environ, **server.environment}, capture_output=True, text=True, check=False
     )

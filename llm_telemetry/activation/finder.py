@@ -1,0 +1,159 @@
+"""The finder of trainers: with LLM_TELEMETRY=1 it has a look at the user's own modules as they are imported.
+
+Standard library only, and little of it: every Python process with LLM_TELEMETRY=1 imports this at its start. Neither
+wrapt nor openai nor the rest of `llm_telemetry` is imported before there is something to watch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from llm_telemetry.hooks.imports import ImportWatcher, is_class
+from llm_telemetry.names import HTTP, MAINS, SDKS, STEP_METHODS
+from llm_telemetry.settings.words import SPOOL, TRAINER, VARIABLE, parse_switch, parse_targets, refuse
+
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this module costs
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+    from typing import Any
+
+_DEMO = "llm_telemetry.demo.trainer"  # it stands for a user's trainer, wherever the package is installed
+_STDLIB = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - pathlib is not worth its import here
+_SITES = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
+
+
+def install(attempt: Callable[..., Any]) -> None:
+    """Put the finder in place if the variable says so; where there is one, it hears what the variables say by now.
+
+    Args:
+        attempt: Calls a function with arguments; a failure of ours ends in it.
+    """
+    try:
+        on, targets = parse_switch(os.environ.get(VARIABLE, "")), parse_targets(os.environ.get(TRAINER, ""))
+    except ValueError as error:
+        refuse(error)
+        return
+    finder = _installed()
+    if finder is not None:
+        finder.name(targets)  # the launcher has more to say than the environment had
+    elif on:
+        finder = Finder(attempt)
+        finder.name(targets)
+        sys.meta_path.insert(0, finder)
+        for client in [name for name in finder.clients if name in sys.modules]:
+            attempt(finder.watch_clients, client)
+
+
+def note(cls: Any) -> Any:
+    """Look at a class of the main program as soon as it is made, and give it back as it is."""
+    finder = _installed()
+    if finder is not None:
+        finder.note(cls)
+    return cls
+
+
+def is_library(place: str) -> bool:
+    """Tell whether a file or folder is the standard library's or an installed package's, and not the user's own."""
+    place += os.sep
+    return place.startswith(_STDLIB) or any(site in place for site in _SITES)
+
+
+class Finder(ImportWatcher):
+    """Looks for trainers."""
+
+    def __init__(self, attempt: Callable[..., Any]) -> None:
+        super().__init__(attempt)
+        self.clients = SDKS + HTTP if os.environ.get(SPOOL) else SDKS
+        self.name(())
+        self._sizes: dict[str, int] = {}
+
+    def name(self, targets: Iterable[tuple[str, str]]) -> None:
+        """Know the trainers that the user has named, as pairs of a module and a dotted name in it."""
+        self._targets = tuple(targets)
+        self._always = {*self.clients, _DEMO, *(module for module, _ in self._targets)}
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Look at the main module on the way, once there is an LLM client."""
+        if path is None and not sys.modules.keys().isdisjoint(SDKS + HTTP):
+            self._attempt(self._scan)
+        return super().find_spec(name, path, target)
+
+    def note(self, cls: Any) -> None:
+        """Look at a class of the main program."""
+        self._attempt(self._look_at, cls, "__main__")
+
+    def watch_clients(self, library: str) -> None:
+        """Look at the main program whenever a client of this library is made: by then its classes exist."""
+        from llm_telemetry.activation import adopt  # noqa: PLC0415 - this is what waiting was for
+
+        adopt.watch_clients(library, lambda: self._attempt(self._scan))
+
+    def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:
+        """Decide by name and place; most modules of a training program are settled here."""
+        root = name.partition(".")[0]
+        if name in self._always or root == "llm_telemetry":
+            return name in self._always
+        return root not in sys.stdlib_module_names if path is None else not is_library(next(iter(path), _STDLIB))
+
+    def _concerns_us(self, spec: ModuleSpec) -> bool:
+        origin = spec.origin if spec.has_location and spec.origin else _STDLIB
+        return spec.name in self._always or (origin.endswith((".py", ".pyc")) and not is_library(origin))
+
+    def _executed(self, module: ModuleType) -> None:
+        names = object.__getattribute__(module, "__dict__")  # a lazy module stays asleep
+        if names["__name__"] in self.clients:
+            self.watch_clients(names["__name__"])
+        else:
+            self._look(names)
+
+    def _compile_main(self, loader: Any, name: str) -> CodeType | None:
+        from llm_telemetry.activation import main_file  # noqa: PLC0415 - only for `python -m`
+
+        return main_file.compile_module(loader, name)
+
+    def _scan(self) -> None:
+        """Look at the main module, if it has new names; it is not imported, so nothing else tells."""
+        for main in MAINS:
+            names = vars(sys.modules[main]) if main in sys.modules else {}
+            if len(names) != self._sizes.get(main, 0):
+                self._sizes[main] = len(names)
+                self._look(names)
+
+    def _look(self, names: dict[str, Any]) -> None:
+        """Look at all classes that a module has defined, and at those that the user has named."""
+        module = names["__name__"]
+        for cls in [thing for thing in names.values() if is_class(thing) and thing.__module__ == module]:
+            self._look_at(cls, "__main__" if module in MAINS else module)
+        if module not in MAINS:
+            self._resolve_targets(module)
+        if os.environ.get(SPOOL):
+            from llm_telemetry.processes import children  # noqa: PLC0415 - this process is a child of a watched one
+
+            children.hook_parts(names)
+
+    def _look_at(self, cls: Any, module: str) -> None:
+        """Have a class watched that has a step method of its own, or was named."""
+        if not is_class(cls):
+            return
+        step = {f"{cls.__qualname__}.{name}": name for name in vars(cls)}
+        named = [name for home, name in self._targets if home == module and (name == cls.__qualname__ or name in step)]
+        if named or not vars(cls).keys().isdisjoint(STEP_METHODS):
+            from llm_telemetry.activation import adopt  # noqa: PLC0415 - this is what waiting was for
+
+            adopt.watch_class(cls, named=bool(named), step=next((step[n] for n in named if n in step), None))
+
+    def _resolve_targets(self, module: str) -> None:
+        """Watch what the user has named in this module; it may come from elsewhere, or not exist."""
+        for name in [name for home, name in self._targets if home == module]:
+            from llm_telemetry.activation import adopt  # noqa: PLC0415 - this is what waiting was for
+
+            adopt.watch_target(sys.modules[module], name)
+
+
+def _installed() -> Finder | None:
+    return next((finder for finder in sys.meta_path if isinstance(finder, Finder)), None)

@@ -1,0 +1,111 @@
+"""Waiting for modules: a finder that finds nothing itself, and looks at modules when they have been executed.
+
+Standard library only, and little of it: every Python process with LLM_TELEMETRY=1 imports this at its start.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this module costs
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+    from typing import Any
+
+
+class ImportWatcher:
+    """Looks at modules as soon as they have been executed; subclasses say which, and what to look for.
+
+    Args:
+        attempt: Calls a function with arguments; a failure of ours ends in it, and never reaches the user's import.
+    """
+
+    def __init__(self, attempt: Callable[..., Any]) -> None:
+        self._attempt = attempt
+        self._asking: set[tuple[int, str]] = set()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return what the other finders find; `None`, at once, for what is surely nothing to look at."""
+        asking = (get_ident(), name)
+        if asking in self._asking or not self._attempt(self._may_concern_us, name, path):
+            return None
+        self._asking.add(asking)
+        try:
+            spec = self._ask_others(name, path, target)
+        finally:
+            self._asking.discard(asking)
+        if spec is not None and self._attempt(self._concerns_us, spec):
+            self._attempt(self._attach, spec.loader)
+        return spec
+
+    def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:
+        """Decide by the name and the parent's path, before anybody is asked."""
+        raise NotImplementedError
+
+    def _concerns_us(self, spec: ModuleSpec) -> bool:
+        """Decide by what was found."""
+        raise NotImplementedError
+
+    def _executed(self, module: ModuleType) -> None:
+        """Look at a module."""
+        raise NotImplementedError
+
+    def _compile_main(self, loader: Any, name: str) -> CodeType | None:  # noqa: ARG002 - for those who override it
+        """Return other code for a module that `python -m` is about to run; `None` for its own."""
+        return None
+
+    def _ask_others(self, name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+        others = [finder for finder in sys.meta_path if finder is not self]
+        if not all(hasattr(finder, "find_spec") for finder in others):
+            return None  # an ancient one, which only the import system itself can ask
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        return next((spec for spec in specs if spec is not None), None)
+
+    def _attach(self, loader: Any) -> None:
+        """Be told when the loader has executed its module: same loader, and no trace of us afterwards."""
+        own = getattr(loader, "__dict__", None)
+        if own is None or is_class(loader):
+            return
+        known = getattr(own.get("exec_module"), "watchers", None)
+        if known is not None:  # another of ours was here
+            known.extend(() if self in known else (self,))
+            return
+        watchers = [self]
+        before = {name: own[name] for name in ("exec_module", "get_code") if name in own}
+        execute, read = loader.exec_module, getattr(loader, "get_code", None)
+
+        def detach() -> None:
+            for name in ("exec_module", "get_code"):
+                own.pop(name, None)
+            own.update(before)
+
+        def _exec_and_look(module: ModuleType) -> None:
+            detach()
+            execute(module)
+            for watcher in watchers:
+                watcher._attempt(watcher._executed, module)
+
+        def get_code(name: str) -> CodeType | None:
+            detach()
+            code: CodeType | None = self._attempt(self._compile_main, loader, name) or read(name)  # type: ignore[misc]
+            return code
+
+        _exec_and_look.__code__ = _exec_and_look.__code__.replace(**_INVISIBLE)  # type: ignore[arg-type]
+        _exec_and_look.watchers = watchers  # type: ignore[attr-defined]
+        loader.exec_module = _exec_and_look
+        if read is not None and sys.argv[:1] == ["-m"]:  # runpy is about to run it as the main program
+            loader.get_code = get_code
+
+
+# Import takes frames of this name and file out of tracebacks, and `warnings` skips them: the user sees his own lines.
+_INVISIBLE = {"co_filename": "<frozen importlib._bootstrap>", "co_name": "_call_with_frames_removed"}
+
+
+def is_class(thing: Any) -> bool:
+    """Tell a class; `isinstance` would ask a lazy proxy for its `__class__`, and wake it."""
+    return type in type(thing).__mro__

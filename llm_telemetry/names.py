@@ -1,0 +1,13 @@
+"""Names by which things of others are known before they are looked at; the finder reads them at every start."""
+
+from __future__ import annotations
+
+SDKS = ("openai", "anthropic", "groq")
+"""Packages by the same generator: whoever imports one is about to call an LLM."""
+HTTP = ("httpx", "httpx2", "requests", "aiohttp")
+"""Everybody imports these; they tell something only in a process that belongs to a watched one."""
+STEP_METHODS = ("train_step", "training_step")
+"""Methods that make a class look like a trainer."""
+VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate")
+MAINS = ("__main__", "__mp_main__")
+"""The main module: by its own name, and as a spawned child knows it."""

@@ -1,0 +1,57 @@
+"""The words of the variables that are read before anything else is imported.
+
+Standard library only, and little of it: every Python process with LLM_TELEMETRY set imports this at its start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+VARIABLE = "LLM_TELEMETRY"
+TRAINER = "LLM_TELEMETRY_TRAINER"
+SPOOL = "LLM_TELEMETRY_SPOOL"
+"""Set by a watched process for the processes that it starts."""
+ON = ("1", "true", "yes", "on")
+OFF = ("0", "false", "no", "off")
+SWITCH = f"{', '.join(ON)} (on) or {', '.join(OFF)} (off)"
+TARGETS = "module:Class, or module:Class.method when the step method has another name; several with commas between"
+
+_told: set[str] = set()
+
+
+def parse_switch(text: str) -> bool | None:
+    """Read LLM_TELEMETRY; `None` when it is empty.
+
+    Raises:
+        ValueError: It is no word for on or off.
+    """
+    word = text.strip().lower()
+    if word and word not in ON + OFF:
+        raise ValueError(f"{VARIABLE}={text.strip()!r} must be {SWITCH}")
+    return word in ON if word else None
+
+
+def parse_targets(text: str) -> tuple[tuple[str, str], ...]:
+    """Read LLM_TELEMETRY_TRAINER: pairs of a module and a dotted name in it.
+
+    Raises:
+        ValueError: A part is not of the form `module:Class`.
+    """
+    pairs = [tuple(part.strip().split(":")) for part in text.split(",") if part.strip()]
+    for pair in pairs:
+        if len(pair) != 2 or not all(name.isidentifier() for side in pair for name in side.split(".")):  # noqa: PLR2004
+            raise ValueError(f"{TRAINER}={text.strip()!r} must be {TARGETS}")
+    return tuple((module, name) for module, name in pairs)
+
+
+def is_on() -> bool:
+    """Tell whether processes that this one starts look for trainers, too."""
+    return os.environ.get(VARIABLE, "").strip().lower() in ON
+
+
+def refuse(error: ValueError) -> None:
+    """Say on stderr, once, which variable cannot work, and why."""
+    if str(error) not in _told and sys.stderr is not None:
+        _told.add(str(error))
+        sys.stderr.write(f"llm_telemetry: {error}. Your program goes on without telemetry.\n")

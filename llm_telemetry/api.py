@@ -7,6 +7,7 @@ import logging
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry import __version__
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.clients.calls import finish_held
 from llm_telemetry.collectors.pricing import own_rates
@@ -22,10 +23,12 @@ from llm_telemetry.settings.words import refuse
 from llm_telemetry.sinks.console import ConsoleSink
 from llm_telemetry.sinks.jsonl import JsonlSink
 from llm_telemetry.sinks.wandb.sink import WandbSink
+from llm_telemetry.trainers.description import describe
 from llm_telemetry.trainers.registry import adapter_for
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -35,10 +38,13 @@ if TYPE_CHECKING:
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
     from llm_telemetry.trainers.adapter import Found
+    from llm_telemetry.trainers.description import Description
 
 log = logging.getLogger("llm_telemetry")
 
 _handles: dict[int, Telemetry] = {}
+before_watching: list[Callable[[Any, Description], object]] = []
+"""Called with a trainer and what was found on it, when it is about to be watched."""
 _released: dict[int, weakref.ref[Any]] = {}
 """Trainers that telemetry was taken off: nobody watches them again unasked."""
 
@@ -46,7 +52,7 @@ _released: dict[int, weakref.ref[Any]] = {}
 class Telemetry:
     """What `instrument()` returns; as a context manager it takes itself off at the end."""
 
-    def __init__(self, trainer: Any, config: Config, found: Found) -> None:
+    def __init__(self, trainer: Any, config: Config, found: Found, description: Description) -> None:
         """Make the session and put the hooks in place; `instrument()` does this."""
         self.config = config
         self._trainer = weakly(trainer)
@@ -59,7 +65,7 @@ class Telemetry:
             else WandbSink(config.run, rescue_rows=config.rescue_rows, before_end=self.flush)
         )
         self._place = Place(config, wandb)
-        self._jsonl = JsonlSink(self._place)
+        self._jsonl = JsonlSink(self._place, description.as_json(__version__))
         own: list[Any] = [
             self._jsonl if config.jsonl else None,
             wandb,
@@ -179,8 +185,12 @@ def instrument(trainer: Any, **settings: Any) -> Telemetry:
     known = _handles.get(id(trainer))
     if known is not None and known._trainer() is trainer:
         return _same(known, config)
-    found = adapter_for(trainer, config.adapter).find(trainer, config)
-    telemetry = Telemetry(trainer, config, found)
+    adapter = adapter_for(trainer, config.adapter)
+    found = adapter.find(trainer, config)
+    description = describe(trainer, adapter, found, config)
+    for look in before_watching:
+        look(trainer, description)
+    telemetry = Telemetry(trainer, config, found, description)
     _handles[id(trainer)] = telemetry
     for lack in found.lacks:
         log.warning("%s: %s", type(trainer).__name__, lack)

@@ -34,7 +34,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         return [*arguments], []
     i = 1
     while i < len(arguments) and arguments[i].startswith("-") and arguments[i] not in ("-m", "-h", "--help"):
-        i += 1 if "=" in arguments[i] else 2
+        i += 1 if "=" in arguments[i] or arguments[i] == "--dry" else 2
     helps = arguments[i : i + 1] in (["-h"], ["--help"])
     return [*arguments[: i + helps]], [*arguments[i + helps :]]
 
@@ -55,6 +55,10 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, program: 
             ):  # it may be a function in the program's own folder, which is not on the path yet
                 _check(parser, variable)
     try:
+        if options.dry:
+            from llm_telemetry.doctor.dry_run import run_dry  # noqa: PLC0415 - the same
+
+            return run_dry(program, module=module)
         return launcher.run(program, module=module)
     except launcher.NoProgramError as error:
         sys.stderr.write(f"llm-telemetry run: {error}\n")
@@ -123,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
         usage="llm-telemetry run [OPTIONS] (SCRIPT | -m MODULE) [ARGUMENTS ...]",
         description="Runs SCRIPT, or MODULE, as python does, with LLM_TELEMETRY=1 for it and its children. Each option "
         "sets the environment variable of the same name.",
+    )
+    run.add_argument(
+        "--dry", action="store_true", help="say what would be watched, and stop before the first step or LLM call"
     )
     for variable in VARIABLES[1:]:
         run.add_argument(variable.option, dest=variable.name, metavar="VALUE", help=f"{variable.allowed}")

@@ -26,6 +26,8 @@ from llm_telemetry.judging.evaluations import Reply
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llm_telemetry.judging.evaluations import Attempt
     from llm_telemetry.session.session import Session
 
@@ -45,6 +47,9 @@ def _shape_of(kind: type) -> str | None:
     """Tell what a response of this class is; asked once, so that more SDKs do not make a call slower."""
     return next((_shapes[cls] for cls in kind.__mro__ if cls in _shapes), None)
 
+
+before_call: list[Callable[[], object]] = []
+"""Called when a call is about to be made."""
 
 _UNFINISHED = ("queued", "in_progress")
 
@@ -71,6 +76,8 @@ class OpenCall:
 
     def __init__(self, session: Session, scope: Scope | None, role: Role, options: Any) -> None:
         """Note who calls, and which model; the request itself is not touched."""
+        for look in before_call:
+            look()
         self._session = session
         self.attempt: Attempt | None = None
         if scope is None:

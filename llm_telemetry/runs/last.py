@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors.eval_stats import MISMATCH
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, STEP_KEY
-from llm_telemetry.sinks.jsonl import read_header, read_lines
+from llm_telemetry.sinks.jsonl import read_lines, read_watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ class LastRun:
     recent: tuple[Mapping[str, float], ...]
     """The latest payloads of training."""
     state: Mapping[str, Any]
-    header: Mapping[str, Any]
+    watched: Mapping[str, Any]
     """What was watched, and how; empty in files of versions that did not write it."""
 
     def share(self, part: str, whole: str) -> float:
@@ -74,7 +74,7 @@ def read_run(path: Path) -> LastRun | None:
         return None
     return LastRun(
         path, line.get("run"), line.get("time", 0.0), payloads, int(latest[STEP_KEY]), latest, sums, tuple(recent),
-        line.get("state") or {}, read_header(path),
+        line.get("state") or {}, read_watched(path),
     )  # fmt: skip
 
 

@@ -33,15 +33,15 @@ def _when(run: LastRun) -> Finding:
 
 def _check_parts(run: LastRun) -> list[Finding]:
     """Say what the finder found, in its own words, which are in the file's first line."""
-    if not run.header:
+    if not run.watched:
         return []
-    parts = ", ".join(f"{part['kind']} {part['name']}" for part in run.header["parts"])
-    watched = f"watched {run.header['trainer']} (found by {run.header['adapter']}): {parts}"
-    details = [f"{part['kind']}: {part['owner']}.{part['name']}" for part in run.header["parts"]]
-    settings = ", ".join(f"{name}={value!r}" for name, value in run.header["settings"].items()) or "none"
+    parts = ", ".join(f"{part['kind']} {part['name']}" for part in run.watched["parts"])
+    watched = f"watched {run.watched['trainer']} (found by {run.watched['adapter']}): {parts}"
+    details = [f"{part['kind']}: {part['owner']}.{part['name']}" for part in run.watched["parts"]]
+    settings = ", ".join(f"{name}={value!r}" for name, value in run.watched["settings"].items()) or "none"
     return [
         _finding(Severity.OK, watched),
-        *(_finding(Severity.NOTE, lack) for lack in run.header["missing"]),
+        *(_finding(Severity.NOTE, lack) for lack in run.watched["missing"]),
         *(_finding(Severity.DETAIL, what) for what in (*details, f"settings other than the defaults: {settings}")),
     ]
 

@@ -35,12 +35,12 @@ class JsonlSink:
 
     Args:
         place: Says which file (asked once, at the first payload, when the W&B run is known), and which run.
-        header: What is watched, and how: the first line of a new file, see `read_header`.
+        watched: What is watched, and how: goes into the first line of a new file, see `read_watched`.
     """
 
-    def __init__(self, place: RunPlace, header: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, place: RunPlace, watched: Mapping[str, Any] | None = None) -> None:
         self._place = place
-        self._header = header
+        self._watched = watched
         self._file: int | None = None
         self._torn = False
         self.path: Path | None = None
@@ -49,13 +49,16 @@ class JsonlSink:
     def write(self, payload: Payload) -> None:
         """Append one line: whose it is, step, split, time (seconds since the epoch), payload, state, evidence if any.
 
+        The first line of a file says what is watched, too.
+
         Raises:
             OSError: The folder cannot be written, or the disk is full.
         """
-        line = json.dumps(self._told(payload), default=float)
         if self._file is None:
             self._file = self._open()
+        line = json.dumps(self._told(payload), default=float)
         self._append(self._file, ("\n" * self._torn + line + "\n").encode())
+        self._watched = None
 
     def _told(self, payload: Payload) -> dict[str, Any]:
         told = {
@@ -68,7 +71,8 @@ class JsonlSink:
             "state": dict(payload.state),
         }
         evidence = [captured._asdict() for captured in payload.evidence]
-        return {**told, "evidence": evidence} if evidence else told
+        more = {"evidence": evidence, "watched": self._watched}
+        return {**told, **{name: value for name, value in more.items() if value}}
 
     def close(self) -> None:
         """Close the file."""
@@ -88,22 +92,19 @@ class JsonlSink:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self.path = path
-        if self._header is not None and os.fstat(file).st_size == 0:
-            self._append(file, (json.dumps({"header": self._header}, default=str) + "\n").encode())
+        if os.fstat(file).st_size:
+            self._watched = None
         return file
 
 
-def read_header(path: Path) -> dict[str, Any]:
+def read_watched(path: Path) -> dict[str, Any]:
     """Return what the first line of a JSONL tells of the watched trainer; nothing where it is of an older version.
 
     `version`, `trainer`, `adapter`, `parts` (each with `kind`, `owner`, `name`, `label`), `missing`, `settings`.
     """
-    with path.open(encoding="utf-8", errors="replace") as file:
-        try:
-            header = json.loads(file.readline()).get("header")
-        except (ValueError, AttributeError):
-            return {}
-    return header if isinstance(header, dict) else {}
+    first = next(read_lines(path), {})
+    watched = first.get("watched")
+    return watched if isinstance(watched, dict) else {}
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from llm_telemetry.clients.calls import finish_held
 from llm_telemetry.collectors.pricing import own_rates
 from llm_telemetry.guard import failures, guarded
 from llm_telemetry.hooks.patching import patches
+from llm_telemetry.lifecycle.by_hand import Lifecycle
 from llm_telemetry.objects import weakly
 from llm_telemetry.processes.children import forget_children, join_ranks, tell_children
 from llm_telemetry.runs.place import Place
@@ -25,6 +26,7 @@ from llm_telemetry.sinks.jsonl import JsonlSink
 from llm_telemetry.sinks.wandb.sink import WandbSink
 from llm_telemetry.trainers.description import describe
 from llm_telemetry.trainers.registry import adapter_for
+from llm_telemetry.trainers.script import SCRIPT
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ _released: dict[int, weakref.ref[Any]] = {}
 """Trainers that telemetry was taken off: nobody watches them again unasked."""
 
 
-class Telemetry:
+class Telemetry(Lifecycle):
     """What `instrument()` returns; as a context manager it takes itself off at the end."""
 
     def __init__(self, trainer: Any, config: Config, found: Found, description: Description) -> None:
@@ -89,6 +91,7 @@ class Telemetry:
         nothing._place = Place(nothing.config, None)
         nothing._jsonl = JsonlSink(nothing._place)
         nothing._session = Session(nothing.config)
+        nothing._session.closed = True
         return nothing
 
     @guarded
@@ -159,7 +162,7 @@ class Telemetry:
         self.uninstrument()
 
 
-def instrument(trainer: Any, **settings: Any) -> Telemetry:
+def instrument(trainer: Any = SCRIPT, **settings: Any) -> Telemetry:
     """Watch `trainer`: after every training step its payload is on disk and in the trainer's own W&B run.
 
     Twice with the same settings returns the same handle. Several trainers may be watched at once; a call outside
@@ -167,7 +170,7 @@ def instrument(trainer: Any, **settings: Any) -> Telemetry:
 
     Args:
         trainer: The trainer object. Its executor, reward computer, judge function, step and validation are found
-            by shape.
+            by shape. Without one, the functions that are named are watched, and the handle is told the rest by hand.
         settings: See `Config`; what they leave open is in the environment (docs/activation.md), or has a default.
 
     Returns:

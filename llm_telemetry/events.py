@@ -122,6 +122,8 @@ class Rollout(NamedTuple):
     """`None` when no reward was computed for it."""
     failed: bool
     """The executor raised, timed out, or said that it did not succeed."""
+    group: str | int | None = None
+    """What attempts at one item have in common, where it is told."""
 
 
 class Payload(NamedTuple):

@@ -10,14 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import llm_server
+from tests.support.llm_server import serving
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 STEPS = 2
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def server():
+    """Where `no_trainer` asks; the others bring a server of their own."""
+    with serving() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(llm_server, "TEXT", ("Yes", ", 4."))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, server):
     """Run an example once; returns its folder and what it printed."""
     done = {}
+    endpoint = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "none"}
 
     def run_once(name):
         if name not in done:
@@ -26,7 +38,7 @@ def run(tmp_path_factory):
             program = subprocess.run(
                 [sys.executable, EXAMPLES / f"{name}.py", "--steps", str(STEPS)],
                 cwd=folder,
-                env={**environ, "WANDB_MODE": "offline", "WANDB_SILENT": "true"},
+                env={**environ, **endpoint, "WANDB_MODE": "offline", "WANDB_SILENT": "true"},
                 capture_output=True,
                 text=True,
                 timeout=120,
@@ -40,12 +52,17 @@ def run(tmp_path_factory):
 
 
 def payloads_in(folder):
-    (path,) = folder.rglob("llm_telemetry.jsonl")
+    (path,) = folder.rglob("*.jsonl")
     return [json.loads(line)["payload"] for line in path.read_text().splitlines()]
 
 
 def test_all_examples_are_run_here():
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"train_plain", "train_watched", "train_extended"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {
+        "train_plain",
+        "train_watched",
+        "train_extended",
+        "no_trainer",
+    }
 
 
 def test_the_plain_trainer_trains_and_leaves_nothing_of_ours(run):
@@ -94,3 +111,18 @@ def test_the_extended_trainer_has_keys_and_a_table_of_its_own(run):
     shares = [value for p in payloads for key, value in p.items() if key.startswith("long_completions/")]
     assert all(0 <= share <= 1 for share in shares)
     assert any(shares)
+
+
+def test_functions_and_a_loop_are_watched_in_five_lines(run, server):
+    source = (EXAMPLES / "no_trainer.py").read_text()
+    assert [line.rsplit("# ", 1)[-1] for line in source.splitlines() if "  # " in line] == list("12345")
+    folder, printed = run("no_trainer")
+    payloads = payloads_in(folder)
+    assert [payload["llm_telemetry/step"] for payload in payloads] == list(range(1, STEPS + 1))
+    assert printed == [f"step {payload['llm_telemetry/step']}: 4 of 4 are right" for payload in payloads]
+    for payload in payloads:
+        assert (payload["dataset/sums/count"], payload["dataset/capitals/count"], payload["judge/calls"]) == (2, 2, 4)
+        assert (payload["dataset/accuracy"], payload["judge/correct_ratio"]) == (100, 1)
+        assert (payload["llm/executor/calls"], payload["llm/judge/calls"]) == (4, 4)
+    assert server.books.calls == 8 * STEPS
+    assert payloads[-1]["tokens/total"] == server.books.tokens["prompt"] + server.books.tokens["completion"]

@@ -18,7 +18,7 @@ from llm_telemetry import api
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.patching import Hook, Row, patches
-from llm_telemetry.lifecycle import spans
+from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import STEP_METHODS
 from llm_telemetry.processes import children
 from llm_telemetry.settings.config import Config, InstrumentError
@@ -103,7 +103,7 @@ def _hook(cls: type, name: str, kind: Kind, settings: Mapping[str, Any]) -> None
     if isinstance(method, Hook | staticmethod | classmethod) or not callable(method):
         return
     adopt = functools.partial(_adopt, settings=settings)
-    patches.apply(Row(cls, name, spans.hook(kind.opens(""), spans.parameters_of(method)[1:], _nobody, adopt)))
+    patches.apply(Row(cls, name, functions.hook(kind.opens(""), functions.parameters_of(method)[1:], _nobody, adopt)))
 
 
 def _nobody() -> None:
@@ -120,7 +120,7 @@ def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
                 api.instrument(instance, **settings)
         except InstrumentError as error:
             log.warning("%s is not watched: %s", type(instance).__name__, error)
-        return spans.session_of(instance)
+        return functions.session_of(instance)
 
 
 def _was_asked(instance: Any) -> bool:

@@ -38,11 +38,11 @@ def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs
     """Call `wrapped` inside `span`; same result, same exception, same timing."""
     if type(wrapped) in _PLAIN and wrapped.__code__.co_flags & CO_COROUTINE:
         return _later(span, wrapped(*args, **kwargs))
-    token = _enter(span)
+    token = enter(span)
     try:
         result = wrapped(*args, **kwargs)
     except BaseException as error:
-        _end(span, None, error)
+        close(span, None, error)
         raise
     finally:
         leave(token)
@@ -52,7 +52,7 @@ def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs
     if kind is asyncio.Future:
         result.add_done_callback(lambda future: _end_future(span, future))
     else:
-        _end(span, result, None)
+        close(span, result, None)
     return result
 
 
@@ -91,29 +91,30 @@ class Inner:
 
 
 async def _drive_coroutine(span: Span, inner: Inner) -> Any:
-    token = _enter(span)
+    token = enter(span)
     try:
         result = await inner.coroutine
     except BaseException as error:
-        _end(span, None, error)
+        close(span, None, error)
         raise
     finally:
         leave(token)
-    _end(span, result, None)
+    close(span, result, None)
     return result
 
 
 def _end_future(span: Span, future: asyncio.Future[Any]) -> None:
     if future.cancelled():
-        _end(span, None, asyncio.CancelledError())
+        close(span, None, asyncio.CancelledError())
     elif (error := future.exception()) is not None:
-        _end(span, None, error)
+        close(span, None, error)
     else:
-        _end(span, future.result(), None)
+        close(span, future.result(), None)
 
 
 @guarded
-def _enter(span: Span) -> Token[Scope | None]:
+def enter(span: Span) -> Token[Scope | None]:
+    """Begin, and be in the span's scope; returns what `leave` takes."""
     return SCOPE.set(span.begin())
 
 
@@ -128,5 +129,6 @@ def leave(token: Token[Scope | None] | None) -> None:
 
 
 @guarded
-def _end(span: Span, result: Any, error: BaseException | None) -> None:
+def close(span: Span, result: Any, error: BaseException | None) -> None:
+    """End, with what the function returned or raised."""
     span.end(result, error)

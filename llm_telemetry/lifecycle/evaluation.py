@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Evidence
     from llm_telemetry.hooks.observe import Span
-    from llm_telemetry.lifecycle.spans import MakeSpan
+    from llm_telemetry.lifecycle.functions import MakeSpan
     from llm_telemetry.session.session import Session
 
 _VERDICTS_FIELDS = ("verdicts", "judgements", "judgments", "results", "correct", "rewards", "scores")

@@ -10,25 +10,24 @@ import logging
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from llm_telemetry.events import ROLES
-from llm_telemetry.guard import guarded
-from llm_telemetry.hooks.observe import leave
 from llm_telemetry.hooks.patching import Hook
-from llm_telemetry.hooks.scopes import SCOPE, Scope
-from llm_telemetry.lifecycle import evaluation as judges
+from llm_telemetry.hooks.scopes import SCOPE
+from llm_telemetry.lifecycle import evaluation
+from llm_telemetry.lifecycle.by_hand import Span
+from llm_telemetry.lifecycle.evaluation import OpenEvaluation
+from llm_telemetry.lifecycle.functions import hook, parameters_of
 from llm_telemetry.lifecycle.items import open_rollout
-from llm_telemetry.lifecycle.spans import hook, parameters_of
 from llm_telemetry.session.session import current
 from llm_telemetry.sources import clean_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextvars import Token
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
     from llm_telemetry.events import Role
-    from llm_telemetry.lifecycle.evaluation import OpenEvaluation
+    from llm_telemetry.hooks.scopes import Scope
     from llm_telemetry.session.session import Session
 
 log = logging.getLogger("llm_telemetry")
@@ -65,7 +64,7 @@ def judge(function: Any = None, *, name: str | None = None) -> Any:
     label = clean_source(name or getattr(plain, "__name__", type(plain).__name__)).strip("_")
     parameters = parameters_of(plain)
     own = parameters[1:] if parameters[:1] in (("self",), ("cls",)) else parameters
-    return Hook(function, hook(judges.judge(label), own, _nobody, _session_here))
+    return Hook(function, hook(evaluation.judge(label), own, _nobody, _session_here))
 
 
 def _nobody() -> None:
@@ -104,41 +103,41 @@ class scope:  # noqa: N801 - used like a function
         self._source = source
         self._evaluates = evaluation and role == "judge"
         self._name = clean_source(name).strip("_") if name else "scope"
-        self._open: list[tuple[Token[Scope | None], OpenEvaluation | None] | None] = []
+        self._open: list[Span] = []
 
     def __enter__(self) -> Self:
         """Begin."""
-        self._open.append(self._begin())
+        self._open.append(Span(_session_here(), self._block, {}).start())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """End; an exception goes on its way."""
-        begun = self._open.pop()
-        if begun is not None:
-            _end(*begun, error)
+        self._open.pop().finish(error=error)
 
-    @guarded
-    def _begin(self) -> tuple[Token[Scope | None], OpenEvaluation | None] | None:
-        session = _session_here()
-        if session is None or not _is_role(self._role):
+    def _block(self, session: Session, outer: Scope, _told: Mapping[str, Any]) -> _Block | None:
+        if not _is_role(self._role):
             return None
-        outer = SCOPE.get() or Scope(session, session.phase)
         inner = outer._replace(told=self._role or outer.told, source=self._source or outer.source)
-        evaluation = self._evaluate(inner) if self._evaluates and outer.evaluation is None else None
-        if evaluation is not None:
-            inner = inner._replace(evaluation=evaluation)
-        return SCOPE.set(inner), evaluation
-
-    def _evaluate(self, inner: Scope) -> OpenEvaluation:
-        rollout = inner.rollout or open_rollout(inner.session, inner, {})
-        return judges.OpenEvaluation(inner, self._name, [(rollout, "")], implied=True)
+        if not self._evaluates or outer.evaluation is not None:
+            return _Block(inner, None)
+        rollout = inner.rollout or open_rollout(session, inner, {})
+        judged = OpenEvaluation(inner, self._name, [(rollout, "")], implied=True)
+        return _Block(inner._replace(evaluation=judged), judged)
 
 
-@guarded
-def _end(token: Token[Scope | None], evaluation: OpenEvaluation | None, error: BaseException | None) -> None:
-    leave(token)
-    if evaluation is not None:
-        evaluation.end(None, error)
+class _Block:
+    """A block within `scope`, and its evaluation if it opened one."""
+
+    def __init__(self, scope: Scope, evaluation: OpenEvaluation | None) -> None:
+        self._scope = scope
+        self._evaluation = evaluation
+
+    def begin(self) -> Scope:
+        return self._scope
+
+    def end(self, _result: Any, error: BaseException | None) -> None:
+        if self._evaluation is not None:
+            self._evaluation.end(None, error)
 
 
 def _is_role(role: object) -> bool:

@@ -1,91 +1,23 @@
-"""The trainer's own functions: a step, an execution, a reward, items handed out. Each call is a `Span`.
-
-A hook sits on the class, so it sees calls of other objects too: `session_of` finds whose call it is, and calls that
-are nobody's pass through untouched.
-"""
+"""Steps, rollouts, rewards, items handed out: what happens when each begins, and when it ends."""
 
 from __future__ import annotations
 
-import inspect
 import operator
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.guard import guarded
-from llm_telemetry.hooks.observe import Span, drive
 from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
 from llm_telemetry.lifecycle.items import open_rollout, rows_of
 from llm_telemetry.lifecycle.rewards import rewards_in, says_failed
-from llm_telemetry.session.session import Session, active
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llm_telemetry.events import Split
+    from llm_telemetry.hooks.observe import Span
+    from llm_telemetry.lifecycle.functions import MakeSpan
     from llm_telemetry.session.rollouts import OpenRollout, Phase
+    from llm_telemetry.session.session import Session
 
 STEP_FIELDS = ("step", "global_step", "step_idx", "step_num", "iteration", "it")
-
-
-MakeSpan: TypeAlias = "Callable[[Session, Scope, dict[str, Any]], Span | None]"
-
-
-def session_of(instance: Any) -> Session | None:
-    """Return the session that watches this object (`None`: a static function), or in whose step it is used.
-
-    Trainers may share an executor: the one whose scope is open comes first.
-    """
-    scope = SCOPE.get()
-    inside = None if scope is None or scope.session.closed else scope.session
-    watching = [session for session in active if instance in session.parts and not session.closed]
-    if inside is not None and (inside in watching or (scope is not None and scope.phase is not None and not watching)):
-        return inside
-    return watching[0] if watching else None
-
-
-def hook(
-    make_span: MakeSpan,
-    parameters: Sequence[str],
-    owner: Callable[[], Any],
-    adopt: Callable[[Any], Session | None] | None = None,
-) -> Any:
-    """Return the wrapt wrapper for one of the trainer's functions.
-
-    Args:
-        make_span: Makes the span from the session, the present scope and the arguments by name; `None` when
-            this call is none of our business.
-        parameters: The names of the function's parameters, for arguments given by position.
-        owner: Gives whose function it is where wrapt cannot tell (a plain function on an attribute).
-        adopt: Asked for a session when nobody watches the object.
-    """
-
-    @guarded
-    def open_span(instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Span | None:
-        session = session_of(instance) or (session_of(owner()) if instance is None else None)
-        if session is None and adopt is not None:
-            session = adopt(instance)
-        if session is None:
-            return None
-        scope = SCOPE.get()
-        if scope is None or scope.session is not session:
-            scope = Scope(session, session.phase)
-            if session.phase is None:
-                session.check_hooks()  # the step's own hook may be gone
-        return make_span(session, scope, {**dict(zip(parameters, args, strict=False)), **kwargs})
-
-    def watch(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        span = open_span(instance, args, kwargs)
-        return wrapped(*args, **kwargs) if span is None else drive(span, wrapped, args, kwargs)
-
-    return watch
-
-
-def parameters_of(function: Any) -> tuple[str, ...]:
-    """Return the names of a (bound) function's parameters; none where it does not tell."""
-    try:
-        return tuple(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return ()
 
 
 def _last(session: Session) -> OpenRollout | None:
@@ -121,8 +53,9 @@ class PhaseSpan:
 def _open_in(session: Session, split: Split) -> Scope | None:
     """Return the present scope if it is inside of an open step, or validation, of this session."""
     scope = SCOPE.get()
-    inside = scope is not None and scope.session is session and scope.phase is not None and scope.split == split
-    return scope if inside else None
+    if scope is None or scope.session is not session or not session.is_open(scope.phase):
+        return None  # a step that was opened here by hand, and closed elsewhere, may have left its scope behind
+    return scope if scope.split == split else None
 
 
 def _phase_span(split: Split) -> MakeSpan:
@@ -151,7 +84,7 @@ class Execution:
     def __init__(self, scope: Scope, rollout: OpenRollout) -> None:
         """Open the rollout's scope."""
         self._scope = Scope(scope.session, scope.phase, "executor", rollout, source=scope.source)
-        self._rollout = rollout
+        self.rollout = rollout
 
     def begin(self) -> Scope:
         """Return the scope of the executor's calls."""
@@ -159,11 +92,11 @@ class Execution:
 
     def end(self, result: Any, error: BaseException | None) -> None:
         """Let the rollout wait for its reward."""
-        self._scope.session.rollouts.executed(self._rollout, failed=error is not None or says_failed(result))
-        LAST_ROLLOUT.set(self._rollout)
+        self._scope.session.rollouts.executed(self.rollout, failed=error is not None or says_failed(result))
+        LAST_ROLLOUT.set(self.rollout)
 
 
-def execution(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
+def execution(session: Session, scope: Scope, fields: dict[str, Any]) -> Execution | None:
     """Open a rollout, unless one is being executed or rewarded: sub-workflows and tests are part of it."""
     if scope.role in ("executor", "judge"):
         return None
@@ -189,7 +122,8 @@ class Reward:
         rewards = rewards_in(result, len(self._wanted))
         last = self._executing or _last(self._scope.session) if len(self._wanted) == 1 else None
         for wanted, reward in zip(self._wanted, rewards, strict=True):
-            self._scope.session.rollouts.rewarded(wanted, last, reward)
+            if not wanted.closed:  # by a first reward
+                self._scope.session.rollouts.rewarded(wanted, last, reward)
 
 
 def reward(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:

@@ -16,7 +16,7 @@ from llm_telemetry.clients import libraries as clients
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks import threads
 from llm_telemetry.hooks.patching import Row, patches
-from llm_telemetry.lifecycle import spans
+from llm_telemetry.lifecycle import functions
 from llm_telemetry.objects import weakly
 from llm_telemetry.session.roles import EveryPart
 from llm_telemetry.session.session import Session, active
@@ -89,8 +89,8 @@ def hook_parts(names: dict[str, Any]) -> None:
         if home == module and owner is not None:
             join_owner()  # a part may be called before there is a client: it may import the client itself
             method = inspect.getattr_static(owner, name, None)
-            parameters = spans.parameters_of(method)[bool(qualname) :]
-            patches.apply(Row(owner, name, spans.hook(KINDS[kind].opens(label), parameters, weakly(owner))))
+            parameters = functions.parameters_of(method)[bool(qualname) :]
+            patches.apply(Row(owner, name, functions.hook(KINDS[kind].opens(label), parameters, weakly(owner))))
 
 
 def join_ranks(session: Session) -> None:

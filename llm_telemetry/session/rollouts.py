@@ -45,7 +45,7 @@ class Phase:
 class OpenRollout:
     """A rollout that may still get its reward."""
 
-    __slots__ = ("closed", "failed", "flushes", "key", "phase", "problem", "session", "source", "split")
+    __slots__ = ("closed", "failed", "flushes", "group", "key", "phase", "problem", "session", "source", "split")
 
     def __init__(
         self, split: Split, phase: Phase | None, source: str | None, problem: int | None, session: int = 0
@@ -58,6 +58,8 @@ class OpenRollout:
         self.phase = phase
         self.source = source
         self.problem = problem
+        self.group: str | int | None = None
+        """What attempts at one item have in common, where it is told."""
         self.failed = False
         self.closed = False
         self.flushes = 0
@@ -65,7 +67,7 @@ class OpenRollout:
     def close(self, reward: float | None) -> Rollout:
         """Return the frozen record; nothing can be added after."""
         self.closed = True
-        return Rollout(self.split, self.source or UNKNOWN, reward, self.failed)
+        return Rollout(self.split, self.source or UNKNOWN, reward, self.failed, self.group)
 
 
 class RolloutBook:

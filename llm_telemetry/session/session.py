@@ -142,6 +142,10 @@ class Session:
         """The innermost open step or validation."""
         return self._phases[-1] if self._phases else None
 
+    def is_open(self, phase: Phase | None) -> bool:
+        """Tell whether this step or validation is under way."""
+        return phase in self._phases
+
     def open_phase(self, split: Split, step: int | None) -> Phase:
         """Begin a training step or a validation; without a number it is the next, or the current, step."""
         for prepare in self.before_phase:

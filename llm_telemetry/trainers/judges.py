@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.lifecycle.spans import parameters_of
+from llm_telemetry.lifecycle.functions import parameters_of
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.sources import clean_source
-from llm_telemetry.trainers.parts import Part, at, listed, methods_of, on
+from llm_telemetry.trainers.parts import Part, at, held_by, listed, methods_of, on, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,28 +54,12 @@ def _judges_given(trainer: Any, reward: Part | None, given: Any) -> Sequence[Par
     roots = [root for root in (reward and reward.owner, trainer) if root is not None]
     if not isinstance(given, str):
         part = on(given, _JUDGE_METHODS)
-        held = _places(given, roots) if callable(given) and not isinstance(given, type) else []
+        held = places_of(given, roots) if callable(given) and not isinstance(given, type) else []
         return [part] if part else held or [_no_judge(repr(given), given)]
     root = next((root for root in roots if hasattr(root, given.split(".")[0])), None)
     if root is None:
         return [_no_judge(repr(given), roots[0])]
     return [at(root, given, "judge", _JUDGE_METHODS) or _no_judge(repr(given), root)]
-
-
-def _places(function: Any, roots: Sequence[Any]) -> list[Part]:
-    """Find what holds a plain function: the modules that define or import it, and the trainer's objects."""
-    if inspect.ismethod(function):
-        return [Part(function.__self__, function.__name__)]
-    holders = [*sys.modules.values(), *roots]
-    held = [(holder, name) for holder in holders for name, value in _held(holder) if value is function]
-    return [Part(holder, name, getattr(function, "__name__", name)) for holder, name in held]
-
-
-def _held(holder: Any) -> list[tuple[str, Any]]:
-    try:
-        return list(object.__getattribute__(holder, "__dict__").items())  # a lazy module stays asleep
-    except AttributeError:
-        return []
 
 
 def _no_judge(name: str, owner: Any) -> Part:
@@ -99,7 +83,7 @@ def _judges_of(reward: Part) -> Iterator[Part]:
 
 def _held_judges(owner: Any) -> list[Part]:
     """Find judges on a reward computer's attributes: functions, and objects that judge."""
-    judges = [(name, value) for name, value in _held(owner) if sounds_like_judge(name)]
+    judges = [(name, value) for name, value in held_by(owner) if sounds_like_judge(name)]
     functions = [Part(owner, name) for name, value in judges if inspect.isroutine(value)]
     objects = [part for _, value in judges if (part := on(value, _JUDGE_METHODS)) is not None]
     return [part for part in (*functions, *objects) if _judges_predictions(part.function)]
@@ -111,7 +95,7 @@ def _judges_beside(reward: Part) -> list[Part]:
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     methods = [getattr(reward.owner, name) for name in methods_of(reward.owner)]
     called = {name for one in (function, *methods) for name in _names_in(getattr(one, "__code__", None))}
-    functions = {name: value for name, value in _held(module) if name in called and inspect.isfunction(value)}
+    functions = {name: value for name, value in held_by(module) if name in called and inspect.isfunction(value)}
     return [Part(module, name) for name, value in functions.items() if value is not function and _is_judge(name, value)]
 
 

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llm_telemetry.events import Role
+    from llm_telemetry.lifecycle.functions import MakeSpan
 
-Opener: TypeAlias = "Callable[[str], spans.MakeSpan]"
+Opener: TypeAlias = "Callable[[str], MakeSpan]"
 
 
 class Watched(NamedTuple):
@@ -45,7 +46,7 @@ class Kind(NamedTuple):
         return Watched(self, Part(owner, name, label))
 
 
-def _always(make_span: spans.MakeSpan) -> Opener:
+def _always(make_span: MakeSpan) -> Opener:
     return lambda _label: make_span
 
 

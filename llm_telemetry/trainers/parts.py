@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.settings.config import InstrumentError
@@ -63,6 +64,23 @@ def resolve(root: Any, path: str, what: str) -> Any:
             )
         found = getattr(found, name)
     return found
+
+
+def places_of(function: Any, roots: Sequence[Any] = ()) -> list[Part]:
+    """Find what holds a function: its object, or the modules that define or import it, and those of `roots`."""
+    if inspect.ismethod(function):
+        return [Part(function.__self__, function.__name__)]
+    holders = [*sys.modules.values(), *roots]
+    held = [(holder, name) for holder in holders for name, value in held_by(holder) if value is function]
+    return [Part(holder, name, getattr(function, "__name__", name)) for holder, name in held]
+
+
+def held_by(holder: Any) -> list[tuple[str, Any]]:
+    """Return what an object's, or a module's, own dict has; a lazy module stays asleep."""
+    try:
+        return list(object.__getattribute__(holder, "__dict__").items())
+    except AttributeError:
+        return []
 
 
 def is_function(value: Any) -> bool:

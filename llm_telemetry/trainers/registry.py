@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from llm_telemetry.guard import guarded
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.trainers.by_shape import ByShape
+from llm_telemetry.trainers.script import Functions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ log = logging.getLogger("llm_telemetry")
 
 GROUP = "llm_telemetry.adapters"
 """The entry points of installed packages that bring adapters: each a class without arguments, or an instance."""
-BUILT_IN: tuple[Adapter, ...] = (ByShape(),)
+BUILT_IN: tuple[Adapter, ...] = (Functions(), ByShape())
 """Ours. The last one takes every trainer."""
 
 C = TypeVar("C", bound="type[Adapter]")

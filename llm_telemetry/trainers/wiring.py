@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.hooks import threads
 from llm_telemetry.hooks.patching import Row, patches
-from llm_telemetry.lifecycle import spans
+from llm_telemetry.lifecycle import functions
 from llm_telemetry.objects import weakly
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.trainers.kinds import JUDGING_REWARD, REWARD
@@ -55,7 +55,7 @@ def _rows(session: Session, watched: Sequence[Watched]) -> Iterator[Row]:
     for kind, part in watched:
         session.parts.add(part.owner)
         owner = part.owner if part.name in getattr(part.owner, "__dict__", {}) else type(part.owner)
-        hook = spans.hook(kind.opens(part.label), spans.parameters_of(part.function), weakly(part.owner))
+        hook = functions.hook(kind.opens(part.label), functions.parameters_of(part.function), weakly(part.owner))
         yield Row(owner, part.name, hook)
 
 

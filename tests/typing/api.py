@@ -23,6 +23,7 @@ from llm_telemetry import (
     uninstrument,
 )
 from llm_telemetry.events import Alert, Call, Evaluation, Payload, Rollout, Split
+from llm_telemetry.lifecycle.by_hand import RolloutSpan, Span
 
 if TYPE_CHECKING:
     from llm_telemetry.sinks.base import AlertSink
@@ -91,6 +92,27 @@ assert_type(telemetry.flush(), None)
 assert_type(telemetry.print_summary(), None)
 assert_type(telemetry.uninstrument(), None)
 
+# The lifecycle by hand.
+by_hand = instrument()
+with by_hand.step(1) as step, by_hand.validation() as validation:
+    assert_type(step, Span)
+    assert_type(validation, Span)
+with by_hand.rollout(source="sums", problem="2 + 2?", group=1) as rollout:
+    assert_type(rollout, RolloutSpan)
+    assert_type(rollout.rewarded(1.0), None)
+with rollout.reward() as reward, by_hand.evaluation("strict") as evaluation:
+    evaluation.result = True
+    reward.result = 1.0
+started = by_hand.reward(source="sums").start()
+assert_type(started, Span)
+assert_type(started.finish(0.5), None)
+
+
+async def in_a_task() -> None:
+    async with by_hand.rollout() as rollout:
+        assert_type(rollout, RolloutSpan)
+
+
 # The collectors alone.
 dataset = DatasetMetricsCollector(threshold=0.5)
 dataset.add_result("gsm8k", True)
@@ -124,6 +146,8 @@ with llm_telemetry.scope(role="judge", source="gsm8k") as block:
 judge.add_result("gsm8k", "api_failure", judge="math", failure="rate_limit", attempts=2)
 
 # What must not pass.
+by_hand.rollout(sorce="sums")  # type: ignore[call-arg]
+rollout.rewarded("1")  # type: ignore[arg-type]
 llm_telemetry.scope(role="juror")  # type: ignore[arg-type]
 dataset.add_result("gsm8k", 1.0, split="test")  # type: ignore[arg-type]
 judge.add_result("gsm8k", "success")  # type: ignore[arg-type]

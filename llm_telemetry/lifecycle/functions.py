@@ -1,0 +1,83 @@
+"""Functions of others, watched: each call of one opens a span from its arguments, and closes it with its result.
+
+A hook sits on the class, so it sees calls of other objects too: `session_of` finds whose call it is, and calls that
+are nobody's pass through untouched.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from llm_telemetry.guard import guarded
+from llm_telemetry.hooks.observe import Span, drive
+from llm_telemetry.hooks.scopes import SCOPE, Scope
+from llm_telemetry.session.session import Session, active
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+MakeSpan: TypeAlias = "Callable[[Session, Scope, dict[str, Any]], Span | None]"
+"""Opens a span from the session, the scope that is there and the arguments by name; `None` for what is none."""
+
+
+def session_of(instance: Any) -> Session | None:
+    """Return the session that watches this object (`None`: a static function), or in whose step it is used.
+
+    Trainers may share an executor: the one whose scope is open comes first.
+    """
+    scope = SCOPE.get()
+    inside = None if scope is None or scope.session.closed else scope.session
+    watching = [session for session in active if instance in session.parts and not session.closed]
+    if inside is not None and (inside in watching or (scope is not None and scope.phase is not None and not watching)):
+        return inside
+    return watching[0] if watching else None
+
+
+def scope_in(session: Session) -> Scope:
+    """Return the innermost scope of this session that is open here; outside of all, that of its step."""
+    scope = SCOPE.get()
+    if scope is None or scope.session is not session:
+        scope = Scope(session, session.phase)
+        if session.phase is None:
+            session.check_hooks()  # the step's own hook may be gone
+    return scope
+
+
+def hook(
+    make_span: MakeSpan,
+    parameters: Sequence[str],
+    owner: Callable[[], Any],
+    adopt: Callable[[Any], Session | None] | None = None,
+) -> Any:
+    """Return the wrapt wrapper for one function.
+
+    Args:
+        make_span: Makes the span; `None` when this call is none of our business.
+        parameters: The names of the function's parameters, for arguments given by position.
+        owner: Gives whose function it is where wrapt cannot tell (a plain function on an attribute).
+        adopt: Asked for a session when nobody watches the object.
+    """
+
+    @guarded
+    def open_span(instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Span | None:
+        session = session_of(instance) or (session_of(owner()) if instance is None else None)
+        if session is None and adopt is not None:
+            session = adopt(instance)
+        if session is None:
+            return None
+        return make_span(session, scope_in(session), {**dict(zip(parameters, args, strict=False)), **kwargs})
+
+    def watch(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        span = open_span(instance, args, kwargs)
+        return wrapped(*args, **kwargs) if span is None else drive(span, wrapped, args, kwargs)
+
+    return watch
+
+
+def parameters_of(function: Any) -> tuple[str, ...]:
+    """Return the names of a (bound) function's parameters; none where it does not tell."""
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return ()

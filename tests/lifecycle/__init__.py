@@ -1,0 +1,1 @@
+"""Steps, rollouts, rewards and evaluations: by hand."""

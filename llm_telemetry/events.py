@@ -11,19 +11,9 @@ Role = Literal["executor", "judge", "policy", "other"]
 Split = Literal["train", "val"]
 Outcome = Literal["correct", "incorrect", "score", "parse_failure", "api_failure"]
 
-API_FAILURES = (
-    "rate_limit",
-    "timeout",
-    "connection",
-    "server",
-    "auth",
-    "bad_request",
-    "cancelled",
-    "empty",
-    "refusal",
-    "content_filter",
-    "other",
-)
+ERRORS = ("rate_limit", "timeout", "connection", "server", "auth", "bad_request", "cancelled", "other")
+"""What a call can end with."""
+API_FAILURES = (*ERRORS, "empty", "refusal", "content_filter")
 PARSE_FAILURES = ("truncated", "unclosed_think", "no_verdict", "ambiguous")
 ROLES: tuple[Role, ...] = ("executor", "judge", "policy", "other")
 SPLITS: tuple[Split, ...] = ("train", "val")
@@ -56,7 +46,7 @@ class Call(NamedTuple):
     usage: Usage | None
     """`None` when the response, if one came, carried no usable token counts."""
     error: str | None
-    """One of `rate_limit, timeout, connection, server, auth, bad_request, cancelled, other`, or `None`."""
+    """One of `ERRORS`, or `None`."""
     retries: int
     """Attempts that an SDK repeated by itself."""
     latency: float

@@ -1,4 +1,4 @@
-"""What collectors share: the protocol, and the way from sums to keys."""
+"""What a collector is, and how it takes USD."""
 
 from __future__ import annotations
 
@@ -23,11 +23,6 @@ class Collector(Protocol):
 
     def collect(self, split: Split) -> Mapping[str, float]:
         """Return keys and numbers for the payload of `split`, and begin a new window for it."""
-
-
-def drop_unknown(logs: Mapping[str, float | None]) -> dict[str, float]:
-    """Leave out what is unknown: absent, never 0."""
-    return {key: value for key, value in logs.items() if value is not None}
 
 
 def to_usd(cost: float | Decimal) -> Decimal:

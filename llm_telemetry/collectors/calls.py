@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Quantiles
-from llm_telemetry.collectors.base import drop_unknown
+from llm_telemetry.collectors.naming import Key, name_all
 from llm_telemetry.events import SPLITS, Call, Role, Split, Usage
 
 
@@ -20,21 +21,22 @@ class RoleWindow:
         self.retries = 0
         self.no_usage = 0
         self.errors: Counter[str] = Counter()
-        self.tokens: Counter[str] = Counter()
+        self.tokens: Counter[Key] = Counter()
         self.latency = Quantiles()
 
-    def describe(self, role: Role) -> dict[str, float | None]:
+    def describe(self, role: Role, split: Split) -> dict[str, float]:
         """Return the keys of this role."""
-        return {
-            **{f"tokens/{role}/{kind}": count for kind, count in self.tokens.items()},
-            f"llm/{role}/calls": self.calls,
-            f"llm/{role}/errors": self.errors.total(),
-            f"llm/{role}/retries": self.retries,
-            f"llm/{role}/no_usage": self.no_usage,
-            **{f"llm/{role}/errors/{kind}": count for kind, count in self.errors.items()},
-            f"llm/{role}/latency_p50": self.latency.quantile(0.5),
-            f"llm/{role}/latency_p95": self.latency.quantile(0.95),
+        values: dict[Key, float | None] = {
+            **self.tokens,
+            keys.CALLS: self.calls,
+            keys.ERROR_CALLS: self.errors.total(),
+            keys.RETRIES: self.retries,
+            keys.NO_USAGE: self.no_usage,
+            keys.LATENCY_P50: self.latency.quantile(0.5),
+            keys.LATENCY_P95: self.latency.quantile(0.95),
         }
+        kinds = {keys.ERRORS_BY_KIND.of(split, role=role, kind=kind): count for kind, count in self.errors.items()}
+        return {**name_all(values, split, role=role), **kinds}
 
 
 class CallCollector:
@@ -66,15 +68,15 @@ class CallCollector:
         if prompt is None or completion is None:
             window.no_usage += 1
         if prompt is not None:
-            tokens["prompt"] += prompt
+            tokens[keys.PROMPT_TOKENS] += prompt
         if completion is not None:
-            tokens["completion"] += completion
+            tokens[keys.COMPLETION_TOKENS] += completion
         if cached is not None:
-            tokens["cached"] += cached
+            tokens[keys.CACHED_TOKENS] += cached
         if reasoning is not None:
-            tokens["reasoning"] += reasoning
+            tokens[keys.REASONING_TOKENS] += reasoning
         if cache_write is not None:
-            tokens["cache_write"] += cache_write
+            tokens[keys.CACHE_WRITE_TOKENS] += cache_write
         self._total_tokens = (self._total_tokens or 0) + (prompt or 0) + (completion or 0)
 
     def state(self) -> int | None:
@@ -88,10 +90,10 @@ class CallCollector:
 
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys `tokens/…` and `llm/…` since the last `collect`."""
-        logs: dict[str, float | None] = {"tokens/total": self._total_tokens}
+        logs = name_all({keys.TOTAL_TOKENS: self._total_tokens}, split)
         for role, window in sorted(self._windows[split].items()):
-            logs |= window.describe(role)
-        return drop_unknown(logs)
+            logs |= window.describe(role, split)
+        return logs
 
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window for `split`."""

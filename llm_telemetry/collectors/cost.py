@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
+from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums
 from llm_telemetry.collectors.base import to_usd
+from llm_telemetry.collectors.naming import name_all
 from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable
 from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
 from llm_telemetry.sources import SourceNames
@@ -161,23 +163,21 @@ class CostTracker:
         """Return the keys `cost/…`: USD of the run, and of the window of `split` since its last `collect`."""
         self._price_pending()
         total = _merged(self._run.values())
-        run_cost = {role: self._run[role].known for role in _SOURCE_ROLES}
-        usd: dict[str, Decimal | None] = {
-            "cost/total_cost": total.known,
-            "cost/executor_cost": run_cost["executor"],
-            "cost/judge_cost": run_cost["judge"],
-            "cost/step_cost": self._window[split].known,
-            "cost/avg_cost_per_sample": total.known / self._samples
-            if total.known is not None and self._samples
-            else None,
+        average = total.known / self._samples if total.known is not None and self._samples else None
+        usd = {
+            keys.TOTAL_COST: total.known,
+            keys.EXECUTOR_COST: self._run["executor"].known,
+            keys.JUDGE_COST: self._run["judge"].known,
+            keys.STEP_COST: self._window[split].known,
+            keys.AVG_COST_PER_SAMPLE: average,
         }
-        return {
-            **{key: float(cost) for key, cost in usd.items() if cost is not None},
-            "cost/total_samples": self._samples,
-            "cost/executor_calls": self._run["executor"].calls,
-            "cost/judge_calls": self._run["judge"].calls,
-            "cost/unpriced_calls": total.unpriced,
+        counts = {
+            keys.TOTAL_SAMPLES: self._samples,
+            keys.EXECUTOR_CALLS: self._run["executor"].calls,
+            keys.JUDGE_CALLS: self._run["judge"].calls,
+            keys.UNPRICED_CALLS: total.unpriced,
         }
+        return name_all({**{key: _float(cost) for key, cost in usd.items()}, **counts}, split)
 
     @exactly
     def by_source(self, split: Split) -> dict[str, float]:
@@ -242,6 +242,10 @@ class CostTracker:
                 sums.usd += usd
         if usd is not None and role in _SOURCE_ROLES:
             self._by_source[split][self._names(source)] += usd
+
+
+def _float(usd: Decimal | None) -> float | None:
+    return None if usd is None else float(usd)
 
 
 def _merged(parts: Iterable[RoleSums]) -> RoleSums:

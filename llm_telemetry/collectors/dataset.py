@@ -7,8 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums, ratio
-from llm_telemetry.collectors.base import drop_unknown
+from llm_telemetry.collectors.naming import Key, name_all
 from llm_telemetry.events import SPLITS, Rollout, Split
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import print_table
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 DEFAULT_THRESHOLD = 0.9
-_PREFIX: Mapping[Split, str] = {"train": "dataset", "val": "val"}
-_OVERALL: Mapping[Split, tuple[str, ...]] = {
-    "train": ("accuracy", "count", "avg_reward"),
-    "val": ("accuracy", "count", "avg_reward", "avg_cost"),
-}
 
 
 @dataclass(slots=True)
@@ -97,16 +93,12 @@ class DatasetMetricsCollector:
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return `dataset/{source}/…` (or `val/{source}/…`) and the overall keys since the last `collect`."""
         window = {source: sums for source, sums in self._windows[split].items() if sums.count}
-        prefix = _PREFIX[split]
-        logs: dict[str, float | None] = {}
+        logs: dict[str, float] = {}
         overall = SourceSums()
         for source, sums in sorted(window.items()):
             overall = overall.merge(sums)
-            logs |= {f"{prefix}/{source}/{key}": value for key, value in _describe(sums).items()}
-        if overall.count:
-            described = _describe(overall)
-            logs |= {f"{prefix}/{key}": described[key] for key in _OVERALL[split]}
-        return drop_unknown(logs)
+            logs |= name_all(_describe(sums), split, source)
+        return logs | name_all(_describe(overall), split) if overall.count else {}
 
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window."""
@@ -124,12 +116,12 @@ class DatasetMetricsCollector:
         print_table(("dataset", "right", "accuracy"), rows)
 
 
-def _describe(sums: SourceSums) -> dict[str, float | None]:
+def _describe(sums: SourceSums) -> dict[Key, float | None]:
     """Return the numbers of one source, or of all."""
     return {
-        "accuracy": ratio(sums.correct, sums.count, 100),
-        "count": sums.count,
-        "failed": sums.failed,
-        "avg_reward": ratio(sums.reward_sum, sums.rewarded),
-        "avg_cost": ratio(sums.cost, sums.count) if sums.costed else None,
+        keys.ACCURACY: ratio(sums.correct, sums.count, 100),
+        keys.COUNT: sums.count,
+        keys.FAILED: sums.failed,
+        keys.AVG_REWARD: ratio(sums.reward_sum, sums.rewarded),
+        keys.AVG_COST: ratio(sums.cost, sums.count) if sums.costed else None,
     }

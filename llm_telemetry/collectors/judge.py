@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums, ratio
-from llm_telemetry.collectors.base import drop_unknown
-from llm_telemetry.collectors.eval_stats import COUNTERS, inner_contradictions
+from llm_telemetry.collectors.eval_stats import contradictions, counters_of
+from llm_telemetry.collectors.naming import Key, name_all
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, SPLITS, Evaluation, Outcome, Split
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import print_table
 
-log = logging.getLogger("llm_telemetry")
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
-_PREFIX: Mapping[Split, str] = {"train": "judge", "val": "val/judge"}
+log = logging.getLogger("llm_telemetry")
 
 
 @dataclass(slots=True)
@@ -63,7 +64,17 @@ class OutcomeSums(Sums):
     @property
     def calls(self) -> int:
         """All evaluations."""
-        return self.correct + self.incorrect + self.score + self.parse_failure + self.api_failure
+        return self.verdicts + self.parse_failure + self.api_failure
+
+    @property
+    def verdicts(self) -> int:
+        """Evaluations that say something of the item."""
+        return self.binary + self.score
+
+    @property
+    def binary(self) -> int:
+        """Those that say yes or no."""
+        return self.correct + self.incorrect
 
 
 class Window:
@@ -144,21 +155,19 @@ class JudgeMetricsCollector:
 
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys `judge/…` (or `val/judge/…`) since the last `collect`; rates are 0 to 1."""
-        prefix, window = _PREFIX[split], self._windows[split]
+        window = self._windows[split]
         overall = OutcomeSums()
-        logs: dict[str, float | None] = {}
+        logs: dict[str, float] = {}
         for source, sums in sorted(window.by_source.items()):
             overall = overall.merge(sums)
-            logs |= _brief(f"{prefix}/{source}", sums)
+            logs |= name_all(_brief(sums), split, source)
         if len(self._judges) > 1:
             for judge, sums in sorted(window.by_judge.items()):
-                logs |= _brief(f"{prefix}/{self._judge_name(judge, window)}", sums)
+                logs |= name_all(_brief(sums), split, self._judge_name(judge, window))
         if overall.calls:
-            logs |= {f"{prefix}/{key}": value for key, value in _describe(overall).items()}
-            logs |= {f"{prefix}/failures/{kind}": count for kind, count in sorted(window.failures.items())}
-        if self._run[split]:
-            logs[f"{prefix}/total_calls"] = self._run[split]
-        return drop_unknown(logs)
+            logs |= name_all(_describe(overall), split)
+            logs |= {keys.FAILURES.of(split, failure=kind): n for kind, n in sorted(window.failures.items())}
+        return logs | name_all({keys.TOTAL_EVALUATIONS: self._run[split] or None}, split)
 
     def _judge_name(self, judge: str, window: Window) -> str:
         """Return a judge's name in keys; a dataset of the same name keeps its own."""
@@ -193,23 +202,18 @@ class JudgeMetricsCollector:
         Raises:
             TypeError: There is no such mapping, or a counter in it is no whole number.
         """
-        stats = _eval_stats(reward_computer)
-        right, parse, api = (
-            stats["correct_predictions"],
-            stats["llm_judge_parse_failures"],
-            stats["llm_judge_api_failures"],
-        )
-        success = stats["llm_judge_success"]
-        contradictions = inner_contradictions(stats)
-        for contradiction in contradictions:
-            log.warning("eval_stats: %s", contradiction)
+        counters = counters_of(reward_computer)
+        _, success, parse, api, right, _ = counters
+        told = contradictions(counters)
+        for contradiction in told:
+            log.warning("llm_telemetry: eval_stats: %s", contradiction)
         correct = min(right, success)
         window = self._windows["train"] = Window()
         window.by_source[self._names("unknown")] = OutcomeSums(
             correct=correct, incorrect=success - correct, parse_failure=parse, api_failure=api
         )
         self._run["train"] = success + parse + api
-        return contradictions
+        return told
 
     def print_summary(self, split: Split = "train") -> None:
         """Print a line per source: evaluations and what came of them."""
@@ -221,7 +225,6 @@ class JudgeMetricsCollector:
 
 
 _OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "score", "parse_failure", "api_failure")
-_BRIEF = ("success_rate", "parse_failure_rate", "api_failure_rate", "correct_ratio", "calls")
 
 
 def _check(outcome: str, failure: str | None) -> None:
@@ -232,38 +235,24 @@ def _check(outcome: str, failure: str | None) -> None:
         raise ValueError(f"failure must be one of {', '.join(kinds)}, not {failure!r}")
 
 
-def _brief(prefix: str, sums: OutcomeSums) -> dict[str, float | None]:
-    """Return the keys of one source, or one judge."""
-    described = _describe(sums)
-    return {f"{prefix}/{key}": described[key] for key in _BRIEF}
+def _brief(sums: OutcomeSums) -> dict[Key, float | None]:
+    """Return what is told of one source, or one judge."""
+    return {key: value for key, value in _describe(sums).items() if key.by_source}
 
 
-def _describe(sums: OutcomeSums) -> dict[str, float | None]:
-    """Return the numbers of one source, or of all."""
+def _describe(sums: OutcomeSums) -> dict[Key, float | None]:
+    """Return the numbers of all sources."""
     return {
-        "success_rate": ratio(sums.correct + sums.incorrect + sums.score, sums.calls),
-        "parse_failure_rate": ratio(sums.parse_failure, sums.calls),
-        "api_failure_rate": ratio(sums.api_failure, sums.calls),
-        "correct_ratio": ratio(sums.correct, sums.correct + sums.incorrect),
-        "avg_score": ratio(sums.score_sum, sums.scaled),
-        "correct_count": sums.correct,
-        "incorrect_count": sums.incorrect,
-        "calls": sums.calls,
-        "disagreements": sums.disagreed,
-        "attempts_avg": ratio(sums.attempts, sums.asked),
-        "agreement_rate": ratio(sums.agreement_sum, sums.votes),
-        "position_flip_rate": ratio(sums.flips, sums.pairs),
+        keys.SUCCESS_RATE: ratio(sums.verdicts, sums.calls),
+        keys.PARSE_FAILURE_RATE: ratio(sums.parse_failure, sums.calls),
+        keys.API_FAILURE_RATE: ratio(sums.api_failure, sums.calls),
+        keys.CORRECT_RATIO: ratio(sums.correct, sums.binary),
+        keys.AVG_SCORE: ratio(sums.score_sum, sums.scaled),
+        keys.CORRECT_COUNT: sums.correct,
+        keys.INCORRECT_COUNT: sums.incorrect,
+        keys.EVALUATIONS: sums.calls,
+        keys.DISAGREEMENTS: sums.disagreed,
+        keys.ATTEMPTS_AVG: ratio(sums.attempts, sums.asked),
+        keys.AGREEMENT_RATE: ratio(sums.agreement_sum, sums.votes),
+        keys.POSITION_FLIP_RATE: ratio(sums.flips, sums.pairs),
     }
-
-
-def _eval_stats(reward_computer: Any) -> dict[str, int]:
-    stats = reward_computer if isinstance(reward_computer, Mapping) else getattr(reward_computer, "eval_stats", None)
-    if not isinstance(stats, Mapping):
-        raise TypeError(
-            f"{type(reward_computer).__name__} has no mapping `eval_stats`; give the reward computer or its counters"
-        )
-    counters = {name: stats.get(name, 0) for name in COUNTERS}
-    for name, value in counters.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise TypeError(f"eval_stats[{name!r}] must be a whole number of at least 0, not {value!r}")
-    return counters

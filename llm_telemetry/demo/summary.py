@@ -63,7 +63,7 @@ def _is_source_key(key: str) -> bool:
 def _dataset_row(source: str, train: Sequence[Any], ends: int) -> tuple[str, ...]:
     at = f"dataset/{source}/" if source else "dataset/"
     count = sum(values.get(at + "count", 0) for values in train)
-    failed = _sum(train, at + "failed") if source else _sum_failed(train)
+    failed = _sum(train, at + "failed")
     cost = sum(values.get(at + "avg_cost", 0) * values.get(at + "count", 0) for values in train)
     return (
         source or "all",
@@ -90,10 +90,9 @@ def _sum(train: Iterable[Mapping[str, float]], key: str) -> float:
     return sum(values.get(key, 0) for values in train)
 
 
-def _sum_failed(train: Sequence[Mapping[str, float]]) -> float:
-    return sum(
-        v for values in train for key, v in values.items() if key.startswith("dataset/") and key.endswith("/failed")
-    )
+def _sum_both(payloads: Sequence[Mapping[str, float]], key: str) -> float:
+    """Return the sum over training and validation."""
+    return _sum(payloads, key) + _sum(payloads, f"val/{key}")
 
 
 def _judge(train: Sequence[Any]) -> Table:
@@ -121,8 +120,8 @@ def _costs(payloads: Sequence[Payload]) -> Table:
     steps = [payload.values for payload in payloads]
     for role in ("executor", "judge"):
         usd = last.get(f"cost/{role}_cost")
-        tokens = _sum(steps, f"tokens/{role}/prompt") + _sum(steps, f"tokens/{role}/completion")
-        counts = [_sum(steps, f"llm/{role}/{key}") for key in ("calls", "retries", "errors")]
+        tokens = _sum_both(steps, f"tokens/{role}/prompt") + _sum_both(steps, f"tokens/{role}/completion")
+        counts = [_sum_both(steps, f"llm/{role}/{key}") for key in ("calls", "retries", "errors")]
         table.add_row(
             role, *(f"{n:.0f}" for n in counts), f"{tokens:,.0f}", "unknown" if usd is None else format_usd(usd)
         )

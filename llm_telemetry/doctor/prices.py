@@ -7,6 +7,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.runs.findings import Finding, Severity, format_count
 from llm_telemetry.settings.config import InstrumentError
@@ -26,7 +27,7 @@ def check_prices(case: Case) -> list[Finding]:
     """Tell the age of the table, and what the last run could not price."""
     table = [_check_age(dt.datetime.now(tz=dt.timezone.utc).date())]
     run = case.last_run
-    unpriced = 0 if run is None else int(run.latest.get("cost/unpriced_calls", 0))
+    unpriced = 0 if run is None else int(run.latest.get(keys.UNPRICED_CALLS.name, 0))
     if run is None or not unpriced:
         return table
     named = _unpriced_models(run.state)

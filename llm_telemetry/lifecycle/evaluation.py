@@ -47,8 +47,7 @@ class OpenEvaluation:
         self.implied = implied
 
     def begin(self) -> Scope:
-        """Return the scope of the judge's calls; the trainer's own counters may move from now on."""
-        self._scope.session.counts.eval_stats.begin_evaluation(self)
+        """Return the scope of the judge's calls."""
         return self._scope
 
     def ask(self, request: Any) -> Attempt:
@@ -58,14 +57,9 @@ class OpenEvaluation:
         return attempt
 
     def end(self, result: Any, error: BaseException | None) -> None:
-        """Record what came of it; then the trainer's own counters have moved."""
-        try:
-            if self._attempts or not self.implied:
-                self._end(result, error)
-        finally:
-            self._scope.session.counts.eval_stats.end_evaluation(self)
-
-    def _end(self, result: Any, error: BaseException | None) -> None:
+        """Record what came of it."""
+        if self.implied and not self._attempts:
+            return
         rulings = self._rule(result, None if error is None else failure_kind(error))
         shared = len(rulings) < len(self._items)
         for (rollout, _), ruling in zip(self._items, rulings, strict=False):

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.collectors.eval_stats import MISMATCH
-from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, STEP_KEY
+from llm_telemetry.collectors import keys
+from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES, SPLITS
 from llm_telemetry.sinks.jsonl import read_lines, read_watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from llm_telemetry.collectors.naming import Key
+
 RECENT = 6
 """Training payloads that are kept for looking at what moves."""
-_COUNTS = re.compile(r"(?:dataset|val)/count|(?:val/)?(llm/[a-z]+/(?:calls|no_usage))")
-CONTRADICTED, COMPARED = "eval_stats/contradicted", "eval_stats/compared"
-_RATES = ("parse_failure_rate", "api_failure_rate")
+_RATES = (keys.PARSE_FAILURE_RATE, keys.API_FAILURE_RATE)
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,7 @@ class LastRun:
     latest: Mapping[str, float]
     """Each key's latest value."""
     sums: Counter[str]
-    """Counts of the steps added up, and the judge's evaluations and failures of both splits; in how many
-    payloads `eval_stats` was compared with what was seen, and contradicted it."""
+    """Counts of all steps and validations added up, by their key in training; those of failures by their rate's."""
     recent: tuple[Mapping[str, float], ...]
     """The latest payloads of training."""
     state: Mapping[str, Any]
@@ -70,10 +68,11 @@ def read_run(path: Path) -> LastRun | None:
         sums.update(_counts(payload))
         if line.get("split") == "train":
             recent.append(payload)
-    if STEP_KEY not in latest:
+    if keys.STEP.name not in latest:
         return None
+    step = int(latest[keys.STEP.name])
     return LastRun(
-        path, line.get("run"), line.get("time", 0.0), payloads, int(latest[STEP_KEY]), latest, sums, tuple(recent),
+        path, line.get("run"), line.get("time", 0.0), payloads, step, latest, sums, tuple(recent),
         line.get("state") or {}, read_watched(path),
     )  # fmt: skip
 
@@ -81,16 +80,18 @@ def read_run(path: Path) -> LastRun | None:
 def _counts(payload: Mapping[str, float]) -> Counter[str]:
     """Return what can be added up over the steps, both splits together; rates become counts."""
     counts: Counter[str] = Counter()
-    for key, value in payload.items():
-        if (match := _COUNTS.fullmatch(key)) is not None:
-            counts[match[1] or key] += int(value)
-    if MISMATCH in payload:
-        counts.update({MISMATCH: int(payload[MISMATCH]), COMPARED: 1, CONTRADICTED: int(payload[MISMATCH] > 0)})
-    for prefix in ("judge", "val/judge"):
-        calls = int(payload.get(f"{prefix}/calls", 0))
-        counts["judge/evaluations"] += calls
-        for kind in (*API_FAILURES, *PARSE_FAILURES):
-            counts[f"judge/failures/{kind}"] += int(payload.get(f"{prefix}/failures/{kind}", 0))
+    for split in SPLITS:
+        for key, holes in _SUMMED:
+            counts[key.of(**holes)] += int(payload.get(key.of(split, **holes), 0))
+        calls = payload.get(keys.EVALUATIONS.of(split), 0)
         for rate in _RATES:
-            counts[f"judge/{rate.removesuffix('_rate')}s"] += round(payload.get(f"{prefix}/{rate}", 0) * calls)
+            counts[rate.name] += round(payload.get(rate.of(split), 0) * calls)
     return counts
+
+
+_SUMMED: tuple[tuple[Key, dict[str, Any]], ...] = (
+    (keys.COUNT, {}),
+    (keys.EVALUATIONS, {}),
+    *((keys.FAILURES, {"failure": kind}) for kind in (*API_FAILURES, *PARSE_FAILURES)),
+    *((key, {"role": role}) for key in (keys.CALLS, keys.NO_USAGE) for role in ROLES),
+)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from llm_telemetry import events
 from llm_telemetry.alarm.health import cause_of
-from llm_telemetry.collectors.eval_stats import MISMATCH
+from llm_telemetry.collectors import keys
 from llm_telemetry.events import ROLES
 from llm_telemetry.runs.findings import Finding, Severity, format_count, show_path
-from llm_telemetry.runs.last import COMPARED, CONTRADICTED
 from llm_telemetry.runs.sync import find_runs
 from llm_telemetry.settings.limits import API_FAILURES, PARSE_FAILURES
 from llm_telemetry.sinks.jsonl import FILE_NAME
@@ -27,7 +26,6 @@ LOST = 0.05
 _ROWS = "log with the same step= within a step and never a lower one later, see docs/wandb.md; or rescue_rows=True"
 _ERRORS = "the run's log, logger llm_telemetry, has each of them once; please report it"
 _OTHER = "name what makes them: instrument(trainer, executor=…, reward=…, policy=…)"
-_EVAL_STATS = "go by judge/… of the payload; the run's log, logger llm_telemetry, names the counters and both numbers"
 _NO_USAGE = 'ask for it in streams: stream_options={"include_usage": True}; else the server does not tell'
 
 
@@ -38,16 +36,16 @@ _loss, _note, _well = (
 
 def check_losses(run: LastRun) -> list[Finding]:
     """Look for what is known to be lost; nobody knows of calls that were never seen."""
-    found = [*_check_counters(run), *_check_eval_stats(run), *_check_calls(run), *_check_judge(run), *_check_wandb(run)]
+    found = [*_check_counters(run), *_check_calls(run), *_check_judge(run), *_check_wandb(run)]
     if any(finding.severity >= Severity.WARNING for finding in found):
         return found
-    seen = format_count(sum(run.sums[f"llm/{role}/calls"] for role in ROLES), "call")
+    seen = format_count(sum(run.sums[keys.CALLS.of(role=role)] for role in ROLES), "call")
     return [*found, _well(f"of what was seen ({seen}) nothing is known to be lost")]
 
 
 _COUNTERS = (
-    ("telemetry/trainer_rows_dropped", "row|s of your trainer dropped by W&B, with us or without", _ROWS),
-    ("telemetry/errors", "failure|s of telemetry's own", _ERRORS),
+    (keys.ROWS_DROPPED.name, "row|s of your trainer dropped by W&B, with us or without", _ROWS),
+    (keys.TELEMETRY_ERRORS.name, "failure|s of telemetry's own", _ERRORS),
 )
 
 
@@ -60,28 +58,16 @@ def _check_counters(run: LastRun) -> list[Finding]:
     ]
 
 
-def _check_eval_stats(run: LastRun) -> list[Finding]:
-    """Look for contradictions between the trainer's own counters of its judge and what was seen."""
-    found, payloads = int(run.sums[MISMATCH]), run.sums[CONTRADICTED]
-    if not found:
-        return []
-    where = f"in {payloads:,} of {format_count(run.sums[COMPARED], 'payload')}"
-    what = (
-        f"{format_count(found, 'contradiction')} between eval_stats of your reward computer and what was seen, {where}"
-    )
-    return [_loss(what, _EVAL_STATS)]
-
-
 def _check_calls(run: LastRun) -> list[Finding]:
     """Look for calls that belong to nobody, and calls that did not tell their tokens."""
     findings = []
-    calls = {role: run.sums[f"llm/{role}/calls"] for role in ROLES}
+    calls = {role: run.sums[keys.CALLS.of(role=role)] for role in ROLES}
     other, all_calls = calls["other"], sum(calls.values())
     if other:
         what = f"{other:,} of {format_count(all_calls, 'call')} belong to no executor, judge or policy"
         findings.append(_lost(what, other, all_calls, _OTHER))
     for role, number in calls.items():
-        silent = run.sums[f"llm/{role}/no_usage"]
+        silent = run.sums[keys.NO_USAGE.of(role=role)]
         if silent:
             what = (
                 f"{silent:,} of {format_count(number, f'{role} call')} did not tell their tokens: their cost is unknown"
@@ -96,12 +82,12 @@ def _lost(what: str, part: int, whole: int, advice: str) -> Finding:
 
 
 def _check_judge(run: LastRun) -> list[Finding]:
-    evaluations = run.sums["judge/evaluations"]
+    evaluations = run.sums[keys.EVALUATIONS.name]
     if not evaluations:
         return []
     of_all = format_count(evaluations, "judge evaluation")
-    parse = run.share("judge/parse_failures", "judge/evaluations")
-    api = run.share("judge/api_failures", "judge/evaluations")
+    parse = run.share(keys.PARSE_FAILURE_RATE.name, keys.EVALUATIONS.name)
+    api = run.share(keys.API_FAILURE_RATE.name, keys.EVALUATIONS.name)
     findings = []
     if parse > PARSE_FAILURES:
         what = f"{parse:.1%} of {of_all} ended in text without a readable verdict"
@@ -116,7 +102,7 @@ def _likely(run: LastRun, kinds: Iterable[str]) -> str:
     """Return what most of the failures of these kinds speak for, and what to do."""
     causes: Counter[Cause] = Counter()
     for kind in kinds:
-        causes[cause_of(kind)] += run.sums[f"judge/failures/{kind}"]
+        causes[cause_of(kind)] += run.sums[keys.FAILURES.of(failure=kind)]
     cause, failures = causes.most_common(1)[0]
     if not failures:
         return "its causes were not written"

@@ -6,6 +6,8 @@ import datetime as dt
 from functools import partial
 from typing import TYPE_CHECKING
 
+from llm_telemetry.collectors import keys
+from llm_telemetry.events import ROLES, SPLITS
 from llm_telemetry.runs.findings import Finding, Severity, format_count, show_path
 from llm_telemetry.runs.last import RECENT
 
@@ -48,13 +50,12 @@ def _check_parts(run: LastRun) -> list[Finding]:
 
 def _check_dataset(run: LastRun) -> list[Finding]:
     """Say whether rollouts were counted, and if not, what was missing."""
-    count = run.sums["dataset/count"] + run.sums["val/count"]
+    count = run.sums[keys.COUNT.name]
     if not count:
         return [_empty_dataset(run)]
-    names = {key.split("/")[1] for key in run.latest if key.startswith(("dataset/", "val/")) and key.endswith("/count")}
-    sources = sorted(names - {"count", "judge"})
+    sources = sorted({source for split in SPLITS for source in keys.COUNT.sources(run.latest, split)})
     findings = []
-    if not any(key.endswith("/avg_reward") for key in run.latest if key.startswith(("dataset/", "val/"))):
+    if not any(keys.AVG_REWARD.of(split) in run.latest for split in SPLITS):
         what = "rollouts are counted, but not one reward was seen"
         findings.append(
             _finding(Severity.WARNING, what, 'name what computes it: instrument(trainer, reward="path.method")')
@@ -67,7 +68,7 @@ def _check_dataset(run: LastRun) -> list[Finding]:
 
 
 def _empty_dataset(run: LastRun) -> Finding:
-    if not any(key.startswith(("llm/", "val/llm/")) for key in run.latest):
+    if not any(run.sums[keys.CALLS.of(role=role)] for role in ROLES):
         what = "dataset statistics are empty: not one LLM call and not one rollout was seen in the steps"
         advice = "does another process make them, or a client that is not known? See docs/how-it-works.md"
     else:
@@ -78,10 +79,10 @@ def _empty_dataset(run: LastRun) -> Finding:
 
 def _check_judge(run: LastRun) -> list[Finding]:
     """Say so where the judge's statistics do not move, and why that may be."""
-    if not run.sums["judge/evaluations"]:
+    if not run.sums[keys.EVALUATIONS.name]:
         return [_silent_judge(run)]
-    totals = {payload.get("judge/total_calls") for payload in run.recent}
-    counted = all("dataset/count" in payload for payload in run.recent)
+    totals = {payload.get(keys.TOTAL_EVALUATIONS.name) for payload in run.recent}
+    counted = all(keys.COUNT.name in payload for payload in run.recent)
     if len(run.recent) == RECENT and len(totals) == 1 and None not in totals and counted:
         what = (
             f"judge statistics do not move: none was asked for in the last {RECENT} steps, though rollouts were counted"
@@ -92,8 +93,8 @@ def _check_judge(run: LastRun) -> list[Finding]:
 
 
 def _silent_judge(run: LastRun) -> Finding:
-    if run.sums["llm/judge/calls"]:
-        calls = format_count(run.sums["llm/judge/calls"], "call")
+    if run.sums[keys.CALLS.of(role="judge")]:
+        calls = format_count(run.sums[keys.CALLS.of(role="judge")], "call")
         what = f"judge statistics do not move: {calls} of a judge, but its function was not found"
         advice = 'name it: instrument(trainer, judge="method"), a method of the reward computer'
         return _finding(Severity.WARNING, what, advice)

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.collectors import keys
+from llm_telemetry.events import SPLITS
 from llm_telemetry.runs.wandb_file import run_folders
 from llm_telemetry.sinks.jsonl import FILE_NAME, read_lines
 
@@ -58,7 +60,7 @@ class Place:
         """Say how W&B treats the trainer; nothing without a run."""
         if self._wandb is None or self.run is None:
             return {}
-        return {"telemetry/trainer_rows_dropped": self._wandb.trainer_rows_dropped}
+        return {keys.ROWS_DROPPED.name: self._wandb.trainer_rows_dropped}
 
     def path(self) -> Path:
         """Return a JSONL file: in the folder that was given, the W&B run's, or one of our own."""
@@ -92,23 +94,26 @@ def last_state(files: Iterable[Path], run_id: str | None = None) -> dict[str, An
 
 def state_in_summary(summary: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the state that a run's summary tells; coarser than our own: by role, without the causes."""
-    samples = summary.get("cost/total_samples")
+    samples = summary.get(keys.TOTAL_SAMPLES.name)
     if samples is None:
         return None
-    role_cost = {role: summary.get(f"cost/{role}_cost") or 0.0 for role in ("executor", "judge")}
-    role_cost["other"] = max((summary.get("cost/total_cost") or 0.0) - sum(role_cost.values()), 0.0)
-    roles = {
-        role: {"calls": summary.get(f"cost/{role}_calls", 0), "priced": int(usd > 0), "usd": repr(usd)}
-        for role, usd in role_cost.items()
+    usd = {
+        "executor": summary.get(keys.EXECUTOR_COST.name) or 0.0,
+        "judge": summary.get(keys.JUDGE_COST.name) or 0.0,
     }
-    roles["executor"]["unpriced"] = summary.get("cost/unpriced_calls", 0)
+    usd["other"] = max((summary.get(keys.TOTAL_COST.name) or 0.0) - sum(usd.values()), 0.0)
+    calls = {
+        "executor": summary.get(keys.EXECUTOR_CALLS.name, 0),
+        "judge": summary.get(keys.JUDGE_CALLS.name, 0),
+    }
+    roles = {
+        role: {"calls": calls.get(role, 0), "priced": int(cost > 0), "usd": repr(cost)} for role, cost in usd.items()
+    }
+    roles["executor"]["unpriced"] = summary.get(keys.UNPRICED_CALLS.name, 0)
     return {
-        "step": summary.get("llm_telemetry/step", 0),
-        "errors": summary.get("telemetry/errors", 0),
+        "step": summary.get(keys.STEP.name, 0),
+        "errors": summary.get(keys.TELEMETRY_ERRORS.name, 0),
         "cost": {"roles": roles, "samples": samples},
-        "judge": {
-            split: summary.get(key, 0)
-            for split, key in (("train", "judge/total_calls"), ("val", "val/judge/total_calls"))
-        },
-        "calls": summary.get("tokens/total"),
+        "judge": {split: summary.get(keys.TOTAL_EVALUATIONS.of(split), 0) for split in SPLITS},
+        "calls": summary.get(keys.TOTAL_TOKENS.name),
     }

@@ -8,7 +8,6 @@ from llm_telemetry.alarm.alarm import Alarm
 from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
-from llm_telemetry.collectors.eval_stats import MISMATCH, EvalStatsCollector
 from llm_telemetry.collectors.evidence import EvidenceCollector
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.collectors.pricing import PriceTable
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from llm_telemetry.settings.config import Config
-
-_RUN_KEYS = ("cost/", "tokens/total", "judge/total_calls", "val/judge/total_calls", "telemetry/")
-_STEP_KEYS = ("cost/step_cost", MISMATCH)
-"""What begins like a key of the run, and is none."""
 
 
 class Counts:
@@ -40,7 +35,6 @@ class Counts:
         self.judge = JudgeMetricsCollector(names)
         self.cost = CostTracker(PriceTable(config.prices), names)
         self.calls = CallCollector()
-        self.eval_stats = EvalStatsCollector()
         self.evidence = EvidenceCollector(config.capture_failures)
         self.alarm = None if limits is None else Alarm(limits, names)
         self._users = config.collectors
@@ -50,12 +44,7 @@ class Counts:
         alarm = () if self.alarm is None else (self.alarm.add,)
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
             Call: (self.cost.add_call, self.calls.add_call),
-            Evaluation: (
-                self.judge.add_evaluation,
-                self.eval_stats.add_evaluation,
-                self.evidence.add_evaluation,
-                *alarm,
-            ),
+            Evaluation: (self.judge.add_evaluation, self.evidence.add_evaluation, *alarm),
             Rollout: (self.dataset.add_rollout, self.cost.add_rollout),
         }
         users: tuple[Callable[[Any], object], ...] = tuple(guarded(collector.add) for collector in self._users)
@@ -65,7 +54,7 @@ class Counts:
         """Return the keys of a payload, and begin new windows for `split`."""
         self.dataset.add_costs(split, self.cost.by_source(split))
         values: dict[str, float] = {}
-        for collector in (*self._users, self.dataset, self.judge, self.cost, self.calls, self.eval_stats):
+        for collector in (*self._users, self.dataset, self.judge, self.cost, self.calls):
             values |= _collected(collector, split) or {}  # ours come last: no collector replaces a key of ours
         return values
 
@@ -91,8 +80,3 @@ def _collected(collector: Any, split: Split) -> dict[str, float]:
     """Return what a collector tells, as far as it is numbers: what is unknown is absent."""
     told = collector.collect(split)
     return {key: value for key, value in told.items() if isinstance(value, int | float) and value == value}  # noqa: PLR0124 - NaN
-
-
-def totals_in(values: Mapping[str, float]) -> dict[str, float]:
-    """Return those of a payload's `values` that count since the run began."""
-    return {key: v for key, v in values.items() if key.startswith(_RUN_KEYS) and key not in _STEP_KEYS}

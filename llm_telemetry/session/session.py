@@ -10,11 +10,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.alarm.alarm import tell
+from llm_telemetry.collectors import keys
 from llm_telemetry.events import SPLITS, STEP_KEY, Call, Evaluation, Payload, Rollout, Split
 from llm_telemetry.guard import failures, guarded
 from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.verdicts import custom_reader
-from llm_telemetry.session.counts import Counts, totals_in
+from llm_telemetry.session.counts import Counts
 from llm_telemetry.session.items import SourceIndex
 from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase, RolloutBook
@@ -128,12 +129,7 @@ class Session:
     def _hear_children(self, ending: Phase | None = None) -> None:
         """Take in what other processes have seen; `ending` is the phase that is about to be flushed."""
         if isinstance(self.rollouts, RolloutBook):
-            deliver(self.children, self.rollouts, self._record_of_child, ending or self.phase)
-
-    def _record_of_child(self, event: Call | Evaluation | Rollout) -> None:
-        if isinstance(event, Evaluation):
-            self.counts.eval_stats.add_elsewhere()
-        self.record(event)
+            deliver(self.children, self.rollouts, self.record, ending or self.phase)
 
     # --- steps
 
@@ -204,7 +200,6 @@ class Session:
         if everything or not manual:
             self.rollouts.close(phase.split, None if everything else phase)
         with self._lock:
-            self.counts.eval_stats.look(phase.step)
             self._book()
             if phase.split not in self._dirty and (manual or phase.split == "val"):
                 return None
@@ -213,8 +208,9 @@ class Session:
             state = self.state()
             evidence = self.counts.evidence.collect(phase.split, phase.step)
             alarm = self.counts.alarm
-            alert = None if alarm is None else alarm.check(phase.step, values.get("cost/total_cost"))
-        payload = Payload(phase.step, phase.split, values, totals_in(values), time.time(), state, evidence)
+            alert = None if alarm is None else alarm.check(phase.step, values.get(keys.TOTAL_COST.name))
+        totals = {key: value for key, value in values.items() if keys.is_total(key)}
+        payload = Payload(phase.step, phase.split, values, totals, time.time(), state, evidence)
         for sink in self.sinks:
             _write(sink, payload)
         if alert is not None:
@@ -223,7 +219,7 @@ class Session:
 
     def _collect(self, split: Split) -> dict[str, float]:
         facts = self._facts() if self._facts is not None else {}
-        return {**self.counts.collect(split), "telemetry/errors": self._errors(), **facts}
+        return {**self.counts.collect(split), keys.TELEMETRY_ERRORS.name: self._errors(), **facts}
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""

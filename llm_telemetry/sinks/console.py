@@ -5,14 +5,21 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from llm_telemetry.collectors import keys
 from llm_telemetry.tables import format_table, format_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from llm_telemetry.events import Payload
 
-_PREFIX = {"train": ("dataset/", "judge/"), "val": ("val/", "val/judge/")}
+_JUDGE = (
+    (keys.SUCCESS_RATE, "success"),
+    (keys.PARSE_FAILURE_RATE, "parse failures"),
+    (keys.API_FAILURE_RATE, "API failures"),
+    (keys.CORRECT_RATIO, "correct"),
+)
+_COST = ((keys.STEP_COST, "this step"), (keys.TOTAL_COST, "in all"), (keys.AVG_COST_PER_SAMPLE, "a rollout"))
 
 
 class ConsoleSink:
@@ -36,53 +43,29 @@ class ConsoleSink:
 
 def summary_lines(payload: Payload) -> list[str]:
     """Return the summary: a line per dataset, one for the judge, one for the costs."""
-    datasets, judge = _PREFIX[payload.split]
-    values = payload.values
     heading = f"llm_telemetry · {payload.split} · step {payload.step}"
-    rows = list(_dataset_rows(values, datasets))
+    rows = list(_dataset_rows(payload))
     lines = format_table(("dataset", "right", "accuracy"), rows) if rows else []
-    facts = (_judge_line(values, judge), _cost_line(values))
-    return [heading, *("  " + line for line in (*lines, *facts) if line)]
+    return [heading, *("  " + line for line in (*lines, _judge_line(payload), _cost_line(payload)) if line)]
 
 
-def _dataset_rows(values: Mapping[str, float], prefix: str) -> Iterator[tuple[str, str, str]]:
-    ends = "/accuracy"
-    names = [key[len(prefix) : -len(ends)] for key in values if key.startswith(prefix) and key.endswith(ends)]
-    for name in [*sorted(filter(None, names)), ""]:
-        at = f"{prefix}{name}/" if name else prefix
-        count = values.get(at + "count")
-        if count:
-            accuracy = values[at + "accuracy"]
-            yield name or "all", f"{round(accuracy * count / 100)}/{count:.0f}", f"{accuracy:.1f} %"
+def _dataset_rows(payload: Payload) -> Iterator[tuple[str, str, str]]:
+    for source in [*keys.ACCURACY.sources(payload.values, payload.split), ""]:
+        accuracy, count = (payload.values.get(key.of(payload.split, source)) for key in (keys.ACCURACY, keys.COUNT))
+        if accuracy is not None and count:
+            yield source or "all", f"{round(accuracy * count / 100)}/{count:.0f}", f"{accuracy:.1f} %"
 
 
-def _judge_line(values: Mapping[str, float], prefix: str) -> str:
-    calls = values.get(prefix + "calls")
-    if not calls:
-        return ""
-    told = [
-        f"{name} {100 * values[prefix + key]:.0f} %"
-        for key, name in (
-            ("success_rate", "success"),
-            ("parse_failure_rate", "parse failures"),
-            ("api_failure_rate", "API failures"),
-            ("correct_ratio", "correct"),
-        )
-        if prefix + key in values
-    ]
-    return f"judge  {calls:.0f} evaluations · " + " · ".join(told)
+def _judge_line(payload: Payload) -> str:
+    calls = payload.values.get(keys.EVALUATIONS.of(payload.split))
+    rates = [(name, payload.values.get(key.of(payload.split))) for key, name in _JUDGE]
+    told = [f"{name} {100 * rate:.0f} %" for name, rate in rates if rate is not None]
+    return f"judge  {calls:.0f} evaluations · " + " · ".join(told) if calls else ""
 
 
-def _cost_line(values: Mapping[str, float]) -> str:
-    told = [
-        f"{name} {format_usd(values[key])}"
-        for key, name in (
-            ("cost/step_cost", "this step"),
-            ("cost/total_cost", "in all"),
-            ("cost/avg_cost_per_sample", "a rollout"),
-        )
-        if key in values
-    ]
-    if unpriced := values.get("cost/unpriced_calls"):
+def _cost_line(payload: Payload) -> str:
+    costs = [(name, payload.values.get(key.of(payload.split))) for key, name in _COST]
+    told = [f"{name} {format_usd(usd)}" for name, usd in costs if usd is not None]
+    if unpriced := payload.values.get(keys.UNPRICED_CALLS.name):
         told.append(f"{unpriced:.0f} calls without a known price")
     return "cost   " + " · ".join(told) if told else ""

@@ -10,7 +10,6 @@ from llm_telemetry.hooks.patching import Row, patches
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.objects import weakly
 from llm_telemetry.settings.config import InstrumentError
-from llm_telemetry.trainers.kinds import JUDGING_REWARD, REWARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,9 +37,6 @@ def hook_all(session: Session, trainer: Any, watched: Sequence[Watched]) -> list
         unhook(keys)
         raise InstrumentError(f"{type(trainer).__name__} cannot be watched: {error}") from error
     _know_clients(session, trainer, watched)
-    for kind, part in watched:
-        if kind in (REWARD, JUDGING_REWARD):
-            session.counts.eval_stats.watch(weakly(part.owner))
     return keys
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from llm_telemetry import CostTracker, DatasetMetricsCollector, JudgeMetricsCollector
 from llm_telemetry.collectors.calls import CallCollector
+from llm_telemetry.collectors.keys import STEP_COST
 from llm_telemetry.events import ROLES, SPLITS, Call, Usage
 
 sources = st.sampled_from(["gsm8k", "math", "mmlu"])
@@ -77,8 +78,8 @@ def test_collecting_begins_a_new_window_of_that_split_only(split):
     assert dataset.get_wandb_logs(split) == {}
     assert set(judge.get_wandb_logs(split)) == {"judge/total_calls" if split == "train" else "val/judge/total_calls"}
     assert (dataset.get_wandb_logs(other), judge.get_wandb_logs(other)) == before
-    assert cost.get_wandb_logs(split)["cost/step_cost"] == 0
-    assert cost.get_wandb_logs(other)["cost/step_cost"] == 0.5
+    assert cost.get_wandb_logs(split)[STEP_COST.of(split)] == 0
+    assert cost.get_wandb_logs(other)[STEP_COST.of(other)] == 0.5
     assert cost.get_wandb_logs(split)["cost/total_cost"] == 1.0
 
 
@@ -131,7 +132,7 @@ def test_a_trainer_s_own_counters_are_taken_over_and_their_contradictions_told(c
     assert "20 successes + 7 parse failures + 6 API failures = 33, but total_evaluations is 27" in told[0]
     assert "34 correct + 14 incorrect predictions = 48, more than the 27 evaluations" in told[1]
     assert "34 correct predictions, but only 20" in told[2]
-    assert [record.getMessage() for record in caplog.records] == [f"eval_stats: {one}" for one in told]
+    assert [record.getMessage() for record in caplog.records] == [f"llm_telemetry: eval_stats: {one}" for one in told]
     logs = collector.get_wandb_logs()
     rates = [logs[f"judge/{rate}"] for rate in ("success_rate", "parse_failure_rate", "api_failure_rate")]
     assert sum(rates) == pytest.approx(1)
@@ -174,7 +175,7 @@ def test_costs_add_up_over_roles_sources_and_splits(costs):
     assert of_sources == pytest.approx(float(sum(known)))
     if known:
         assert logs["train"]["cost/total_cost"] == pytest.approx(float(sum(known)))
-        assert sum(log.get("cost/step_cost", 0) for log in logs.values()) == pytest.approx(float(sum(known)))
+        assert sum(log.get(STEP_COST.of(split), 0) for split, log in logs.items()) == pytest.approx(float(sum(known)))
         roles = (logs["val"].get(f"cost/{role}_cost", 0) for role in ("executor", "judge"))
         assert sum(roles) == pytest.approx(float(sum(known)))
     assert logs["train"]["cost/unpriced_calls"] == len(costs) - len(known)
@@ -216,7 +217,7 @@ def test_calls_and_tokens_add_up_over_roles_and_splits(many):
     logs = [collector.collect(split) for split in SPLITS]
 
     def total(*names):
-        return sum(log.get(name, 0) for log in logs for name in names)
+        return sum(log.get(at + name, 0) for log in logs for name in names for at in ("", "val/"))
 
     tokens = [n for call in many if call.usage for n in call.usage[:2] if n is not None]
     assert total(*(f"llm/{role}/calls" for role in ROLES)) == len(many)

@@ -18,6 +18,7 @@ SPLITS = ("train", "val")
 STEPS = 3
 WORST = {"concurrency": 64, "batch_size": 16, "oom_at_step": 2, "workflow_timeout": 12.0}
 DATASET, JUDGE = {"train": "dataset", "val": "val"}, {"train": "judge", "val": "val/judge"}
+AT = {"train": "", "val": "val/"}
 
 
 @pytest.fixture(
@@ -55,7 +56,7 @@ def total(lines, key, split=None):
 def test_tokens_are_those_that_the_server_has_told(trained, role, split):
     books, _, lines, _ = trained
     told = books.tokens(role=role, split=split)
-    counted = [total(lines, f"tokens/{role}/{kind}", split) for kind in told._fields]
+    counted = [total(lines, f"{AT[split]}tokens/{role}/{kind}", split) for kind in told._fields]
     assert counted == list(told)
 
 
@@ -64,14 +65,14 @@ def test_tokens_are_those_that_the_server_has_told(trained, role, split):
 def test_calls_retries_and_errors_are_those_that_the_server_has_seen(trained, role, split):
     books, _, lines, _ = trained
     at = {"role": role, "split": split}
-    assert total(lines, f"llm/{role}/calls", split) == books.calls(**at)
-    assert total(lines, f"llm/{role}/retries", split) == books.retries(**at)
-    assert total(lines, f"llm/{role}/no_usage", split) == books.no_usage(**at)
-    prefix = f"llm/{role}/errors/"
+    assert total(lines, f"{AT[split]}llm/{role}/calls", split) == books.calls(**at)
+    assert total(lines, f"{AT[split]}llm/{role}/retries", split) == books.retries(**at)
+    assert total(lines, f"{AT[split]}llm/{role}/no_usage", split) == books.no_usage(**at)
+    prefix = f"{AT[split]}llm/{role}/errors/"
     errors = {key.removeprefix(prefix) for payload in payloads(lines) for key in payload if key.startswith(prefix)}
-    counted = {kind: total(lines, f"llm/{role}/errors/{kind}", split) for kind in errors}
+    counted = {kind: total(lines, prefix + kind, split) for kind in errors}
     assert {kind: n for kind, n in counted.items() if n} == dict(books.errors(**at))
-    assert total(lines, f"llm/{role}/errors", split) == books.errors(**at).total()
+    assert total(lines, f"{AT[split]}llm/{role}/errors", split) == books.errors(**at).total()
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -152,7 +153,9 @@ def test_the_costs_are_true_to_the_cent_and_beyond(trained):
     assert last["cost/executor_cost"] == pytest.approx(float(books.usd(role="executor")), rel=1e-12)
     assert last["cost/judge_cost"] == pytest.approx(float(books.usd(role="judge")), rel=1e-12)
     assert last["cost/total_cost"] == pytest.approx(float(books.usd()), rel=1e-12)
-    assert total(lines, "cost/step_cost") == pytest.approx(float(books.usd()), rel=1e-12)
+    assert sum(total(lines, f"{at}cost/step_cost") for at in AT.values()) == pytest.approx(
+        float(books.usd()), rel=1e-12
+    )
     assert last["cost/avg_cost_per_sample"] == pytest.approx(float(books.usd()) / len(trainer.history), rel=1e-12)
     for split in SPLITS:
         for source in {rollout.source for rollout in trainer.history}:

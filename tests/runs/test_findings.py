@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from llm_telemetry.collectors.eval_stats import MISMATCH
 from llm_telemetry.doctor import Case
 from llm_telemetry.runs.findings import Severity
 from llm_telemetry.runs.losses import check_losses
@@ -60,10 +59,6 @@ def test_a_judge_that_fails_is_told_with_its_likely_cause(edited):
     [
         ({"telemetry/trainer_rows_dropped": 1}, "1 row of your trainer dropped by W&B"),
         ({"telemetry/errors": 2}, "2 failures of telemetry's own"),
-        (
-            {"telemetry/eval_stats_mismatch": 2},
-            "16 contradictions between eval_stats of your reward computer and what was seen, in 8 of 8",
-        ),
         ({"llm/other/calls": 2}, "16 of 32 calls belong to no executor"),
         ({"llm/judge/no_usage": 1}, "8 of 8 judge calls did not tell their tokens"),
         ({"judge/parse_failure_rate": 0.25, "judge/calls": 4}, "25.0% of 32 judge evaluations ended in text without"),
@@ -76,17 +71,6 @@ def test_a_judge_that_fails_is_told_with_its_likely_cause(edited):
 def test_each_loss_is_told(edited, values, told):
     (what,) = bad(check_losses(edited(lambda payload: payload.update(values))))
     assert what.startswith(told)
-
-
-def test_eval_stats_that_agree_in_the_end_have_contradicted_all_the_same(edited):
-    numbers = iter([0, 3, 1, 0, 0, 0, 0, 0])
-    (what,) = bad(check_losses(edited(lambda payload: payload.update({MISMATCH: next(numbers)}))))
-    assert what.startswith("4 contradictions between eval_stats")
-    assert what.endswith("in 2 of 8 payloads")
-
-
-def test_eval_stats_that_agree_are_no_finding(edited):
-    assert bad(check_losses(edited(lambda payload: payload.update({MISMATCH: 0})))) == []
 
 
 def test_a_few_calls_that_belong_to_nobody_are_no_trouble(edited):

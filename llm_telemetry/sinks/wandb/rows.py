@@ -12,7 +12,8 @@ import operator
 from numbers import Integral, Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llm_telemetry.events import CapturedEvaluation
+from llm_telemetry.collectors import keys
+from llm_telemetry.events import SPLITS, CapturedEvaluation
 from llm_telemetry.guard import guarded
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Split
 
-TABLES: Mapping[Split, str] = {"train": "judge/captured_failures", "val": "val/judge/captured_failures"}
+TABLES: Mapping[Split, str] = {split: keys.CAPTURED_FAILURES.of(split) for split in SPLITS}
 """The keys of the tables with captured evaluations."""
 COLUMNS = CapturedEvaluation._fields
 RESCUED = "rescued/"

@@ -1,0 +1,50 @@
+"""What a key is: its name in training and in validation, of one source and of all, and what there is to know of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from llm_telemetry.events import Split
+
+_HOLES = {hole: "{" + hole + "}" for hole in ("role", "kind", "failure")}
+
+
+class Key(NamedTuple):
+    """One key, or one family of keys that differ in what stands in their holes."""
+
+    name: str
+    """As it is in training, over all sources; `{role}`, `{kind}` and `{failure}` are holes."""
+    window: Literal["step", "run"]
+    """Since the last payload of the same split, or since the run began."""
+    unit: str
+    merge: str
+    """What it comes to over several processes, or several steps: `sum`, `max`, or a ratio of sums."""
+    meaning: str
+    by_source: bool = False
+    """Told for each source too, and for each judge where it is the judge's: `dataset/{source}/accuracy`."""
+    shared: bool = False
+    """The same key, and the same count, in training and in validation; others begin with `val/` in validation."""
+
+    def of(self, split: Split = "train", source: str = "", **holes: str) -> str:
+        """Return the key as it stands in a payload of `split`: of one source (or judge), or over all of them."""
+        family, _, rest = self.name.format(**holes).partition("/")
+        name = f"{family}/{source}/{rest}" if source else f"{family}/{rest}"
+        return name if split == "train" or self.shared else "val/" + name.removeprefix("dataset/")
+
+    def sources(self, payload: Iterable[str], split: Split = "train") -> list[str]:
+        """Return the sources (and judges) that a payload tells it of, in alphabetical order."""
+        before, after = self.of(split, "*").split("*")
+        inside = (key[len(before) : -len(after)] for key in payload if key.startswith(before) and key.endswith(after))
+        return sorted(source for source in inside if source and "/" not in source)
+
+    def names(self, split: Split = "train") -> list[str]:
+        """Return its names with their holes, for people: over all sources, and of one where it is told by source."""
+        return [self.of(split, source, **_HOLES) for source in ("", "{source}")[: 1 + self.by_source]]
+
+
+def name_all(values: Mapping[Key, float | None], split: Split, source: str = "", **holes: str) -> dict[str, float]:
+    """Return `values` under their keys in a payload of `split`, without what is unknown: absent, never 0."""
+    return {key.of(split, source, **holes): value for key, value in values.items() if value is not None}

@@ -1,0 +1,298 @@
+"""The catalogue of keys: what is emitted is in it, and what is in it is emitted; nobody spells a key elsewhere."""
+
+import ast
+import asyncio
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import llm_telemetry
+from llm_telemetry import instrument
+from llm_telemetry.collectors import dataset, judge
+from llm_telemetry.collectors import keys as catalogue
+from llm_telemetry.collectors.dataset import SourceSums
+from llm_telemetry.collectors.judge import OutcomeSums
+from llm_telemetry.collectors.keys import CAPTURED_FAILURES, CATALOGUE, is_shared
+from llm_telemetry.demo.config import DemoConfig
+from llm_telemetry.demo.faults import Faults
+from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.trainer import GRPOTrainer
+from llm_telemetry.events import API_FAILURES, ERRORS, PARSE_FAILURES, ROLES, SPLITS, STEP_KEY
+from tests.support.mocking import chat, openai_api
+from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
+from tests.support.wandb_model import ModelRun
+
+HOLES = {
+    "{source}": "[a-z0-9_]+",
+    "{role}": "|".join(ROLES),
+    "{kind}": "|".join(ERRORS),
+    "{failure}": "|".join((*API_FAILURES, *PARSE_FAILURES)),
+}
+
+
+def pattern_of(name):
+    """What fits a key's name with its holes."""
+    regex = re.escape(name)
+    for hole, inside in HOLES.items():
+        regex = regex.replace(re.escape(hole), f"(?:{inside})")
+    return re.compile(regex)
+
+
+PATTERNS = {
+    (key.name, split, name): pattern_of(name) for key in CATALOGUE for split in SPLITS for name in key.names(split)
+}
+
+
+def rows_of(key, split):
+    """The rows of the catalogue that `key` of a payload of `split` belongs to."""
+    return {name for (name, where, _), pattern in PATTERNS.items() if where == split and pattern.fullmatch(key)}
+
+
+class Run(ModelRun):
+    """A W&B run as far as the payload is concerned."""
+
+    id = "r"
+    resumed = False
+
+    def __init__(self, folder):
+        super().__init__()
+        self.dir = str(folder / "files")
+
+
+def worst_day(tmp_path):
+    """The demo's trainer, every fault on, training and validation, with a W&B run."""
+    memory = Memory()
+    settings = {"steps": 2, "batch_size": 12, "group_size": 2, "val_every": 1, "val_samples": 18, "concurrency": 12}
+    with DemoServer(seed=0, faults=Faults.everything()) as server:
+        trainer = GRPOTrainer(DemoConfig(base_url=server.base_url, workflow_timeout=3.0, **settings))
+        with instrument(trainer, folder=tmp_path, console=0, run=Run(tmp_path), sinks=[memory]):
+            asyncio.run(trainer.train())
+        trainer.close()
+    return memory.payloads
+
+
+def trained_and_validated(trainer, tmp_path):
+    """A step, and a validation."""
+    telemetry, memory = watch(trainer, tmp_path)
+    train_step(trainer)
+    asyncio.run(trainer.evaluate_on_val_set(1))
+    telemetry.uninstrument()
+    return memory.payloads
+
+
+def graded_judge(tmp_path):
+    """A judge that gives grades."""
+
+    def grade(problem, prediction, ground_truth):
+        client = trainer.reward_computer.llm_judge_client
+        client.chat.completions.create(model="gpt-4.1-mini", messages=[{"role": "user", "content": "Grade it."}])
+        return 0.7
+
+    trainer = Trainer(reward_computer=RewardComputer(grade))
+    return trained_and_validated(trainer, tmp_path)
+
+
+def careful_judge(tmp_path):
+    """A judge that takes samples, and compares in both orders."""
+
+    def choose(problem, prediction, ground_truth):
+        client = trainer.reward_computer.llm_judge_client
+        for pair in (f"{prediction} or {ground_truth}0?", f"{ground_truth}0 or {prediction}?"):
+            for _ in range(3):
+                client.chat.completions.create(model="gpt-4.1-mini", messages=[{"role": "user", "content": pair}])
+        return True
+
+    trainer = Trainer(reward_computer=RewardComputer(choose))
+    return trained_and_validated(trainer, tmp_path)
+
+
+def every_role(tmp_path):
+    """A policy that is called through a client of its own, and a call outside of everything."""
+
+    async def work(problem):
+        policy.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": problem}])
+        return await Executor().answer(problem)
+
+    class Asking(Trainer):
+        async def train_step(self, step):
+            await ask("What else?")
+            return await super().train_step(step)
+
+    policy = sync_client()
+    trainer = Asking(executor=Executor(work))
+    telemetry, memory = watch(trainer, tmp_path, policy=policy)
+    train_step(trainer)
+    telemetry.uninstrument()
+    return memory.payloads
+
+
+def other_clients(tmp_path):
+    """An executor that asks Anthropic by plain HTTP, and a cache that is written to."""
+    usage = {"input_tokens": 5, "output_tokens": 7, "cache_creation_input_tokens": 3, "cache_read_input_tokens": 0}
+    body = {"type": "message", "model": "claude-haiku-4-5", "content": [{"type": "text", "text": "4"}], "usage": usage}
+
+    async def work(problem):
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+        async with httpx.AsyncClient(transport=transport) as client:
+            await client.post("http://llm.test/v1/messages", json={"model": "claude-haiku-4-5", "messages": []})
+        return "4", 0.0, {"success": True}
+
+    trainer = Trainer(executor=Executor(work), reward_computer=RewardComputer(lambda *_: True))
+    telemetry, memory = watch(trainer, tmp_path)
+    train_step(trainer)
+    telemetry.uninstrument()
+    return memory.payloads
+
+
+@pytest.fixture(scope="module")
+def emitted(tmp_path_factory):
+    """The payloads of all scenarios."""
+    payloads = worst_day(tmp_path_factory.mktemp("worst"))
+    with openai_api() as api:
+        api.post("/chat/completions").side_effect = lambda _: chat("Score: 7/10")
+        payloads += graded_judge(tmp_path_factory.mktemp("graded"))
+        payloads += every_role(tmp_path_factory.mktemp("roles"))
+        api.post("/chat/completions").side_effect = lambda _: chat("[[A]]")
+        payloads += careful_judge(tmp_path_factory.mktemp("careful"))
+    payloads += other_clients(tmp_path_factory.mktemp("clients"))
+    return payloads
+
+
+@pytest.fixture(scope="module")
+def keys(emitted):
+    return {key for payload in emitted for key in payload.values}
+
+
+def test_every_emitted_key_is_in_the_catalogue_exactly_once(emitted):
+    rows = {(p.split, key): rows_of(key, p.split) for p in emitted for key in p.values}
+    assert {key: found for key, found in rows.items() if len(found) != 1} == {}
+
+
+def test_every_key_of_the_catalogue_is_emitted_in_training_and_in_validation(emitted):
+    keys = {split: {key for p in emitted if p.split == split for key in p.values} for split in SPLITS}
+    missing = [
+        name
+        for (_, split, name), pattern in PATTERNS.items()
+        if not any(map(pattern.fullmatch, keys[split])) and name != "val/tokens/{role}/cache_write"
+    ]
+    assert missing == []
+
+
+def test_a_key_is_in_training_and_in_validation_only_when_it_is_shared(emitted):
+    train, val = ({key for p in emitted if p.split == split for key in p.values} for split in SPLITS)
+    assert {key for key in train & val if not is_shared(key)} == set()
+    assert {key for key in val if not key.startswith("val/") and not is_shared(key)} == set()
+
+
+def test_the_table_of_captured_failures_is_no_key_of_a_payload(keys):
+    assert keys.isdisjoint(CAPTURED_FAILURES.of(split) for split in SPLITS)
+
+
+def test_every_role_is_emitted(keys):
+    assert {key.split("/")[1] for key in keys if key.startswith("llm/")} == set(ROLES)
+
+
+def test_the_totals_of_a_payload_are_the_keys_of_the_run(emitted):
+    run = {key.name for key in CATALOGUE if key.window == "run"}
+    for payload in emitted:
+        assert set(payload.totals) == {key for key in payload.values if rows_of(key, payload.split) <= run}
+
+
+def test_values_are_plain_numbers_in_their_documented_range(emitted):
+    assert all(type(value) in (int, float) for payload in emitted for value in payload.values.values())
+    rates = [v for p in emitted for k, v in p.values.items() if k.endswith(("_rate", "_ratio", "avg_score"))]
+    assert all(0 <= rate <= 1 for rate in rates)
+    assert any(0 < rate < 1 for rate in rates)
+
+
+def test_the_sums_that_are_documented_add_up(emitted):
+    own = [payload for payload in emitted if "telemetry/trainer_rows_dropped" in payload.values]  # one run's
+    spent = sum(payload.values.get(key, 0) for payload in own for key in ("cost/step_cost", "val/cost/step_cost"))
+    assert spent == pytest.approx(own[-1].values["cost/total_cost"], rel=1e-12)
+    tokens = [(k, v) for p in own for k, v in p.values.items() if k.endswith(("/prompt", "/completion"))]
+    assert sum(count for _, count in tokens) == own[-1].values["tokens/total"]
+
+
+def test_nothing_failed_inside(emitted):
+    assert {payload.values["telemetry/errors"] for payload in emitted} == {0}
+
+
+# --- how keys merge
+
+
+def sums(kind):
+    """Sums of any size."""
+    return st.builds(kind, *[st.integers(0, 50)] * len(kind.__dataclass_fields__))
+
+
+FAMILIES = {"dataset": (SourceSums, dataset._describe), "judge": (OutcomeSums, judge._describe)}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@given(data=st.data())
+def test_the_catalogue_says_how_a_key_merges_over_processes(family, data):
+    kind, describe = FAMILIES[family]
+    one, other = (data.draw(sums(kind)) for _ in range(2))
+    for key, value in describe(one.merge(other)).items():
+        part, _, whole = key.merge.partition(" / ")
+        if key.merge == "sum":
+            assert value == describe(one)[key] + describe(other)[key]
+        elif value is not None:
+            scale = 100 if key.unit.startswith("percent") else 1
+            parts, wholes = ([getattr(each, name) for each in (one, other)] for name in (part, whole))
+            assert value == pytest.approx(scale * sum(parts) / sum(wholes))
+
+
+def test_every_key_says_how_it_merges():
+    names = {key.name for key in CATALOGUE}
+    for key in CATALOGUE:
+        if key.merge not in {"sum", "max", "quantile"}:
+            family = key.name.partition("/")[0]
+            parts = key.merge.split(" / ")
+            assert len(parts) == 2
+            known = dir(FAMILIES[family][0]) if family in FAMILIES else {name.partition("/")[2] for name in names}
+            assert set(parts) <= set(known)
+
+
+# --- nobody spells a key
+
+
+ROOT = Path(llm_telemetry.__file__).parent
+FAMILY = "|".join({key.name.partition("/")[0] for key in CATALOGUE})
+SPELT = re.compile(rf"(val/)?({FAMILY})(/[a-z0-9_]*)+")
+ALLOWED = {"events.py": {STEP_KEY}}
+"""A word of the vocabulary, which the catalogue takes from there."""
+
+
+def spelt_in(path):
+    """What looks like a key among the texts in a module, the constant parts of f-strings included."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in texts if SPELT.fullmatch(text)}
+
+
+def test_no_key_is_spelt_outside_of_the_collectors():
+    read_by_people = {"collectors", "demo"}  # the demo's summary reads payloads as a user's own program would
+    spelt = {
+        str(path.relative_to(ROOT)): found
+        for path in ROOT.rglob("*.py")
+        if path.relative_to(ROOT).parts[0] not in read_by_people
+        and (found := spelt_in(path) - ALLOWED.get(path.name, set()))
+    }
+    assert spelt == {}
+
+
+def test_keys_differ_by_split_source_and_holes():
+    assert catalogue.ACCURACY.of("val", "gsm8k") == "val/gsm8k/accuracy"
+    assert catalogue.CALLS.of("val", role="judge") == "val/llm/judge/calls"
+    assert catalogue.TOTAL_COST.of("val") == "cost/total_cost"
+
+
+def test_the_sources_of_a_payload_are_those_that_a_key_is_told_of():
+    payload = {"dataset/accuracy": 50, "dataset/gsm8k/accuracy": 50, "dataset/gsm8k/count": 1, "val/math/accuracy": 0}
+    assert catalogue.ACCURACY.sources(payload) == ["gsm8k"]
+    assert catalogue.ACCURACY.sources(payload, "val") == ["math"]

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
     from llm_telemetry.lifecycle.marks import judge, scope
-    from llm_telemetry.settings.config import Config, InstrumentError
+    from llm_telemetry.settings.config import InstrumentError
     from llm_telemetry.sinks.base import Sink
+    from llm_telemetry.trainers.adapter import Adapter
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Adapter",
     "Collector",
-    "Config",
     "CostTracker",
     "DatasetMetricsCollector",
     "InstrumentError",
@@ -34,8 +35,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "Adapter": "trainers.adapter",
     "Collector": "collectors.base",
-    "Config": "settings.config",
     "CostTracker": "collectors.cost",
     "DatasetMetricsCollector": "collectors.dataset",
     "InstrumentError": "settings.config",

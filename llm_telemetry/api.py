@@ -19,7 +19,7 @@ from llm_telemetry.processes.children import forget_children, join_ranks, tell_c
 from llm_telemetry.runs.place import Place
 from llm_telemetry.session.session import Session, active
 from llm_telemetry.settings.config import Config, InstrumentError
-from llm_telemetry.settings.variables import VariableError
+from llm_telemetry.settings.variables import VariableError, configured
 from llm_telemetry.settings.words import refuse
 from llm_telemetry.sinks.console import ConsoleSink
 from llm_telemetry.sinks.jsonl import JsonlSink
@@ -30,16 +30,19 @@ from llm_telemetry.trainers.script import SCRIPT
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from llm_telemetry.collectors.base import Collector
     from llm_telemetry.collectors.cost import CostTracker
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
-    from llm_telemetry.trainers.adapter import Found
+    from llm_telemetry.sinks.base import Sink
+    from llm_telemetry.trainers.adapter import Adapter, Found
     from llm_telemetry.trainers.description import Description
 
 log = logging.getLogger("llm_telemetry")
@@ -56,7 +59,7 @@ class Telemetry(Lifecycle):
 
     def __init__(self, trainer: Any, config: Config, found: Found, description: Description) -> None:
         """Make the session and put the hooks in place; `instrument()` does this."""
-        self.config = config
+        self._config = config
         self._trainer = weakly(trainer)
         self._key = id(trainer)
         self._looked_back = False
@@ -87,10 +90,10 @@ class Telemetry(Lifecycle):
     def off(cls) -> Telemetry:
         """Return a handle on nothing: it works, and has nothing to tell."""
         nothing = cls.__new__(cls)
-        nothing.config = Config(enabled=False)
-        nothing._place = Place(nothing.config, None)
+        nothing._config = Config(enabled=False)
+        nothing._place = Place(nothing._config, None)
         nothing._jsonl = JsonlSink(nothing._place)
-        nothing._session = Session(nothing.config)
+        nothing._session = Session(nothing._config)
         nothing._session.closed = True
         return nothing
 
@@ -98,7 +101,9 @@ class Telemetry(Lifecycle):
     def _begin(self) -> None:
         """At the start of each step see whether there is a W&B run by now; go on with its counts, once."""
         self._place.attach()
-        if not self._looked_back and (self._place.run is not None or self.config.run is False or self.path is not None):
+        if not self._looked_back and (
+            self._place.run is not None or self._config.run is False or self.path is not None
+        ):
             self._looked_back = True
             state = self._place.state()
             if state is not None:
@@ -162,16 +167,48 @@ class Telemetry(Lifecycle):
         self.uninstrument()
 
 
-def instrument(trainer: Any = SCRIPT, **settings: Any) -> Telemetry:
+def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of settings
+    trainer: object = SCRIPT,
+    *,
+    adapter: Adapter | type[Adapter] | str | None = None,
+    executor: object | None = None,
+    reward: object | None = None,
+    judge: object | None = None,
+    step: str | None = None,
+    validation: str | None = None,
+    items: object | None = None,
+    policy: object | None = None,
+    threshold: float | None = None,
+    prices: Mapping[str, Mapping[str, float]] | None = None,
+    judge_parser: str | Callable[[str], object] | None = None,
+    capture_failures: int | None = None,
+    collectors: Sequence[Collector] | None = None,
+    alarm: Mapping[str, float | None] | bool | None = None,
+    run: object | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool | None = None,
+    rescue_rows: bool | None = None,
+    console: int | None = None,
+    sinks: Sequence[Sink] | None = None,
+    jsonl: bool | None = None,
+    enabled: bool | None = None,
+    strict: bool | None = None,
+) -> Telemetry:
     """Watch `trainer`: after every training step its payload is on disk and in the trainer's own W&B run.
 
     Twice with the same settings returns the same handle. Several trainers may be watched at once; a call outside
     of every step belongs to the trainer whose step is open, or was instrumented last.
 
+    docs/settings.md says what each setting means, and its default. One that is `None` is as good as not given: it is
+    in the environment (docs/activation.md), or has its default.
+
     Args:
         trainer: The trainer object. Its executor, reward computer, judge function, step and validation are found
             by shape. Without one, the functions that are named are watched, and the handle is told the rest by hand.
-        settings: See `Config`; what they leave open is in the environment (docs/activation.md), or has a default.
+        adapter, executor, reward, judge, step, validation, items, policy: What to watch.
+        threshold, prices, judge_parser, capture_failures, collectors: What to count.
+        alarm: When to sound the alarm.
+        run, folder, resume, rescue_rows, console, sinks, jsonl, enabled, strict: Where it goes.
 
     Returns:
         A handle; keeping it is not necessary. One that works and has nothing to tell with `LLM_TELEMETRY=0`, and
@@ -180,7 +217,12 @@ def instrument(trainer: Any = SCRIPT, **settings: Any) -> Telemetry:
     Raises:
         InstrumentError: There is nothing to hook on `trainer`, or a setting cannot work; the message says why.
     """
-    config = _configured(settings)
+    given = {**locals()}
+    return _watch(given.pop("trainer"), given)
+
+
+def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
+    config = _configured(given)
     if config is None:
         return Telemetry.off()
     _check_trainer(trainer)
@@ -214,11 +256,11 @@ def was_released(trainer: Any) -> bool:
     return known is not None and known() is trainer
 
 
-def _configured(settings: dict[str, Any]) -> Config | None:
+def _configured(given: dict[str, Any]) -> Config | None:
     """Return the settings; `None` when telemetry is off, or cannot work because of a variable."""
     try:
-        config = Config.of(settings)
-        if "prices" not in settings:
+        config = configured(given)
+        if given["prices"] is None:
             _check_prices(config)
     except VariableError as error:
         refuse(error)
@@ -241,7 +283,7 @@ def _check_trainer(trainer: Any) -> None:
 
 
 def _same(known: Telemetry, config: Config) -> Telemetry:
-    differences = known.config.differences(config)
+    differences = known._config.differences(config)
     if differences:
         raise InstrumentError(
             f"this trainer is watched already, with other settings ({', '.join(differences)}); "

@@ -5,13 +5,12 @@ import importlib.util
 import itertools
 import json
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from llm_telemetry import Config, instrument
+from llm_telemetry import instrument
 from llm_telemetry.alarm.alarm import Alarm, tell
 from llm_telemetry.clients import replies
 from llm_telemetry.clients.libraries import LIBRARIES
@@ -22,7 +21,8 @@ from llm_telemetry.demo.server import DemoServer
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, Evaluation
 from llm_telemetry.names import STEP_METHODS, VALIDATION_METHODS
-from llm_telemetry.settings.limits import DEFAULTS
+from llm_telemetry.settings.config import SETTINGS as ROWS
+from llm_telemetry.settings.limits import LIMITS, Limits
 from llm_telemetry.sinks.wandb.rows import COLUMNS, TABLES
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.trainers import by_shape as grpo
@@ -102,14 +102,14 @@ def test_every_kind_of_failed_evaluation_is_documented():
 
 def test_every_setting_is_documented_with_its_default():
     rows = [row for row in table_rows(SETTINGS) if len(row) == 3 and row[0].startswith("`")]
-    documented = {name.strip("`"): default.strip("`") for name, default, _ in rows}
-    assert documented == {f.name: repr(f.default) for f in fields(Config)}
+    documented = [(name.strip("`"), default.strip("`"), says) for name, default, says in rows]
+    assert documented == [(row.name, repr(row.default), row.says) for row in ROWS]
 
 
 def test_every_limit_of_the_alarm_is_documented_with_its_default():
     rows = [row for row in table_rows(SETTINGS) if len(row) == 4 and row[0].startswith("`")]
-    documented = {name.strip("`"): default.strip("`") for name, default, *_ in rows}
-    assert documented == {name: repr(value) for name, value in DEFAULTS._asdict().items()}
+    documented = [(name.strip("`"), default.strip("`"), says) for name, default, _, says in rows]
+    assert documented == [(row.name, repr(row.default), row.says) for row in LIMITS]
 
 
 def test_the_names_that_are_looked_for_are_those_of_the_code():
@@ -251,7 +251,7 @@ def test_the_alarm_in_the_readme_is_what_such_a_judge_would_raise(caplog):
         *[seen("math", "api_failure", "rate_limit")] * 20,
         *[seen("math", "api_failure", "timeout")] * 10,
     ]
-    alarm = Alarm(DEFAULTS, SourceNames())
+    alarm = Alarm(Limits(), SourceNames())
     for evaluation in window:
         alarm.add(evaluation)
     tell(alarm.check(12, None), [])

@@ -1,5 +1,6 @@
 """`instrument()` itself: what it refuses and how it says so, and what being watched twice means."""
 
+import inspect
 import logging
 import math
 import re
@@ -7,6 +8,7 @@ import re
 import pytest
 
 from llm_telemetry import InstrumentError, instrument, uninstrument
+from llm_telemetry.settings.config import SETTINGS
 from tests.support.loops import Grader, Loop, SyncExecutor
 from tests.support.trainers import DataManager, Executor, RewardComputer, Trainer, train_step, watch
 
@@ -46,12 +48,10 @@ def test_the_refusal_of_an_object_says_what_was_looked_for_and_what_was_seen():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"colour": "blue"}, "no setting colour.*threshold"),
         ({"threshold": "high"}, "threshold.*'high'"),
         ({"threshold": math.nan}, "threshold.*nan"),
         ({"threshold": math.inf}, "threshold.*inf"),
         ({"threshold": True}, "threshold.*True"),
-        ({"threshold": None}, "threshold.*None"),
         ({"console": -1}, "console.*-1"),
         ({"console": 1.5}, "console.*1.5"),
         ({"console": True}, "console.*True"),
@@ -89,12 +89,43 @@ def test_a_setting_that_cannot_work_is_refused_by_name_before_anything_is_hooked
     instrument(trainer, run=False, console=0)
 
 
+def test_a_setting_that_there_is_not_is_python_s_own_error():
+    with pytest.raises(TypeError, match="colour"):
+        instrument(Trainer(), colour="blue")
+
+
+def test_there_is_a_keyword_of_the_right_type_for_each_setting_of_the_table():
+    keywords = inspect.signature(instrument).parameters
+    assert [*keywords] == ["trainer", *(row.name for row in SETTINGS)]
+    assert {keyword.default for name, keyword in keywords.items() if name != "trainer"} == {None}
+    assert {keyword.kind for name, keyword in keywords.items() if name != "trainer"} == {inspect.Parameter.KEYWORD_ONLY}
+    types = {"Any": "object | None", "tuple[Any, ...]": "Sequence", "Path | None": "str | os.PathLike[str] | None"}
+    for row in SETTINGS:
+        wanted = types.get(row.type, row.type)
+        assert row.name == "adapter" or keywords[row.name].annotation.startswith(wanted), row.name
+
+
+def test_a_lambda_of_a_cell_that_is_run_again_is_the_same_setting(tmp_path):
+    trainer = Trainer()
+
+    def cell(parser):
+        return instrument(trainer, run=False, console=0, folder=tmp_path, judge_parser=parser)
+
+    def make(word):
+        return lambda text: word in text
+
+    first = cell(make("yes"))
+    assert cell(make("yes")) is first
+    with pytest.raises(InstrumentError, match="judge_parser"):
+        cell(make("no"))
+
+
 def test_what_a_setting_may_be_besides(tmp_path):
     trainer = Trainer()
     with watch(trainer, tmp_path, threshold=1, prices={}, sinks=None, collectors=(), judge_parser=r"(\w+)")[
         0
     ] as handle:
-        assert handle.config.threshold == 1
+        assert handle._config.threshold == 1
 
 
 def test_the_same_settings_again_are_the_same_handle(tmp_path):

@@ -46,7 +46,7 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 def test_the_collectors_and_settings_are_light_too():
-    names = "Collector, Config, CostTracker, DatasetMetricsCollector, InstrumentError, JudgeMetricsCollector, Sink"
+    names = "Collector, CostTracker, DatasetMetricsCollector, InstrumentError, JudgeMetricsCollector, Sink"
     assert modules_after(f"from llm_telemetry import {names}") == []
 
 

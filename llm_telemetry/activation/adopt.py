@@ -21,7 +21,9 @@ from llm_telemetry.hooks.patching import Hook, Row, patches
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import STEP_METHODS
 from llm_telemetry.processes import children
-from llm_telemetry.settings.config import Config, InstrumentError
+from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.settings.variables import VariableError, configured
+from llm_telemetry.settings.words import refuse
 from llm_telemetry.trainers.kinds import STEP, VALIDATION
 from llm_telemetry.trainers.registry import adapter_for, adapters
 
@@ -120,6 +122,8 @@ def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
                 api.instrument(instance, **settings)
         except InstrumentError as error:
             log.warning("%s is not watched: %s", type(instance).__name__, error)
+        except VariableError as error:
+            refuse(error)
         return functions.session_of(instance)
 
 
@@ -144,7 +148,7 @@ def _forget(key: int, reference: weakref.ref[Any]) -> None:
 def _is_trainer(instance: Any, settings: Mapping[str, Any]) -> bool:
     """Tell whether there is something to watch on it; a class that only looks like a trainer is told once."""
     cls = type(instance)
-    found = adapter_for(instance).find(instance, Config(**settings))
+    found = adapter_for(instance).find(instance, configured(settings))
     if found.is_sure or any(base in _named for base in cls.__mro__):
         return True
     if cls not in _told:

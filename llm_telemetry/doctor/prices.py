@@ -45,7 +45,7 @@ def _unpriced_models(state: Mapping[str, Any]) -> list[str]:
 
 def _still_unpriced(models: list[str], environ: Mapping[str, str]) -> list[str]:
     try:
-        table = PriceTable(read_environment(environ, {})[0].get("prices"))
+        table = PriceTable(read_environment(environ, {}).get("prices"))
     except (VariableError, InstrumentError):  # the section on variables tells that
         table = PriceTable()
     return [model for model in models if table.rate([model]) is None]

@@ -11,6 +11,7 @@ from llm_telemetry.judging.scrub import scrub
 from llm_telemetry.runs.findings import Finding, Severity
 from llm_telemetry.settings import variables
 from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.settings.kinds import FUNCTION
 from llm_telemetry.settings.words import SPOOL
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _shown(value: str) -> str:
 def _check_value(variable: Variable, environ: Mapping[str, str]) -> Finding | None:
     """Say what is wrong with a value; `None` for one that works, is not there, or is a function of the user's."""
     text = environ.get(variable.name, "").strip()
-    if variable.fields == ("judge_parser",) and variables._FUNCTION.fullmatch(text):
+    if variable.fields == ("judge_parser",) and FUNCTION.fullmatch(text):
         what = f"whether there is {_shown(text)} is seen when your program runs"
         return _finding(Severity.NOTE, what, "llm-telemetry run --dry train.py")
     try:

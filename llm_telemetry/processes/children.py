@@ -29,7 +29,7 @@ from llm_telemetry.session.spool import (
     write_parts,
     write_settings,
 )
-from llm_telemetry.settings.config import Config
+from llm_telemetry.settings.variables import configured
 from llm_telemetry.settings.words import SPOOL, is_on
 from llm_telemetry.trainers.kinds import KINDS
 
@@ -72,7 +72,7 @@ def join_owner() -> None:
     folder = os.environ.get(SPOOL)
     if not folder or active:
         return
-    session = Session(Config.of(read_settings(Path(folder))))
+    session = Session(configured(read_settings(Path(folder))))
     session.parts = EveryPart()
     session.forward_to(SpoolWriter(Path(folder)))
     active.append(session)

@@ -1,106 +1,119 @@
-"""The limits of the judge's health, their defaults, and how settings and variables give others."""
+"""The limits of the judge's health: a table of settings within the setting `alarm`."""
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from llm_telemetry.settings.rows import Kind, checked, is_number, is_whole, rows_of, setting
 
 SUCCESS, API_FAILURES, PARSE_FAILURES, DISAGREEMENT = 0.8, 0.1, 0.15, 0.05
 """Shares of a judge's evaluations below which, and above which, it is not well."""
 MOST_EVALUATIONS = 10_000
 """The largest window: it is kept in memory, and counted at each flush."""
+NO_LIMIT = ("off", "none")
+"""How a variable switches a single limit off."""
 
 
-class Limits(NamedTuple):
+def _is_rate(value: Any) -> bool:
+    return value is None or (is_number(value) and 0 <= value <= 1)
+
+
+def _is_budget(value: Any) -> bool:
+    return value is None or (is_number(value) and value > 0)
+
+
+def _is_count(value: Any) -> bool:
+    return is_whole(value) and 1 <= value <= MOST_EVALUATIONS
+
+
+def _is_duration(value: Any) -> bool:
+    return is_number(value) and value >= 0
+
+
+RATE = Kind("a rate between 0 and 1, or None for no such limit", _is_rate)
+BUDGET = Kind("an amount of USD above 0, or None for no budget", _is_budget)
+COUNT = Kind(f"a whole number of evaluations, 1 to {MOST_EVALUATIONS}", _is_count)
+DURATION = Kind("a number of seconds, at least 0", _is_duration)
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
     """From where on the judge is not well; `None` switches a limit off. Rates are 0 to 1."""
 
-    success_rate: float | None = SUCCESS
-    """An alarm below this share of evaluations with a verdict."""
-    api_failure_rate: float | None = API_FAILURES
-    """An alarm above this share of evaluations without a usable answer."""
-    parse_failure_rate: float | None = PARSE_FAILURES
-    """An alarm above this share of evaluations whose answer has no verdict in it."""
-    disagreement_rate: float | None = DISAGREEMENT
-    """An alarm above this share of verdicts that the judge function returned otherwise than the judge said them."""
-    budget: float | None = None
-    """An alarm once the run has cost more than this, in USD."""
-    window: int = 200
-    """The rates are those of so many evaluations, the latest."""
-    minimum: int = 20
-    """A rate over fewer evaluations says nothing yet."""
-    cooldown: float = 1800.0
-    """Seconds before the same is told again."""
+    success_rate: float | None = setting(SUCCESS, RATE, "fewer of the evaluations have a verdict")
+    api_failure_rate: float | None = setting(API_FAILURES, RATE, "more of the evaluations have no usable answer")
+    parse_failure_rate: float | None = setting(
+        PARSE_FAILURES, RATE, "more of the evaluations have an answer without a verdict"
+    )
+    disagreement_rate: float | None = setting(
+        DISAGREEMENT,
+        RATE,
+        "more of the verdicts were returned otherwise than the judge said them; evaluations without a verdict are "
+        "left out",
+    )
+    budget: float | None = setting(None, BUDGET, "`cost/total_cost` is higher; training goes on")
+    window: int = setting(
+        200, COUNT, "not a limit: how many evaluations, the latest, the rates are made of (at most 10,000)"
+    )
+    minimum: int = setting(
+        20, COUNT, "not a limit: a rate over fewer says nothing yet; the window, where that is smaller"
+    )
+    cooldown: float = setting(1800.0, DURATION, "not a limit: how long it takes until the same is told again")
 
 
-DEFAULTS = Limits()
+LIMITS = rows_of(Limits)
 
 
-def limits_of(setting: Mapping[str, Any] | bool) -> Limits | None:
+def limits_of(given: Mapping[str, Any] | bool) -> Limits | None:
     """Return the limits that the setting `alarm` means; `None` for no alarm at all.
 
     Args:
-        setting: A mapping with some of the fields of `Limits`, or `True` for the defaults, or `False`.
+        given: A mapping with some of the fields of `Limits`, or `True` for the defaults, or `False`.
 
     Raises:
         ValueError: A name is unknown, or a value cannot work.
     """
-    if setting is False:
+    if given is False:
         return None
-    given = {} if setting is True else setting
+    given = {} if given is True else given
     if not isinstance(given, Mapping):
-        raise ValueError(f"it must be True, False, or limits such as {{'budget': 50}}, not {setting!r}")  # noqa: TRY004 - a setting's value
-    if unknown := sorted(set(map(str, given)) - set(Limits._fields)):
-        raise ValueError(f"there is no {', '.join(unknown)}; there are: {', '.join(Limits._fields)}")
-    for name, value in given.items():
-        is_right, what = _RULES[name]
-        if not is_right(value):
-            raise ValueError(f"{name} must be {what}, not {value!r}")
-    return _fitting(given)
+        raise ValueError(f"it must be True, False, or limits such as {{'budget': 50}}, not {given!r}")  # noqa: TRY004 - a setting's value
+    names = [row.name for row in LIMITS]
+    if unknown := sorted(set(map(str, given)) - set(names)):
+        raise ValueError(f"there is no {', '.join(unknown)}; there are: {', '.join(names)}")
+    return _fitting(checked(LIMITS, given))
+
+
+def read_limits(text: str) -> dict[str, float | None]:
+    """Return the limits that a variable gives, such as `budget=50,success_rate=off`.
+
+    Raises:
+        ValueError: A name is unknown, or a value cannot work.
+    """
+    limits = dict(_limit(pair.strip()) for pair in text.split(","))
+    limits_of(limits)
+    return limits
 
 
 def _fitting(given: Mapping[str, Any]) -> Limits:
     """Let a window that is smaller than the usual minimum be full before its rates count."""
-    limits = DEFAULTS._replace(**given)
-    if limits.minimum > limits.window:
-        if "minimum" in given:
-            raise ValueError(f"minimum must be at most the window, which is {limits.window}, not {limits.minimum}")
-        limits = limits._replace(minimum=limits.window)
-    return limits
+    limits = Limits(**given)
+    if limits.minimum <= limits.window:
+        return limits
+    if "minimum" in given:
+        raise ValueError(f"minimum must be at most the window, which is {limits.window}, not {limits.minimum}")
+    return dataclasses.replace(limits, minimum=limits.window)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_rate(value: Any) -> bool:
-    return value is None or (_is_number(value) and 0 <= value <= 1)
-
-
-def _is_budget(value: Any) -> bool:
-    return value is None or (_is_number(value) and value > 0)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_EVALUATIONS
-
-
-def _is_duration(value: Any) -> bool:
-    return _is_number(value) and value >= 0
-
-
-_RATE = (_is_rate, "a rate between 0 and 1, or None for no such limit")
-_COUNT = (_is_count, f"a whole number of evaluations, 1 to {MOST_EVALUATIONS}")
-_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "success_rate": _RATE,
-    "api_failure_rate": _RATE,
-    "parse_failure_rate": _RATE,
-    "disagreement_rate": _RATE,
-    "budget": (_is_budget, "an amount of USD above 0, or None for no budget"),
-    "window": _COUNT,
-    "minimum": _COUNT,
-    "cooldown": (_is_duration, "a number of seconds, at least 0"),
-}
+def _limit(pair: str) -> tuple[str, float | None]:
+    name, is_given, value = (part.strip() for part in pair.partition("="))
+    if not is_given:
+        raise ValueError(f"{pair!r} is no limit")
+    if value.lower() in NO_LIMIT:
+        return name, None
+    try:
+        return name, int(value) if value.isdecimal() else float(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no number") from None

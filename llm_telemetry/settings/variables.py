@@ -1,28 +1,23 @@
-"""The environment variables: a table of what each of them sets, how it is read, and what is allowed.
+"""The environment variables: one for each setting that can be written, and two that set none or several.
 
-`Config.of` hands the environment in; nothing else of the library looks at it.
+`configured` hands the environment in; nothing else of the library looks at it for settings.
 """
 
 from __future__ import annotations
 
-import importlib
-import json
-import math
-import operator
-import re
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llm_telemetry.settings.limits import limits_of
-from llm_telemetry.settings.words import OFF, ON, SWITCH, TARGETS, TRAINER, VARIABLE, parse_switch, parse_targets
+from llm_telemetry.settings.config import SETTINGS, Config, InstrumentError
+from llm_telemetry.settings.words import TARGETS, TRAINER, VARIABLE, parse_targets, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-NO_LIMIT = ("off", "none")
-SINKS = ("jsonl", "wandb", "console")
-_FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
-_IMPORT_FAILS = (ImportError, AttributeError, SyntaxError, NameError, LookupError, TypeError, ValueError, OSError)
+    from llm_telemetry.settings.rows import Setting
+
+PLACES = ("jsonl", "wandb", "console")
+"""Where payloads go, as LLM_TELEMETRY_SINKS names it."""
 
 
 class VariableError(ValueError):
@@ -34,11 +29,11 @@ class Variable(NamedTuple):
 
     name: str
     fields: tuple[str, ...]
-    """What it sets in `Config`; nothing where it is only for the startup file."""
+    """The settings that it sets; none where it is only for the finder."""
     allowed: str
     """Its values, for people."""
     parse: Callable[[str], Mapping[str, Any]]
-    """Gives the fields' values; raises `ValueError` (with what is wrong, or without words)."""
+    """Gives the settings' values; raises `ValueError` (with what is wrong, or without words)."""
 
     @property
     def option(self) -> str:
@@ -46,7 +41,7 @@ class Variable(NamedTuple):
         return "--" + self.name.removeprefix(f"{VARIABLE}_").lower().replace("_", "-")
 
     def read(self, environ: Mapping[str, str]) -> Mapping[str, Any]:
-        """Return the fields' values; none where the variable is not set, or empty.
+        """Return the settings' values; none where the variable is not set, or empty.
 
         Raises:
             VariableError: The value cannot work.
@@ -56,11 +51,31 @@ class Variable(NamedTuple):
             return self.parse(text) if text else {}
         except ValueError as error:
             wrong = f" ({error})" if str(error) else ""
-            raise VariableError(f"{self.name}={text!r} must be {self.allowed}{wrong}") from error
+            raise VariableError(f"{self.name}={shown(text)} must be {self.allowed}{wrong}") from error
 
 
-def read_environment(environ: Mapping[str, str], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the settings in the variables, and for each the variable that it is from.
+def configured(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Config:
+    """Check the settings that were given in code; what they leave open is in the environment, or has a default.
+
+    `LLM_TELEMETRY=0` turns everything off, whatever the settings are.
+
+    Raises:
+        InstrumentError: A value that was given cannot work.
+        VariableError: A variable has a value that cannot work.
+    """
+    if SWITCH.read(environ).get("enabled") is False:
+        return Config(enabled=False)
+    said = {name: value for name, value in given.items() if value is not None}
+    values = read_environment(environ, said)
+    try:
+        return Config.of({**values, **said})
+    except InstrumentError as error:
+        Config.of(said)  # raises when it is the code that is at fault
+        raise VariableError(", ".join(f"{VARIABLE}_{name.upper()}" for name in values) + f": {error}") from error
+
+
+def read_environment(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings in the variables.
 
     Args:
         environ: The environment.
@@ -70,147 +85,45 @@ def read_environment(environ: Mapping[str, str], given: Mapping[str, Any]) -> tu
         VariableError: A value cannot work.
     """
     values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
     for variable in VARIABLES:
-        if variable.fields and all(name in given for name in variable.fields):
-            continue
-        for name, value in variable.read(environ).items():
-            if name in variable.fields and name not in given:
-                values[name], origins[name] = value, variable.name
-    return values, origins
+        if not all(name in given for name in variable.fields):
+            values |= {name: value for name, value in variable.read(environ).items() if name not in given}
+    return values
 
 
-def _switch(field: str) -> Callable[[str], Mapping[str, Any]]:
-    def parse(text: str) -> Mapping[str, Any]:
-        if text.lower() not in ON + OFF:
-            raise ValueError
-        return {field: parse_switch(text)}
-
-    return parse
+def _of(row: Setting) -> Variable:
+    assert row.kind.read is not None
+    read = row.kind.read
+    name = VARIABLE if row.name == "enabled" else f"{VARIABLE}_{row.name.upper()}"
+    return Variable(name, (row.name,), row.kind.written or row.kind.must_be, lambda text: {row.name: read(text)})
 
 
-def _trainers(text: str) -> Mapping[str, Any]:
+def _check_targets(text: str) -> Mapping[str, Any]:
     try:
-        return {"trainers": parse_targets(text)}
+        parse_targets(text)
     except ValueError:
         raise ValueError from None  # it says what `allowed` says
+    return {}
 
 
-def _sinks(text: str) -> Mapping[str, Any]:
+def _read_places(text: str) -> Mapping[str, Any]:
     names = {name.strip().lower() for name in text.split(",")} - {""}
-    if not names <= {*SINKS}:
-        raise ValueError(f"there is no {', '.join(sorted(names - {*SINKS}))}")
+    if not names <= {*PLACES}:
+        raise ValueError(f"there is no {', '.join(sorted(names - {*PLACES}))}")
     off: dict[str, dict[str, Any]] = {"jsonl": {"jsonl": False}, "wandb": {"run": False}, "console": {"console": 0}}
-    return {field: value for name in SINKS if name not in names for field, value in off[name].items()}
+    return {field: value for name in PLACES if name not in names for field, value in off[name].items()}
 
 
-def _folder(text: str) -> Mapping[str, Any]:
-    folder = Path(text).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise ValueError("there is a file of that name")
-    return {"folder": folder}
-
-
-def _count(field: str) -> Callable[[str], Mapping[str, Any]]:
-    def parse(text: str) -> Mapping[str, Any]:
-        if not text.isdecimal():
-            raise ValueError
-        return {field: int(text)}
-
-    return parse
-
-
-def _threshold(text: str) -> Mapping[str, Any]:
-    try:
-        threshold = float(text)
-    except ValueError:
-        threshold = math.nan
-    if not math.isfinite(threshold):
-        raise ValueError
-    return {"threshold": threshold}
-
-
-def _prices(text: str) -> Mapping[str, Any]:
-    try:
-        prices = json.loads(Path(text).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(error.strerror) from error
-    if not isinstance(prices, dict):
-        raise ValueError("there is no JSON object in it")  # noqa: TRY004 - the value of a variable, not of an argument
-    return {"prices": prices}
-
-
-def _judge_parser(text: str) -> Mapping[str, Any]:
-    if not _FUNCTION.fullmatch(text):
-        try:
-            return {"judge_parser": re.compile(text).pattern}
-        except re.error as error:
-            raise ValueError(error) from error
-    module, _, path = text.partition(":")
-    try:
-        function = operator.attrgetter(path)(importlib.import_module(module))
-    except _IMPORT_FAILS as error:
-        raise ValueError(error) from error
-    if not callable(function):
-        raise ValueError("that is no function")  # noqa: TRY004 - the value of a variable, not of an argument
-    return {"judge_parser": function}
-
-
-def _alarm(text: str) -> Mapping[str, Any]:
-    if text.lower() in ON + OFF:
-        return {"alarm": parse_switch(text)}
-    limits = dict(_limit(pair.strip()) for pair in text.split(","))
-    limits_of(limits)
-    return {"alarm": limits}
-
-
-def _limit(pair: str) -> tuple[str, float | None]:
-    name, is_given, value = (part.strip() for part in pair.partition("="))
-    if not is_given:
-        raise ValueError(f"{pair!r} is no limit")
-    if value.lower() in NO_LIMIT:
-        return name, None
-    try:
-        return name, int(value) if value.isdecimal() else float(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is no number") from None
-
-
+_WRITTEN = {row.name: _of(row) for row in SETTINGS if row.kind.read is not None and row.name != "jsonl"}
+SWITCH = _WRITTEN.pop("enabled")
 VARIABLES = (
-    Variable(VARIABLE, ("enabled",), SWITCH, _switch("enabled")),
-    Variable(TRAINER, (), TARGETS, _trainers),
-    Variable("LLM_TELEMETRY_CONSOLE", ("console",), "a whole number of steps, 0 for never", _count("console")),
-    Variable(  # after the console's: who lists the sinks without the console wants none
-        "LLM_TELEMETRY_SINKS",
+    SWITCH,
+    Variable(TRAINER, (), TARGETS, _check_targets),
+    *_WRITTEN.values(),
+    Variable(  # after the console's: who lists the places without the console wants none
+        f"{VARIABLE}_SINKS",
         ("jsonl", "run", "console"),
-        f"one or more of {', '.join(SINKS)}, with commas between",
-        _sinks,
+        f"one or more of {', '.join(PLACES)}, with commas between",
+        _read_places,
     ),
-    Variable("LLM_TELEMETRY_FOLDER", ("folder",), "a folder for the JSONL; it is made if need be", _folder),
-    Variable("LLM_TELEMETRY_THRESHOLD", ("threshold",), "a finite number such as 0.9", _threshold),
-    Variable(
-        "LLM_TELEMETRY_PRICES",
-        ("prices",),
-        'the path of a JSON file such as {"my-model": {"input": 0.1, "output": 0.4}}, in USD per million tokens',
-        _prices,
-    ),
-    Variable(
-        "LLM_TELEMETRY_JUDGE_PARSER",
-        ("judge_parser",),
-        "a regular expression, or module:function",
-        _judge_parser,
-    ),
-    Variable(
-        "LLM_TELEMETRY_ALARM",
-        ("alarm",),
-        f"on, off, or limits such as budget=50,success_rate=0.9 ({' or '.join(NO_LIMIT)} for no such limit)",
-        _alarm,
-    ),
-    Variable(
-        "LLM_TELEMETRY_CAPTURE_FAILURES",
-        ("capture_failures",),
-        "a whole number of evaluations a step, 0 for none",
-        _count("capture_failures"),
-    ),
-    Variable("LLM_TELEMETRY_STRICT", ("strict",), SWITCH, _switch("strict")),
 )

@@ -14,8 +14,11 @@ SPOOL = "LLM_TELEMETRY_SPOOL"
 """Set by a watched process for the processes that it starts."""
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
-SWITCH = f"{', '.join(ON)} (on) or {', '.join(OFF)} (off)"
+SWITCH_WORDS = f"{', '.join(ON)} (on) or {', '.join(OFF)} (off)"
 TARGETS = "module:Class, or module:Class.method when the step method has another name; several with commas between"
+
+KEY = 20
+"""Characters from which on letters and digits in one go may be a key."""
 
 _told: set[str] = set()
 
@@ -28,7 +31,7 @@ def parse_switch(text: str) -> bool | None:
     """
     word = text.strip().lower()
     if word and word not in ON + OFF:
-        raise ValueError(f"{VARIABLE}={text.strip()!r} must be {SWITCH}")
+        raise ValueError(f"{VARIABLE}={shown(text.strip())} must be {SWITCH_WORDS}")
     return word in ON if word else None
 
 
@@ -41,8 +44,17 @@ def parse_targets(text: str) -> tuple[tuple[str, str], ...]:
     pairs = [tuple(part.strip().split(":")) for part in text.split(",") if part.strip()]
     for pair in pairs:
         if len(pair) != 2 or not all(name.isidentifier() for side in pair for name in side.split(".")):  # noqa: PLR2004
-            raise ValueError(f"{TRAINER}={text.strip()!r} must be {TARGETS}")
+            raise ValueError(f"{TRAINER}={shown(text.strip())} must be {TARGETS}")
     return tuple((module, name) for module, name in pairs)
+
+
+def shown(text: str) -> str:
+    """Return a value for a message; a key that was pasted there by mistake is nobody's business."""
+    words = "".join(c if c.isalnum() or c in "-_" else " " for c in text).split()
+    for word in words:
+        if len(word) >= KEY and not word.isalpha() and not word.replace("_", "").islower():
+            text = text.replace(word, f"{word[:4]}…")
+    return repr(text)
 
 
 def is_on() -> bool:

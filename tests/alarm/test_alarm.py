@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_telemetry import Config, InstrumentError, guard
+from llm_telemetry import InstrumentError, guard
 from llm_telemetry.alarm.alarm import Alarm
 from llm_telemetry.alarm.health import CAUSES, READ_DIFFERENTLY, examine
-from llm_telemetry.doctor import losses
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, Call, Evaluation, Evidence, Usage
+from llm_telemetry.runs import losses
 from llm_telemetry.session.session import Session
 from llm_telemetry.session.spool import SpoolWriter
-from llm_telemetry.settings.limits import DEFAULTS, Limits, limits_of
-from llm_telemetry.settings.variables import VariableError
+from llm_telemetry.settings.limits import Limits, limits_of
+from llm_telemetry.settings.variables import VariableError, configured
 from llm_telemetry.sinks.base import AlertSink, Sink
 from llm_telemetry.sources import SourceNames
 from tests.support.mocking import chat
@@ -129,7 +129,7 @@ def test_the_rates_of_a_window_are_those_of_a_recount(evaluations, window):
     latest = evaluations[-window:]
     outcomes = [evaluation.outcome for evaluation in latest]
     verdicts = outcomes.count("correct")
-    counted = {rate.condition.limit: (rate.part, rate.whole) for rate in examine(one._window, DEFAULTS).rates}
+    counted = {rate.condition.limit: (rate.part, rate.whole) for rate in examine(one._window, Limits()).rates}
     assert counted == {
         "success_rate": (verdicts, len(latest)),
         "api_failure_rate": (outcomes.count("api_failure"), len(latest)),
@@ -152,7 +152,7 @@ def test_every_failure_is_told_at_most_once_and_never_within_the_cooldown(flushe
             counted += round(alert.numbers["api_failure_rate"] * alert.numbers["evaluations"])
             times.append(clock.now)
     assert counted <= failures
-    assert all(later - earlier >= DEFAULTS.cooldown for earlier, later in itertools.pairwise(times))
+    assert all(later - earlier >= Limits().cooldown for earlier, later in itertools.pairwise(times))
 
 
 # --- how often
@@ -345,20 +345,19 @@ def test_no_text_of_an_evaluation_is_kept():
         ({"cooldown": -1}, "cooldown must be a number of seconds"),
         ({1: 2}, "there is no 1"),
         ("budget=5", "must be True, False, or limits"),
-        (None, "must be True, False, or limits"),
     ],
     ids=str,
 )
 def test_a_setting_that_cannot_work_raises_before_training(setting, message):
     with pytest.raises(InstrumentError) as refused:
-        Config.of({"alarm": setting}, {})
+        configured({"alarm": setting}, {})
     assert str(refused.value).startswith("alarm: ")
     assert message in str(refused.value)
 
 
 def test_settings_change_only_what_they_name():
     assert limits_of({"budget": 5, "disagreement_rate": None}) == Limits(budget=5, disagreement_rate=None)
-    assert limits_of(True) == DEFAULTS
+    assert limits_of(True) == Limits()
     assert limits_of(False) is None
     assert limits_of({"window": 20}).minimum == 20
 
@@ -367,14 +366,14 @@ def test_settings_change_only_what_they_name():
     ("text", "limits"),
     [
         ("off", None),
-        ("ON", DEFAULTS),
+        ("ON", Limits()),
         ("budget=50, success_rate=0.9", Limits(budget=50, success_rate=0.9)),
         ("disagreement_rate=off,parse_failure_rate=None", Limits(disagreement_rate=None, parse_failure_rate=None)),
         ("window=500,minimum=10,cooldown=0", Limits(window=500, minimum=10, cooldown=0)),
     ],
 )
 def test_the_variable_says_what_the_setting_says(text, limits):
-    assert limits_of(Config.of({}, {"LLM_TELEMETRY_ALARM": text}).alarm) == limits
+    assert limits_of(configured({}, {"LLM_TELEMETRY_ALARM": text}).alarm) == limits
 
 
 @pytest.mark.parametrize(
@@ -392,23 +391,23 @@ def test_the_variable_says_what_the_setting_says(text, limits):
 )
 def test_a_variable_that_cannot_work_is_told(text, message):
     with pytest.raises(VariableError) as refused:
-        Config.of({}, {"LLM_TELEMETRY_ALARM": text})
+        configured({}, {"LLM_TELEMETRY_ALARM": text})
     assert message in str(refused.value)
 
 
 def test_an_argument_wins_over_the_variable():
-    assert Config.of({"alarm": False}, {"LLM_TELEMETRY_ALARM": "nonsense"}).alarm is False
+    assert configured({"alarm": False}, {"LLM_TELEMETRY_ALARM": "nonsense"}).alarm is False
 
 
 def test_doctor_has_the_same_limits():
-    assert DEFAULTS[1:3] == (losses.API_FAILURES, losses.PARSE_FAILURES)
+    assert (Limits().api_failure_rate, Limits().parse_failure_rate) == (losses.API_FAILURES, losses.PARSE_FAILURES)
 
 
 # --- in the session
 
 
 def session(sinks=(), **settings):
-    return Session(Config.of(settings, {}), sinks)
+    return Session(configured(settings, {}), sinks)
 
 
 def a_step(one, *evaluations, step=1):

@@ -20,7 +20,7 @@ from llm_telemetry.events import CapturedEvaluation, Evaluation, Evidence
 from llm_telemetry.judging.evidence import LENGTH, LOOKED_AT, evidence_of, shorten
 from llm_telemetry.processes import children
 from llm_telemetry.session.spool import SpoolReader, SpoolWriter, read_settings
-from llm_telemetry.settings.config import Config
+from llm_telemetry.settings.variables import configured
 from llm_telemetry.sinks.jsonl import read_lines
 from tests.support.mocking import chat, failure, openai_api
 from tests.support.trainers import Executor, RewardComputer, Trainer, train_step, watch
@@ -296,9 +296,9 @@ def test_a_number_that_cannot_work_is_refused_with_what_would(wrong):
 
 def test_the_variable_sets_it_and_the_argument_wins():
     environ = {"LLM_TELEMETRY_CAPTURE_FAILURES": "7"}
-    assert Config.of({}, environ).capture_failures == 7
-    assert Config.of({"capture_failures": 2}, environ).capture_failures == 2
-    assert Config.of({}, {}).capture_failures == 0
+    assert configured({}, environ).capture_failures == 7
+    assert configured({"capture_failures": 2}, environ).capture_failures == 2
+    assert configured({}, {}).capture_failures == 0
 
 
 # --- other processes

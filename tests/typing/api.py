@@ -12,7 +12,6 @@ from typing_extensions import assert_type
 import llm_telemetry
 from llm_telemetry import (
     Collector,
-    Config,
     CostTracker,
     DatasetMetricsCollector,
     InstrumentError,
@@ -83,7 +82,6 @@ with instrument(trainer) as inside:
 assert_type(uninstrument(trainer), None)
 
 # The handle.
-assert_type(telemetry.config, Config)
 assert_type(telemetry.path, Path | None)
 assert_type(telemetry.dataset, DatasetMetricsCollector)
 assert_type(telemetry.judge, JudgeMetricsCollector)
@@ -153,3 +151,17 @@ dataset.add_result("gsm8k", 1.0, split="test")  # type: ignore[arg-type]
 judge.add_result("gsm8k", "success")  # type: ignore[arg-type]
 not_a_sink: Sink = MyCollector()  # type: ignore[assignment]
 error: ValueError = InstrumentError("an InstrumentError is a ValueError")
+
+# A misspelt or wrong-typed setting, and a wrong name of the package.
+instrument(trainer, threshhold=0.5)  # type: ignore[call-arg]
+instrument(trainer, threshold="high")  # type: ignore[arg-type]
+instrument(trainer, console=1.5)  # type: ignore[arg-type]
+instrument(trainer, step=trainer)  # type: ignore[arg-type]
+instrument(trainer, prices={"my-model": 0.1})  # type: ignore[dict-item]
+instrument(trainer, judge_parser=3)  # type: ignore[arg-type]
+instrument(trainer, alarm={"budget": "50"})  # type: ignore[dict-item]
+instrument(trainer, sinks=[collector])  # type: ignore[list-item]
+instrument(trainer, folder=3)  # type: ignore[arg-type]
+instrument(trainer, adapter=trainer)  # type: ignore[arg-type]
+instrument(trainer, "engine.run")  # type: ignore[call-arg]
+llm_telemetry.instrumnet(trainer)  # type: ignore[attr-defined]

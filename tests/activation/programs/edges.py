@@ -27,7 +27,7 @@ def given():
     trainer = shapes.Trainer()
     handle = llm_telemetry.instrument(trainer, folder="elsewhere")
     step(trainer)
-    print(handle.path.parent, handle.config.threshold)
+    print(handle.path.parent, handle._config.threshold)
 
 
 def handle():

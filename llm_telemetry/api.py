@@ -142,13 +142,13 @@ class Telemetry(Lifecycle):
         """Flush what is left, close the files and remove every hook; twice is a no-op."""
         if self._session not in active:
             return
+        if self._finalizer is not None:
+            self._finalizer.detach()  # first: the trainer may go while the rest is flushed
         finish_held(self._session)
         self._session.close()
         active.remove(self._session)
         forget_children(self._session)
         unhook(self._hooks)
-        if self._finalizer is not None:
-            self._finalizer.detach()
         _handles.pop(self._key, None)
         if isinstance(self._trainer, weakref.ref):
             _released[self._key] = self._trainer

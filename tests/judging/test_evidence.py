@@ -288,7 +288,7 @@ def test_every_evaluation_counts_whether_it_is_kept_or_not(run):
 # --- settings
 
 
-@pytest.mark.parametrize("wrong", [-1, 2.5, True, "3", None])
+@pytest.mark.parametrize("wrong", [-1, 2.5, True, "3"])
 def test_a_number_that_cannot_work_is_refused_with_what_would(wrong):
     with pytest.raises(InstrumentError, match="capture_failures must be a whole number of evaluations a step"):
         instrument(Trainer(), capture_failures=wrong)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
 
 
 def weakly(part: Any) -> Callable[[], Any]:
@@ -15,3 +17,40 @@ def weakly(part: Any) -> Callable[[], Any]:
         return weakref.ref(part)
     except TypeError:  # slots without `__weakref__`: it lives until telemetry is taken off
         return lambda: part
+
+
+def stored_in(thing: Any) -> Mapping[str, Any]:
+    """Return an object's, a class's or a module's own dict; a lazy module stays asleep, a proxy shows itself."""
+    try:
+        stored = object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return {}
+    return stored if isinstance(stored, dict) else {}
+
+
+def slots_in(thing: Any) -> dict[str, Any]:
+    """Return what an object holds in slots."""
+    slots: dict[str, Any] = {}
+    for parent in type(thing).__mro__:
+        for name, member in vars(parent).items():
+            if isinstance(member, MemberDescriptorType):
+                try:
+                    slots.setdefault(name, member.__get__(thing))
+                except AttributeError:  # declared, never set
+                    continue
+    return slots
+
+
+def held_by(thing: Any) -> dict[str, Any]:
+    """Return what an object holds, in its dict and in slots; what a property would give is not asked for."""
+    return {**stored_in(thing), **slots_in(thing)}
+
+
+def defined_by(cls: type, name: str, default: Any = None) -> Any:
+    """Return what a class, or one that it inherits from, has under this name; its metaclass does not count."""
+    return next((vars(parent)[name] for parent in cls.__mro__ if name in vars(parent)), default)
+
+
+def is_asleep(module: ModuleType) -> bool:
+    """Tell a module of importlib's `LazyLoader` that nobody has used yet; we do not wake it."""
+    return type(module).__name__ == "_LazyModule"

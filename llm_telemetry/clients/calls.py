@@ -83,10 +83,9 @@ class OpenCall:
         if scope is None:
             self._scope = Scope(session, session.phase, role, call=self)
         else:
-            _, phase, _, rollout, evaluation, _, source, _ = scope
-            self._scope = Scope(session, phase, role, rollout, evaluation, self, source)
-            if evaluation is not None:
-                self.attempt = evaluation.ask(options.json_data)
+            self._scope = Scope(session, scope.phase, role, scope.rollout, scope.evaluation, self, scope.source)
+            if scope.evaluation is not None:
+                self.attempt = scope.evaluation.ask(options.json_data)
         self.embedding = options.url.endswith("/embeddings")
         model = fields_of(options.json_data).get("model")
         self.requested = model if isinstance(model, str) else None
@@ -172,10 +171,11 @@ class OpenCall:
         latency = time.perf_counter() - self.started
         kind = None if error is None else error_kind(error)
         self._learn(response, error)
-        session, phase, role, rollout, _, _, source, _ = self._scope
-        source = source or (rollout and rollout.source) or UNKNOWN
-        split = phase.split if phase else "train"
-        session.record(Call(role, split, source, self.requested, self.model, self.usage, kind, self.retries, latency))
+        scope = self._scope
+        source = scope.source or (scope.rollout and scope.rollout.source) or UNKNOWN
+        scope.session.record(
+            Call(scope.role, scope.split, source, self.requested, self.model, self.usage, kind, self.retries, latency)
+        )
         self.http = None
 
     @guarded

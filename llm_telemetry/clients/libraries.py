@@ -16,6 +16,7 @@ from llm_telemetry.guard import attempt, guarded, survive_fork
 from llm_telemetry.hooks.imports import ImportWatcher
 from llm_telemetry.hooks.patching import Row, patches
 from llm_telemetry.names import HTTP, SDKS
+from llm_telemetry.objects import is_asleep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -77,7 +78,7 @@ class _Arrivals(ImportWatcher):
         return True
 
     def _executed(self, module: ModuleType) -> None:
-        if not _is_asleep(module):
+        if not is_asleep(module):
             arrived(module.__name__)
 
 
@@ -122,13 +123,8 @@ def catch_up() -> None:
 def _present() -> list[str]:
     """Return the libraries that are imported; one that is half imported, by whomever, arrives when it is done."""
     found = [(library, sys.modules.get(library)) for library in LIBRARIES]
-    loaded = [(library, module) for library, module in found if module is not None and not _is_asleep(module)]
+    loaded = [(library, module) for library, module in found if module is not None and not is_asleep(module)]
     return [library for library, module in loaded if not getattr(module.__spec__, "_initializing", False)]
-
-
-def _is_asleep(module: ModuleType) -> bool:
-    """Tell a module of importlib's `LazyLoader` that nobody has used yet; we do not wake it."""
-    return type(module).__name__ == "_LazyModule"
 
 
 def made_by(library: str) -> list[type]:

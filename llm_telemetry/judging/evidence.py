@@ -7,11 +7,12 @@ import re
 import traceback
 from decimal import Decimal
 from enum import Enum
-from types import MemberDescriptorType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.events import Evidence
 from llm_telemetry.judging.scrub import SCRUBBED, scrub
+from llm_telemetry.objects import slots_in, stored_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -145,20 +146,9 @@ def _array(value: Any, depth: int) -> str:
 
 
 def _fields(value: object) -> Iterator[tuple[str, Any]]:
-    """Yield what an object has stored; a property is code."""
-    try:
-        stored = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        stored = {}
-    if isinstance(stored, dict):
-        yield from ((n, held) for n, held in _first(stored.items()) if not (isinstance(n, str) and n.startswith("_")))
-    for parent in type(value).__mro__:
-        for name, member in vars(parent).items():
-            if isinstance(member, MemberDescriptorType) and not name.startswith("_"):
-                try:
-                    yield name, member.__get__(value)
-                except AttributeError:  # declared, never set
-                    continue
+    """Yield what an object has stored, but for what is private; a property is code."""
+    stored = [*_first(stored_in(value).items()), *slots_in(value).items()]
+    yield from ((name, held) for name, held in stored if not (isinstance(name, str) and name.startswith("_")))
 
 
 def _sequence(left: str, right: str, iterate: Callable[[Any], Iterable[Any]]) -> Callable[[Any, int], str]:

@@ -11,12 +11,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.names import STEP_METHODS, VALIDATION_METHODS
+from llm_telemetry.objects import defined_by, held_by, stored_in
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.trainers import kinds
 from llm_telemetry.trainers.adapter import Adapter, Found
 from llm_telemetry.trainers.judges import find_judges
 from llm_telemetry.trainers.kinds import Watched
-from llm_telemetry.trainers.parts import Part, at, attributes_of, is_function, listed, methods_of, on, resolve
+from llm_telemetry.trainers.parts import Part, at, is_function, listed, methods_of, on, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,7 +126,7 @@ def _lacks(executor: Part | None, reward: Part | None, judges: Sequence[Part]) -
 
 
 def _first(cls: type, names: Sequence[str]) -> str | None:
-    return next((name for name in names if inspect.isroutine(inspect.getattr_static(cls, name, None))), None)
+    return next((name for name in names if inspect.isroutine(defined_by(cls, name))), None)
 
 
 def _method(trainer: Any, given: str | None, names: Sequence[str], setting: str) -> Part | None:
@@ -142,7 +143,7 @@ def _given(trainer: Any, given: Any, kind: Shape) -> Part | None:
     if given is None:
         return None
     if not isinstance(given, str):
-        held = next((name for name, value in getattr(trainer, "__dict__", {}).items() if value is given), None)
+        held = next((name for name, value in stored_in(trainer).items() if value is given), None)
         if held is not None and is_function(given):
             return Part(trainer, held)
         return on(given, kind.methods) or _no_method(repr(given), given, kind)
@@ -158,7 +159,7 @@ def _no_method(name: str, found: Any, kind: Shape) -> Part:
 
 def _by_shape(trainer: Any, kind: Shape) -> Part | None:
     """Find the part on an attribute with a telling name, then by a telling method anywhere, then on the trainer."""
-    attributes = attributes_of(trainer)
+    attributes = held_by(trainer)
     named = [value for name, value in attributes.items() if kind.attributes.search(name.lower())]
     return next(
         (
@@ -186,7 +187,7 @@ def _plain_function(trainer: Any, attributes: dict[str, Any], kind: Shape) -> Pa
     """Find an attribute that is itself the function: `trainer.reward_fn = grade`."""
     if "__call__" not in kind.methods:
         return None
-    own = getattr(trainer, "__dict__", {})  # what lies in a slot cannot be replaced on the object alone
+    own = stored_in(trainer)  # what lies in a slot cannot be replaced on the object alone
     names = (name for name in attributes if name in own and kind.attributes.search(name.lower()))
     return next((Part(trainer, name) for name in names if is_function(attributes[name])), None)
 
@@ -197,5 +198,5 @@ def _nothing_to_hook(trainer: Any, watched: Sequence[Watched]) -> str:
         f"nothing to report by: {type(trainer).__name__} has no step method. Looked for {listed(STEP_METHODS)} (name "
         f'yours with step="…"), for an executor with {listed(EXECUTOR.methods)}, for a reward computer with '
         f"{listed(REWARD.methods)}. Found: {listed(found)}. "
-        f"Saw the attributes {listed(attributes_of(trainer))} and the methods {listed(methods_of(trainer))}."
+        f"Saw the attributes {listed(held_by(trainer))} and the methods {listed(methods_of(trainer))}."
     )

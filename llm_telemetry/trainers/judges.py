@@ -10,9 +10,10 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.lifecycle.functions import parameters_of
+from llm_telemetry.objects import stored_in
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.sources import clean_source
-from llm_telemetry.trainers.parts import Part, at, held_by, listed, methods_of, on, places_of
+from llm_telemetry.trainers.parts import Part, at, listed, methods_of, on, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -83,7 +84,7 @@ def _judges_of(reward: Part) -> Iterator[Part]:
 
 def _held_judges(owner: Any) -> list[Part]:
     """Find judges on a reward computer's attributes: functions, and objects that judge."""
-    judges = [(name, value) for name, value in held_by(owner) if sounds_like_judge(name)]
+    judges = [(name, value) for name, value in [*stored_in(owner).items()] if sounds_like_judge(name)]
     functions = [Part(owner, name) for name, value in judges if inspect.isroutine(value)]
     objects = [part for _, value in judges if (part := on(value, _JUDGE_METHODS)) is not None]
     return [part for part in (*functions, *objects) if _judges_predictions(part.function)]
@@ -95,7 +96,9 @@ def _judges_beside(reward: Part) -> list[Part]:
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     methods = [getattr(reward.owner, name) for name in methods_of(reward.owner)]
     called = {name for one in (function, *methods) for name in _names_in(getattr(one, "__code__", None))}
-    functions = {name: value for name, value in held_by(module) if name in called and inspect.isfunction(value)}
+    functions = {
+        name: value for name, value in [*stored_in(module).items()] if name in called and inspect.isfunction(value)
+    }
     return [Part(module, name) for name, value in functions.items() if value is not function and _is_judge(name, value)]
 
 

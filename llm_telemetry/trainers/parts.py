@@ -6,6 +6,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llm_telemetry.objects import defined_by, held_by, stored_in
 from llm_telemetry.settings.config import InstrumentError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def resolve(root: Any, path: str, what: str) -> Any:
         if not hasattr(found, name):
             raise InstrumentError(
                 f"{what} {path!r}: {type(found).__name__} has no attribute {name!r}; it has "
-                f"{listed([*attributes_of(found), *methods_of(found)])}"
+                f"{listed([*held_by(found), *methods_of(found)])}"
             )
         found = getattr(found, name)
     return found
@@ -71,16 +72,8 @@ def places_of(function: Any, roots: Sequence[Any] = ()) -> list[Part]:
     if inspect.ismethod(function):
         return [Part(function.__self__, function.__name__)]
     holders = [*sys.modules.values(), *roots]
-    held = [(holder, name) for holder in holders for name, value in held_by(holder) if value is function]
+    held = [(holder, name) for holder in holders for name, value in [*stored_in(holder).items()] if value is function]
     return [Part(holder, name, getattr(function, "__name__", name)) for holder, name in held]
-
-
-def held_by(holder: Any) -> list[tuple[str, Any]]:
-    """Return what an object's, or a module's, own dict has; a lazy module stays asleep."""
-    try:
-        return list(object.__getattribute__(holder, "__dict__").items())
-    except AttributeError:
-        return []
 
 
 def is_function(value: Any) -> bool:
@@ -98,22 +91,13 @@ def on(owner: Any, methods: Sequence[str]) -> Part | None:
 
 def _has_method(owner: Any, name: str) -> bool:
     """Tell whether the class of `owner` defines a method; its metaclass does not count, nor does a built-in type."""
-    found = next((vars(cls)[name] for cls in type(owner).__mro__ if name in vars(cls)), None)
+    found = defined_by(type(owner), name)
     return callable(getattr(found, "__func__", found)) and not _is_immutable(type(owner))
 
 
 def _is_immutable(cls: type) -> bool:
     """Tell whether a class is written in C: its methods cannot be hooked."""
     return not cls.__flags__ & _HEAP_TYPE or bool(cls.__flags__ & _IMMUTABLE_TYPE)
-
-
-def attributes_of(thing: Any) -> dict[str, Any]:
-    """Return what an object holds, in its dict and in its slots."""
-    slots = [s for cls in type(thing).__mro__ for s in getattr(cls, "__slots__", ()) if hasattr(thing, s)]
-    return {
-        **getattr(thing, "__dict__", {}),
-        **{slot: getattr(thing, slot) for slot in slots if slot != "__dict__"},
-    }
 
 
 def methods_of(thing: Any) -> list[str]:

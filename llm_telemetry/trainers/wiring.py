@@ -8,7 +8,7 @@ from llm_telemetry.clients import libraries as clients
 from llm_telemetry.hooks import threads
 from llm_telemetry.hooks.patching import Row, patches
 from llm_telemetry.lifecycle import functions
-from llm_telemetry.objects import weakly
+from llm_telemetry.objects import stored_in, weakly
 from llm_telemetry.settings.config import InstrumentError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _rows(session: Session, watched: Sequence[Watched]) -> Iterator[Row]:
     """Yield the trainer's own hooks: on the class, or on the object for what only the object has."""
     for kind, part in watched:
         session.parts.add(part.owner)
-        owner = part.owner if part.name in getattr(part.owner, "__dict__", {}) else type(part.owner)
+        owner = part.owner if part.name in stored_in(part.owner) else type(part.owner)
         hook = functions.hook(kind.opens(part.label), functions.parameters_of(part.function), weakly(part.owner))
         yield Row(owner, part.name, hook)
 
@@ -59,10 +59,10 @@ def _know_clients(session: Session, trainer: Any, watched: Sequence[Watched]) ->
     """Register the clients whose role is known from where they are."""
     for kind, part in watched:
         if kind.clients is not None:
-            for client in _clients(getattr(part.owner, "__dict__", {}).values()):
+            for client in _clients(stored_in(part.owner).values()):
                 session.parts.add_client(client, kind.clients)
-    held = [value for name, value in getattr(trainer, "__dict__", {}).items() if "policy" in name.lower()]
-    inside = [value for one in held for value in getattr(one, "__dict__", {}).values()]
+    held = [value for name, value in stored_in(trainer).items() if "policy" in name.lower()]
+    inside = [value for one in held for value in stored_in(one).values()]
     given = session.config.policy
     for client in _clients([*held, *inside, *(given if isinstance(given, list | tuple) else [given])]):
         session.parts.add_client(client, "policy")

@@ -40,7 +40,7 @@ def dry(tmp_path):
         (tmp_path / "train.py").write_text(textwrap.dedent(program))
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "LLM_TELEMETRY"))}
         done = subprocess.run(
-            [sys.executable, "-m", "llm_telemetry.cli", "run", "--dry", "train.py"],
+            [sys.executable, "-m", "llm_telemetry", "run", "--dry", "train.py"],
             cwd=tmp_path,
             env={**clean, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environ},
             capture_output=True,

@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs/from_demo.py
+CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs/from_demo.py docs/picture.py docs/site
 
-.PHONY: demo test test-matrix lint format bench clean
+.PHONY: demo test test-matrix lint format docs picture bench clean
 
 demo: $(READY)
 	$(BIN)/llm-telemetry demo
@@ -26,6 +26,14 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+# The site, into build/site: a broken link or a public name without a docstring fails.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file docs/site/mkdocs.yml
+
+picture: $(READY)
+	$(BIN)/python docs/picture.py
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --group bench

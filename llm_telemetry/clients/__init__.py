@@ -1,1 +1,1 @@
-"""What LLM clients look like: where a call enters, and how its answer, tokens and errors are read."""
+"""What LLM clients look like: where a call enters, how answers, tokens, errors are read."""

@@ -1,4 +1,4 @@
-"""`llm-telemetry doctor`: is everything in place, and what has the last run watched, counted and lost."""
+"""`llm-telemetry doctor`: is all in place, and what has the last run watched and lost."""
 
 from __future__ import annotations
 

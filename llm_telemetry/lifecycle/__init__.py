@@ -1,1 +1,1 @@
-"""What goes on in a training: steps, rollouts, rewards, evaluations; opened by hooks, by marks, or by hand."""
+"""Steps, rollouts, rewards, evaluations of a training: opened by hooks, by marks, by hand."""

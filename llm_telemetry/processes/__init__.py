@@ -1,1 +1,1 @@
-"""Other processes of the same training: how they find the owner of the run, and what they tell it."""
+"""Other processes of the same training: how they find the run's owner, what they tell it."""

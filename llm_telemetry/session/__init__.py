@@ -1,1 +1,1 @@
-"""The owner of what changes: it takes events, matches rewards to rollouts, and makes the payloads."""
+"""The owner of what changes: takes events, matches rewards to rollouts, makes payloads."""

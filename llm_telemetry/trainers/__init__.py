@@ -1,1 +1,1 @@
-"""What trainers look like: which functions of theirs are steps, rollouts, rewards and judges."""
+"""What trainers look like: which of their functions are steps, rollouts, rewards, judges."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,11 +109,26 @@ class Rollout(NamedTuple):
     split: Split
     source: str
     reward: float | None
-    """`None` when no reward was computed for it."""
+    """`None` when no reward was computed for it, or none that could be read."""
     failed: bool
     """The executor raised, timed out, or said that it did not succeed."""
     group: str | int | None = None
     """What attempts at one item have in common, where it is told."""
+
+    @property
+    def unscored(self) -> bool:
+        """Whether it is not known to be right or wrong: without a reward only a failed one is wrong."""
+        return self.reward is None and not self.failed
+
+
+class UnmatchedReward(NamedTuple):
+    """A reward of which it is not known whose it is."""
+
+    split: Split
+    reward: float | None
+
+
+Event: TypeAlias = "Call | Evaluation | Rollout | UnmatchedReward"
 
 
 class Payload(NamedTuple):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from types import MemberDescriptorType
+from types import FunctionType, MappingProxyType, MemberDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import ModuleType
+
+_WITHOUT_FIELDS = (str, bytes, int, float, complex, list, set, frozenset, type, ModuleType, FunctionType)
+_INNER_DICTS = ("data", "_data", "_tensordict")
+"""Where mappings that are no dicts keep what they hold: `UserDict`, rows of `datasets`, `TensorDict`."""
 
 
 def weakly(part: Any) -> Callable[[], Any]:
@@ -44,6 +47,26 @@ def slots_in(thing: Any) -> dict[str, Any]:
 def held_by(thing: Any) -> dict[str, Any]:
     """Return what an object holds, in its dict and in slots; what a property would give is not asked for."""
     return {**stored_in(thing), **slots_in(thing)}
+
+
+def fields_of(value: Any) -> Mapping[Any, Any]:
+    """Return what a dict, a named tuple, a data class or another object stores by name; nothing for anything else.
+
+    A mapping that is no dict is read where it keeps one: no method and no property of its class runs.
+    """
+    kind = type(value)
+    if kind is dict or kind is MappingProxyType:
+        fields: Mapping[Any, Any] = value
+        return fields
+    if issubclass(kind, dict):
+        return dict(dict.items(value))
+    if issubclass(kind, tuple):
+        return dict(zip(getattr(kind, "_fields", ()), value, strict=False))
+    if value is None or issubclass(kind, _WITHOUT_FIELDS):
+        return {}
+    held = held_by(value)
+    inner = next((held[name] for name in _INNER_DICTS if type(held.get(name)) is dict), None)
+    return held if inner is None or not hasattr(kind, "__getitem__") else inner
 
 
 def defined_by(cls: type, name: str, default: Any = None) -> Any:

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums, ratio
 from llm_telemetry.collectors.naming import Key, name_all
-from llm_telemetry.events import SPLITS, Rollout, Split
+from llm_telemetry.events import SPLITS, Rollout, Split, UnmatchedReward
+from llm_telemetry.guard import guarded
+from llm_telemetry.notices import Notices
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
 DEFAULT_THRESHOLD = 0.9
+Threshold: TypeAlias = "float | Callable[[float], bool]"
+_OTHER_SCALE = 3.0
+"""A reward of this size is not of a scale from 0 to 1, not even with a bonus."""
+_ROUNDING = 1e-12
+TOO_LOW = (
+    "llm_telemetry: rewards from %g to %g were seen, and %g is enough to be correct: if they are on a scale of their "
+    "own, say from where on a rollout is correct (threshold=…)"
+)
+TOO_HIGH = (
+    "llm_telemetry: rewards from %g to %g were seen, and none can reach threshold=%g: accuracy is 0 for that reason; "
+    "give the threshold on the rewards' own scale"
+)
 
 
 @dataclass(slots=True)
@@ -26,10 +40,13 @@ class SourceSums(Sums):
     """What happened to the rollouts of one source."""
 
     count: int = 0
+    unscored: int = 0
+    """Neither right nor wrong, as far as is known."""
     correct: int = 0
     failed: int = 0
     rewarded: int = 0
     reward_sum: float = 0.0
+    reward_squares: float = 0.0
     costed: int = 0
     cost: float = 0.0
     """USD."""
@@ -39,12 +56,16 @@ class DatasetMetricsCollector:
     """Counts rollouts by source and split; usable alone.
 
     Args:
-        threshold: A rollout is correct when its correctness (in training: its reward) is at least this.
+        threshold: A rollout is correct when its correctness (in training: its reward) is at least this, or when
+            this function says so of it.
         names: Shared between collectors that must agree on the names of sources; by default its own.
     """
 
-    def __init__(self, threshold: float = DEFAULT_THRESHOLD, names: SourceNames | None = None) -> None:
+    def __init__(self, threshold: Threshold = DEFAULT_THRESHOLD, names: SourceNames | None = None) -> None:
         self.threshold = threshold
+        self._tell = Notices()
+        self._unmatched: Counter[Split] = Counter()
+        self._seen = math.inf, -math.inf
         self._names = names or SourceNames()
         self._windows: dict[Split, defaultdict[str, SourceSums]] = {split: defaultdict(SourceSums) for split in SPLITS}
 
@@ -62,22 +83,40 @@ class DatasetMetricsCollector:
 
         Args:
             source: The dataset it comes from.
-            correctness: A bool, or a number to hold against the threshold; `None` counts as wrong.
+            correctness: A bool, or a number to hold against the threshold. Without one (`None`, NaN) a failed rollout
+                is wrong, and any other is unscored: it is in no accuracy.
             reward: The reward, if one was computed.
             cost: USD, if known.
             failed: The executor raised, timed out, or said it did not succeed.
             split: `train` or `val`.
         """
         sums = self._windows[split][self._names(source)]
+        correct = self._judge(correctness)
         sums.count += 1
         sums.failed += failed
-        sums.correct += correctness is not None and correctness >= self.threshold
+        sums.correct += correct is True
+        sums.unscored += correct is None and not failed
         if reward is not None and math.isfinite(reward):
             sums.rewarded += 1
             sums.reward_sum += reward
+            sums.reward_squares += reward * reward
+            self._seen = min(self._seen[0], reward), max(self._seen[1], reward)
         if cost is not None:
             sums.cost += float(cost)
             sums.costed += 1
+
+    def _judge(self, correctness: float | None) -> bool | None:
+        """Tell whether a rollout is correct; `None` where nothing is known to judge by."""
+        if correctness is None or not math.isfinite(correctness):
+            return None
+        if callable(self.threshold):
+            verdict = guarded(self.threshold)(correctness)
+            return None if verdict is None else bool(verdict)
+        return correctness >= self.threshold
+
+    def add_unmatched(self, reward: UnmatchedReward) -> None:
+        """Count a reward of which it is not known whose it is."""
+        self._unmatched[reward.split] += 1
 
     def add_rollout(self, rollout: Rollout) -> None:
         """Count a closed rollout; its reward decides whether it is correct."""
@@ -98,18 +137,33 @@ class DatasetMetricsCollector:
         for source, sums in sorted(window.items()):
             overall = overall.merge(sums)
             logs |= name_all(_describe(sums), split, source)
-        return logs | name_all(_describe(overall), split) if overall.count else {}
+        logs |= name_all(_describe(overall), split) if overall.count else {}
+        if overall.count or self._unmatched[split]:
+            logs |= name_all({keys.UNMATCHED_REWARDS: self._unmatched[split]}, split)
+        return logs
 
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window."""
+        self._tell_scale()
         logs = self.get_wandb_logs(split)
         self._windows[split].clear()
+        del self._unmatched[split]
         return logs
+
+    def _tell_scale(self) -> None:
+        """Say so, once, when the threshold and the rewards seen so far are not of one scale."""
+        lowest, highest = self._seen
+        if callable(self.threshold) or highest < lowest:
+            return
+        if highest >= _OTHER_SCALE > 1 >= self.threshold:
+            self._tell(TOO_LOW, lowest, highest, self.threshold)
+        elif highest <= 1 < self.threshold:
+            self._tell(TOO_HIGH, lowest, highest, self.threshold)
 
     def print_summary(self, split: Split = "train") -> None:
         """Print a line per source: right of total, percent."""
         rows = [
-            (source, f"{s.correct}/{s.count}", f"{100 * s.correct / s.count:.1f} %")
+            (source, f"{s.correct}/{s.count - s.unscored}", _percent(s))
             for source, s in sorted(self._windows[split].items())
             if s.count
         ]
@@ -119,9 +173,25 @@ class DatasetMetricsCollector:
 def _describe(sums: SourceSums) -> dict[Key, float | None]:
     """Return the numbers of one source, or of all."""
     return {
-        keys.ACCURACY: ratio(sums.correct, sums.count, 100),
+        keys.ACCURACY: ratio(sums.correct, sums.count - sums.unscored, 100),
         keys.COUNT: sums.count,
         keys.FAILED: sums.failed,
+        keys.UNSCORED: sums.unscored,
         keys.AVG_REWARD: ratio(sums.reward_sum, sums.rewarded),
+        keys.REWARD_STD: _deviation(sums),
         keys.AVG_COST: ratio(sums.cost, sums.count) if sums.costed else None,
     }
+
+
+def _deviation(sums: SourceSums) -> float | None:
+    """Return the standard deviation of the rewards; of equal ones it is 0, whatever rounding makes of it."""
+    mean, square = ratio(sums.reward_sum, sums.rewarded), ratio(sums.reward_squares, sums.rewarded)
+    if mean is None or square is None:
+        return None
+    variance = square - mean * mean
+    return math.sqrt(variance) if variance > _ROUNDING * square else 0.0
+
+
+def _percent(sums: SourceSums) -> str:
+    accuracy = ratio(sums.correct, sums.count - sums.unscored, 100)
+    return "unknown" if accuracy is None else f"{accuracy:.1f} %"

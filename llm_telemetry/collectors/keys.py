@@ -23,17 +23,37 @@ def _run(name: str, unit: str, merge: str, meaning: str) -> Key:
 ACCURACY = _step(
     "dataset/accuracy",
     "percent, 0 to 100",
-    "correct / count",
-    "rollouts whose reward is at least the threshold (0.9, see [settings](settings.md)), over all rollouts",
+    "correct / (count - unscored)",
+    "rollouts whose reward is at least the threshold (0.9, see [settings](settings.md)), over all that are scored",
     by_source=True,
 )
 COUNT = _step("dataset/count", "rollouts", "sum", "all rollouts, failed ones included", by_source=True)
 FAILED = _step("dataset/failed", "rollouts", "sum", "failed rollouts; they count as wrong", by_source=True)
+UNSCORED = _step(
+    "dataset/unscored",
+    "rollouts",
+    "sum",
+    "rollouts that did not fail and of which no reward is known: in no accuracy",
+    by_source=True,
+)
+UNMATCHED_REWARDS = _step(
+    "dataset/unmatched_rewards",
+    "rewards",
+    "sum",
+    "rewards of which it is not known which rollout they belong to: in no accuracy",
+)
 AVG_REWARD = _step(
     "dataset/avg_reward",
     "reward",
     "reward_sum / rewarded",
     "mean of the rewards that were computed; absent when none was",
+    by_source=True,
+)
+REWARD_STD = _step(
+    "dataset/reward_std",
+    "reward",
+    "from sums and sums of squares",
+    "standard deviation of the rewards that were computed: 0 where a step's rewards teach nothing",
     by_source=True,
 )
 AVG_COST = _step(

@@ -11,6 +11,7 @@ from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import close, enter, leave
 from llm_telemetry.lifecycle import evaluation, spans
 from llm_telemetry.lifecycle.functions import scope_in
+from llm_telemetry.lifecycle.items import given_in
 from llm_telemetry.sources import clean_source
 
 if TYPE_CHECKING:
@@ -104,12 +105,12 @@ class RolloutSpan(Span):
         return Span(self._session, self._reward, {})
 
     def _reward(self, _session: Session, scope: Scope, _told: Mapping[str, Any]) -> observe.Span | None:
-        return None if self._rollout is None else spans.Reward(scope._replace(rollout=self._rollout), [self._rollout])
+        return None if self._rollout is None else spans.Reward(scope, given_in({}), self._rollout)
 
     def _execution(self, session: Session, scope: Scope, told: dict[str, Any]) -> observe.Span | None:
         execution = spans.execution(session, scope, told)
         if execution is not None:
-            self._rollout = execution.rollout
+            self._rollout = execution.rollouts[0]
             self._rollout.group = self._group
         return execution
 

@@ -7,16 +7,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
-from llm_telemetry.lifecycle.items import open_rollout, rows_of
-from llm_telemetry.lifecycle.rewards import rewards_in, says_failed
+from llm_telemetry.lifecycle.items import given_in, open_rollout, outcomes_in, rewards_for
+from llm_telemetry.lifecycle.rewards import describe, says_failed
+from llm_telemetry.session.signs import signs_in
 
 if TYPE_CHECKING:
-    from llm_telemetry.events import Split
+    from collections.abc import Sequence
+
+    from llm_telemetry.events import Role, Split
     from llm_telemetry.hooks.observe import Span
     from llm_telemetry.lifecycle.functions import MakeSpan
+    from llm_telemetry.lifecycle.items import Given
     from llm_telemetry.session.rollouts import OpenRollout, Phase
     from llm_telemetry.session.session import Session
 
+UNREADABLE = (
+    "llm_telemetry: the reward function returned %s, in which no reward can be told: such rollouts count in "
+    "dataset/{source}/unscored and in no accuracy. Return one number a rollout, or name it: {'reward': …}"
+)
 STEP_FIELDS = ("step", "global_step", "step_idx", "step_num", "iteration", "it")
 
 
@@ -78,63 +86,102 @@ train_step = _phase_span("train")
 validation = _phase_span("val")
 
 
-class Execution:
-    """The executor's work on one rollout."""
+def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
+    """Open a rollout for each item that a function was given, and remember what it was given."""
+    last = _last(scope.session)
+    rollouts = []
+    for row in given.all:
+        rollout = open_rollout(scope.session, scope, row)
+        rollout.signs = signs_in(row)
+        rollout.follow(last)
+        rollouts.append(rollout)
+    return rollouts
 
-    def __init__(self, scope: Scope, rollout: OpenRollout) -> None:
-        """Open the rollout's scope."""
-        self._scope = Scope(scope.session, scope.phase, "executor", rollout, source=scope.source)
-        self.rollout = rollout
+
+def _scope_of(outer: Scope, role: Role, rollouts: Sequence[OpenRollout]) -> Scope:
+    """Return the scope of the calls for a rollout, or for a batch, with its source if it has only one."""
+    sources = {rollout.source for rollout in rollouts}
+    if len(rollouts) == 1:
+        return Scope(outer.session, outer.phase, role, rollouts[0], source=outer.source)
+    return Scope(
+        outer.session, outer.phase, role, source=outer.source or (sources.pop() if len(sources) == 1 else None)
+    )
+
+
+class Execution:
+    """The executor's work on one rollout, or on a batch of them."""
+
+    def __init__(self, outer: Scope, given: Given) -> None:
+        """Open the rollouts."""
+        self._outer = outer
+        self._given = given
+        self.rollouts = _open_all(outer, given)
+        self._scope = _scope_of(outer, "executor", self.rollouts)
 
     def begin(self) -> Scope:
-        """Return the scope of the executor's calls."""
+        """Return the scope of the executor's calls; rewards of a batch may be computed before the whole is done."""
+        if len(self.rollouts) > 1:
+            self._scope.session.rollouts.begun(self.rollouts)
         return self._scope
 
     def end(self, result: Any, error: BaseException | None) -> None:
-        """Let the rollout wait for its reward."""
-        self._scope.session.rollouts.executed(self.rollout, failed=error is not None or says_failed(result))
-        LAST_ROLLOUT.set(self.rollout)
+        """Let the rollouts wait for their rewards."""
+        done = outcomes_in(self._given, result if error is None else None)
+        if len(done) != len(self.rollouts):
+            self.rollouts = _open_all(self._outer, self._given._replace(rows=[row for row, _ in done]))
+        for rollout, (_, made) in zip(self.rollouts, done, strict=True):
+            rollout.signs = {**rollout.signs, **signs_in(made)}
+            self._scope.session.rollouts.executed(rollout, failed=error is not None or says_failed(made))
+        LAST_ROLLOUT.set(self.rollouts[-1])
 
 
-def execution(session: Session, scope: Scope, fields: dict[str, Any]) -> Execution | None:
+def execution(_session: Session, scope: Scope, fields: dict[str, Any]) -> Execution | None:
     """Open a rollout, unless one is being executed or rewarded: sub-workflows and tests are part of it."""
     if scope.role in ("executor", "judge"):
         return None
-    return Execution(scope, open_rollout(session, scope, fields))
+    return Execution(scope, given_in(fields))
 
 
 class Reward:
     """One reward being computed, or the rewards of a batch."""
 
-    def __init__(self, scope: Scope, rollouts: list[OpenRollout]) -> None:
-        """Open the scope of the judge's calls; `rollouts` are what the function was told, one a reward."""
-        shared = rollouts[0] if len({rollout.source for rollout in rollouts}) == 1 else None
-        self._scope = Scope(scope.session, scope.phase, "judge", shared, source=scope.source)
-        self._executing = scope.rollout
-        self._wanted = rollouts
+    def __init__(self, outer: Scope, given: Given, rollout: OpenRollout | None = None) -> None:
+        """Open the scope of the judge's calls; `rollout` is whose reward it is, where that is told."""
+        self._outer = outer
+        self._given = given
+        self._rollout = rollout
+        self._wanted = _open_all(outer, given) if rollout is None else [rollout]
+        if len(self._wanted) == 1 and self._wanted[0].source is None:
+            expected = outer.session.rollouts.expected(self._wanted[0], self._last)
+            self._wanted[0].source = None if expected is None else expected.source
+        self._scope = _scope_of(outer, "judge", self._wanted)
+
+    @property
+    def _last(self) -> OpenRollout | None:
+        """The rollout that is being executed, or that this context has executed last."""
+        return self._rollout or self._outer.rollout or _last(self._outer.session)
 
     def begin(self) -> Scope:
         """Return the scope of the judge's calls."""
         return self._scope
 
-    def end(self, result: Any, _error: BaseException | None) -> None:
-        """Give the reward to its rollout."""
-        rewards = rewards_in(result, len(self._wanted))
-        last = self._executing or _last(self._scope.session) if len(self._wanted) == 1 else None
-        for wanted, reward in zip(self._wanted, rewards, strict=True):
-            if not wanted.closed:  # by a first reward
-                self._scope.session.rollouts.rewarded(wanted, last, reward)
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Give the rewards to their rollouts."""
+        session = self._scope.session
+        rewards = rewards_for(self._given, result) if error is None else [(row, None) for row in self._given.all]
+        if len(rewards) != len(self._wanted):
+            self._wanted = _open_all(self._outer, self._given._replace(rows=[row for row, _ in rewards]))
+        last = self._last if len(rewards) == 1 else None
+        for wanted, (_, value) in zip(self._wanted, rewards, strict=True):
+            if wanted.reward is None:  # told by hand, the first one counts
+                session.rollouts.rewarded(wanted, last, value)
+        if error is None and any(value is None for _, value in rewards):
+            session.tell(UNREADABLE, describe(result))
 
 
-def reward(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
+def reward(_session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
     """Open a reward, unless one is being computed: a part of it is no reward of its own."""
-    if scope.role == "judge":
-        return None
-    wanted = [open_rollout(session, scope, row) for row in rows_of(fields)]
-    last = scope.rollout or _last(session)
-    if len(wanted) == 1 and wanted[0].source is None and last is not None and last.problem == wanted[0].problem:
-        wanted[0].source = last.source
-    return Reward(scope, wanted)
+    return None if scope.role == "judge" else Reward(scope, given_in(fields))
 
 
 class Handout:

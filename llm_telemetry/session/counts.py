@@ -11,7 +11,7 @@ from llm_telemetry.collectors.dataset import DatasetMetricsCollector
 from llm_telemetry.collectors.evidence import EvidenceCollector
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.collectors.pricing import PriceTable
-from llm_telemetry.events import Call, Evaluation, Rollout, Split
+from llm_telemetry.events import Call, Evaluation, Rollout, Split, UnmatchedReward
 from llm_telemetry.guard import guarded
 from llm_telemetry.settings.limits import limits_of
 from llm_telemetry.sources import SourceNames
@@ -48,7 +48,7 @@ class Counts:
             Rollout: (self.dataset.add_rollout, self.cost.add_rollout),
         }
         users: tuple[Callable[[Any], object], ...] = tuple(guarded(collector.add) for collector in self._users)
-        return {kind: adds + users for kind, adds in own.items()}
+        return {**{kind: adds + users for kind, adds in own.items()}, UnmatchedReward: (self.dataset.add_unmatched,)}
 
     def collect(self, split: Split) -> dict[str, float]:
         """Return the keys of a payload, and begin new windows for `split`."""

@@ -1,30 +1,36 @@
-"""Dataset items: which source and which problem they name, and which items were handed out."""
+"""Dataset items: which source and which problem they name, alone, in tables, and nested in what a trainer passes on."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry.objects import fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _LONGEST_NAME = 80
+_DEPTH = 3
 
 SOURCE_FIELDS = ("source", "data_source", "datasource", "dataset", "dataset_name", "task", "domain", "tag")
-_NESTED_FIELDS = ("extra_info", "metadata", "meta")
-PROBLEM_FIELDS = ("problem", "question", "prompt", "query", "instruction", "input", "task", "text")
-_ITEM_FIELDS = ("item", "sample", "example", "row", "record", "data", "task")
+PROBLEM_FIELDS = ("problem", "question", "prompt", "raw_prompt", "query", "instruction", "input", "task", "text")
+_NESTED_SOURCES = ("extra_info", "metadata", "meta", "context", "scenario", "info")
+_NESTED_ITEMS = (
+    *("item", "sample", "example", "row", "record", "data", "task", "scenario", "problem", "prompt", "input"),
+    *("trajectory", "rollout", "state", *_NESTED_SOURCES),
+)
+"""Under these names an object may hold the item, or stand between us and the item."""
 
 
-def source_in(fields: Mapping[Any, Any], names: Sequence[str] = SOURCE_FIELDS, depth: int = 3) -> str | None:
-    """Return the first source named in `fields` or in its `extra_info`/`metadata`/`meta`, else `None`."""
-    for name in names:
-        value = fields.get(name)
-        if isinstance(value, str) and _is_name(value):
-            return value
-    for name in _NESTED_FIELDS:
-        nested = fields.get(name)
-        if depth and isinstance(nested, Mapping) and (found := source_in(nested, names, depth - 1)):
-            return found
-    return None
+def source_in(fields: Mapping[Any, Any], names: Sequence[str] = SOURCE_FIELDS, depth: int = _DEPTH) -> str | None:
+    """Return the first source named in `fields`, or in what is nested in it under a name for such things."""
+    named = (value for name in names if isinstance(value := fields.get(name), str) and _is_name(value))
+    found = next(named, None)
+    if found is None and depth:
+        inner = (source_in(nested, names, depth - 1) for nested in _nested(fields, _NESTED_SOURCES))
+        found = next((source for source in inner if source is not None), None)
+    return found
 
 
 def _is_name(value: str) -> bool:
@@ -32,23 +38,88 @@ def _is_name(value: str) -> bool:
     return bool(value.strip()) and len(value) <= _LONGEST_NAME and "\n" not in value
 
 
-def item_in(fields: Mapping[Any, Any]) -> Mapping[Any, Any] | None:
-    """Return the dataset item among keyword arguments: a mapping under one of the usual names."""
-    for name in _ITEM_FIELDS:
-        value = fields.get(name)
-        if isinstance(value, Mapping):
-            return value
-    return None
-
-
 def problem_in(fields: Mapping[Any, Any]) -> int | None:
-    """Return a fingerprint of the problem's text in `fields`; no text is kept."""
-    for name in PROBLEM_FIELDS:
-        value = fields.get(name)
-        if isinstance(value, str) and value:
-            digest = hashlib.blake2b(value.encode(errors="replace"), digest_size=8).digest()
-            return int.from_bytes(digest, "big")  # `hash()` differs from process to process
-    return None
+    """Return a fingerprint of the problem's text in `fields`, a text or the messages of a chat; no text is kept."""
+    texts = (_text(fields.get(name)) for name in PROBLEM_FIELDS)
+    return next((fingerprint(text) for text in texts if text), None)
+
+
+def fingerprint(text: str) -> int:
+    """Return a number that stands for a text, in every process the same."""
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest(), "big")
+
+
+def _text(value: Any) -> str:
+    """Return the text of a problem; of a chat the only message of the user, or all that is said."""
+    if isinstance(value, str):
+        return value
+    if not is_chat(value):
+        return ""
+    asked = [str(message.get("content")) for message in value if message.get("role") == "user"]
+    return asked[0] if len(asked) == 1 else "\n".join(str(message.get("content")) for message in value)
+
+
+def is_chat(value: Any) -> bool:
+    """Tell whether this is a list of messages."""
+    return isinstance(value, list | tuple) and bool(value) and all(type(m) is dict and "role" in m for m in value)
+
+
+def items_in(fields: Mapping[Any, Any], depth: int = _DEPTH) -> Iterator[Mapping[Any, Any]]:
+    """Yield what may be the dataset's item: `fields`, then what is nested in it under a name for such things."""
+    yield fields
+    for nested in _nested(fields, _NESTED_ITEMS) if depth else ():
+        yield from items_in(nested, depth - 1)
+
+
+def _nested(fields: Mapping[Any, Any], names: Iterable[str]) -> Iterator[Mapping[Any, Any]]:
+    for name in names:
+        if (nested := fields_of(fields.get(name))) and nested is not fields:
+            yield nested
+
+
+def is_item(fields: Mapping[Any, Any]) -> bool:
+    """Tell an item from a message, or a part of one."""
+    if "role" in fields or ("type" in fields and "text" in fields):
+        return False
+    return any(problem_in(inner) is not None or source_in(inner) is not None for inner in items_in(fields))
+
+
+def rows_in(table: Any) -> list[Mapping[Any, Any]]:
+    """Return the items of a table: a list of items, or an object or a mapping of columns; none where it is no table."""
+    if isinstance(table, list | tuple) and not hasattr(type(table), "_fields"):
+        rows = [fields_of(element) for element in table]
+        return rows if all(map(is_item, rows)) else []
+    return _rows_of(_columns(fields_of(table)))
+
+
+def _columns(fields: Mapping[Any, Any]) -> dict[str, Sequence[Any]]:
+    """Return the columns of a table; those of verl's and ROLL's `DataProto` lie in its `non_tensor_batch`."""
+    columns = {name: column for name, v in fields.items() if (column := _column(v)) is not None}
+    inner = fields.get("non_tensor_batch")
+    return {**columns, **_columns(fields_of(inner))} if inner is not None else columns
+
+
+def _column(value: Any) -> Sequence[Any] | None:
+    """Return a column as a list; a list of messages is a text, and tensors are no columns of items."""
+    if isinstance(value, list | tuple) and not hasattr(type(value), "_fields"):
+        return None if is_chat(value) else value
+    is_array = type(value).__module__ == "numpy" and len(getattr(value, "shape", ())) == 1
+    return value.tolist() if is_array else None
+
+
+def _rows_of(columns: Mapping[str, Sequence[Any]]) -> list[Mapping[Any, Any]]:
+    """Return the rows of a table in which some column tells problems or sources, or holds what does."""
+    telling = {*PROBLEM_FIELDS, *SOURCE_FIELDS, *_NESTED_ITEMS}
+    length = next((len(column) for name, column in columns.items() if singular(name) in telling), 0)
+    table = {name: column for name, column in columns.items() if len(column) == length}
+    rows = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)] if length else []
+    named: list[Mapping[Any, Any]] = [{**row, **{singular(name): value for name, value in row.items()}} for row in rows]
+    return named if all(map(is_item, named)) else []
+
+
+def singular(name: object) -> str:
+    """Return the name that one of a column's values has: `problems` are each a `problem`."""
+    return str(name).removesuffix("s")
 
 
 class SourceIndex:
@@ -60,8 +131,8 @@ class SourceIndex:
         self._sources: dict[int, str] = {}
 
     def learn(self, handed_out: object) -> None:
-        """Remember the items in `handed_out`: one mapping, or any list or tuple of mappings."""
-        for item in _items(handed_out):
+        """Remember the items in `handed_out`: an item, a table of items, or a list or tuple of such things."""
+        for item in _handed_out(handed_out):
             problem, source = problem_in(item), source_in(item)
             if problem is None or source is None:
                 continue
@@ -75,16 +146,13 @@ class SourceIndex:
         return None if problem is None else self._sources.get(problem)
 
 
-def _items(handed_out: object, depth: int = 2) -> Iterable[Mapping[Any, Any]]:
-    """Yield the dataset items in what a data manager returned; a mapping of columns is a table of items."""
-    if isinstance(handed_out, Mapping):
-        columns = {name: v for name, v in handed_out.items() if isinstance(v, list | tuple)}
-        if any(name in columns for name in PROBLEM_FIELDS):
-            for row in zip(*columns.values(), strict=False):
-                yield dict(zip(columns, row, strict=True))
-        else:
-            yield handed_out
-    elif isinstance(handed_out, list | tuple) and depth:
-        for element in handed_out:
-            if isinstance(element, Mapping | list | tuple):
-                yield from _items(element, depth - 1)
+def _handed_out(value: object, depth: int = _DEPTH) -> Iterable[Mapping[Any, Any]]:
+    """Yield the items in what a data manager returned."""
+    if rows := rows_in(value):
+        for row in rows:
+            yield from items_in(row)
+    elif isinstance(value, list | tuple):
+        for element in value if depth else ():
+            yield from _handed_out(element, depth - 1)
+    else:
+        yield from items_in(fields_of(value))

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.alarm.alarm import tell
 from llm_telemetry.collectors import keys
-from llm_telemetry.events import SPLITS, STEP_KEY, Call, Evaluation, Payload, Rollout, Split
+from llm_telemetry.events import SPLITS, STEP_KEY, Event, Payload, Split
 from llm_telemetry.guard import failures, guarded
 from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.verdicts import custom_reader
+from llm_telemetry.notices import Notices
 from llm_telemetry.session.counts import Counts
 from llm_telemetry.session.items import SourceIndex
+from llm_telemetry.session.matching import RolloutBook
 from llm_telemetry.session.roles import KnownParts
-from llm_telemetry.session.rollouts import Phase, RolloutBook
+from llm_telemetry.session.rollouts import Phase
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver, fresh_folder
 from llm_telemetry.settings.config import InstrumentError
 
@@ -60,8 +62,9 @@ class Session:
         self._facts = facts
         self.sources = SourceIndex()
         self.counts = Counts(config)
+        self.tell = Notices()
         self.children = SpoolReader(fresh_folder())
-        self.rollouts: RolloutBook | ForwardedRollouts = RolloutBook(self.record, self._hear_children)
+        self.rollouts: RolloutBook | ForwardedRollouts = RolloutBook(self.record, self._hear_children, self.tell)
         self.read_verdict = _reader(config.judge_parser)
         self.sinks = list(sinks)
         self.before_phase: list[Callable[[], object]] = []
@@ -70,7 +73,7 @@ class Session:
         self.reached = 0
         """The step that a former process of this run has reached."""
         self._listeners = self.counts.listeners()
-        self._inbox: deque[Call | Evaluation | Rollout] = deque()
+        self._inbox: deque[Event] = deque()
         self._lock = threading.Lock()
         self._phases: list[Phase] = []
         self._interrupted: dict[Split, Phase] = {}
@@ -83,7 +86,7 @@ class Session:
 
     # --- events
 
-    def record(self, event: Call | Evaluation | Rollout) -> None:
+    def record(self, event: Event) -> None:
         """Take one event; from any thread, at any time."""
         if self._forward is not None:
             self._forward.record(event)
@@ -100,7 +103,7 @@ class Session:
             self._book_one(self._inbox.popleft())
 
     @guarded
-    def _book_one(self, event: Call | Evaluation | Rollout) -> None:
+    def _book_one(self, event: Event) -> None:
         self._dirty.add(event.split)
         for add in self._listeners[type(event)]:
             add(event)
@@ -199,6 +202,8 @@ class Session:
         self.check_hooks()
         if everything or not manual:
             self.rollouts.close(phase.split, None if everything else phase)
+        else:
+            self.rollouts.settle(phase.split)
         with self._lock:
             self._book()
             if phase.split not in self._dirty and (manual or phase.split == "val"):

@@ -13,18 +13,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from llm_telemetry.events import Call, Evaluation, Evidence, Rollout, Usage
+from llm_telemetry.events import Call, Evaluation, Evidence, Rollout, UnmatchedReward, Usage
 from llm_telemetry.session.rollouts import OpenRollout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from llm_telemetry.events import Split
-    from llm_telemetry.session.rollouts import Phase, RolloutBook
+    from llm_telemetry.events import Event, Split
+    from llm_telemetry.session.matching import RolloutBook
+from llm_telemetry.session.rollouts import Phase
 
 PARTS_FILE = "parts.json"
 SETTINGS_FILE = "settings.json"
-_EVENTS = {"call": Call, "evaluation": Evaluation, "rollout": Rollout}
+_EVENTS = {"call": Call, "evaluation": Evaluation, "rollout": Rollout, "unmatched": UnmatchedReward}
 _KINDS = {event: kind for kind, event in _EVENTS.items()}
 _NESTED: dict[str, type[Any]] = {"usage": Usage, "evidence": Evidence}
 """The fields of events that are records themselves."""
@@ -53,7 +54,7 @@ class SpoolWriter:
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(self._file, (json.dumps([kind, told]) + "\n").encode())
 
-    def record(self, event: Call | Evaluation | Rollout) -> None:
+    def record(self, event: Event) -> None:
         """Append an event."""
         self.write(_KINDS[type(event)], event._asdict())
 
@@ -64,6 +65,9 @@ class ForwardedRollouts:
     def __init__(self, writer: SpoolWriter) -> None:
         self._writer = writer
 
+    def begun(self, rollouts: object) -> None:
+        """Tell it when they are executed."""
+
     def executed(self, rollout: OpenRollout, *, failed: bool) -> None:
         """Tell the owner that the executor is done with `rollout`."""
         self._writer.write("executed", {**_told(rollout), "failed": failed})
@@ -72,7 +76,14 @@ class ForwardedRollouts:
         """Tell the owner of a reward."""
         self._writer.write("rewarded", {"wanted": _told(wanted), "last": last and _told(last), "reward": reward})
 
+    def expected(self, _wanted: OpenRollout, last: OpenRollout | None) -> OpenRollout | None:
+        """Return the rollout of this task; of others only the owner knows."""
+        return last
+
     def close(self, split: object, phase: object) -> None:
+        """Leave it to the owner."""
+
+    def settle(self, split: object) -> None:
         """Leave it to the owner."""
 
 

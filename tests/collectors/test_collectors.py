@@ -1,13 +1,15 @@
 """The collectors by themselves: sums add up, rates are rates, and what a trainer's own counters are worth."""
 
+import statistics
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_telemetry import CostTracker, DatasetMetricsCollector, JudgeMetricsCollector
+from llm_telemetry import CostTracker, DatasetMetricsCollector, JudgeMetricsCollector, guard
 from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.keys import STEP_COST
-from llm_telemetry.events import ROLES, SPLITS, Call, Usage
+from llm_telemetry.events import ROLES, SPLITS, Call, UnmatchedReward, Usage
 
 sources = st.sampled_from(["gsm8k", "math", "mmlu"])
 splits = st.sampled_from(SPLITS)
@@ -32,26 +34,34 @@ def test_sums_over_sources_equal_the_overall_keys(results):
         collector.add_result(source, reward, reward, 0.25, failed=failed, split=split)
     for split, prefix in (("train", "dataset"), ("val", "val")):
         mine = [(reward, failed) for _, reward, failed, where in results if where == split]
+        scored = [reward for reward, failed in mine if reward is not None or failed]
         logs = collector.get_wandb_logs(split)
         if not mine:
             assert logs == {}
             continue
         counts = by_source(logs, "count", prefix)
-        right = sum(by_source(logs, "accuracy", prefix)[s] * n / 100 for s, n in counts.items())
+        unscored = by_source(logs, "unscored", prefix)
+        accuracy = by_source(logs, "accuracy", prefix)
+        right = sum(accuracy.get(s, 0) * (n - unscored[s]) / 100 for s, n in counts.items())
+        assert set(accuracy) == {s for s, n in counts.items() if n > unscored[s]}
         assert sum(counts.values()) == logs[f"{prefix}/count"] == len(mine)
-        assert logs[f"{prefix}/accuracy"] * len(mine) / 100 == pytest.approx(right)
+        assert sum(unscored.values()) == logs[f"{prefix}/unscored"] == len(mine) - len(scored)
+        assert logs.get(f"{prefix}/accuracy", 0) * len(scored) / 100 == pytest.approx(right)
         assert right == pytest.approx(sum(reward is not None and reward >= 0.9 for reward, _ in mine))
-        assert sum(by_source(logs, "failed", prefix).values()) == sum(failed for _, failed in mine)
+        failures = sum(failed for _, failed in mine)
+        assert sum(by_source(logs, "failed", prefix).values()) == logs[f"{prefix}/failed"] == failures
+        assert logs[f"{prefix}/avg_cost"] == 0.25
         assert set(by_source(logs, "avg_cost", prefix).values()) == {0.25}
         known = [reward for reward, _ in mine if reward is not None]
         assert logs.get(f"{prefix}/avg_reward") == (pytest.approx(sum(known) / len(known)) if known else None)
+        assert logs.get(f"{prefix}/reward_std") == (pytest.approx(statistics.pstdev(known)) if known else None)
 
 
 def test_a_result_may_be_a_truth_value_and_the_threshold_is_included():
     collector = DatasetMetricsCollector(threshold=0.5)
-    for correctness in (True, 0.5, 0.49, False, None):
+    for correctness in (True, 0.5, 0.49, False):
         collector.add_result("gsm8k", correctness)
-    assert collector.get_wandb_logs()["dataset/gsm8k/accuracy"] == 40
+    assert collector.get_wandb_logs()["dataset/gsm8k/accuracy"] == 50
     assert "dataset/gsm8k/avg_reward" not in collector.get_wandb_logs()
     assert "dataset/gsm8k/avg_cost" not in collector.get_wandb_logs()
 
@@ -61,7 +71,54 @@ def test_a_reward_that_is_no_number_does_not_spoil_the_mean():
     collector.add_result("gsm8k", 1.0, 1.0)
     collector.add_result("gsm8k", float("nan"), float("nan"))
     logs = collector.get_wandb_logs()
-    assert (logs["dataset/gsm8k/avg_reward"], logs["dataset/gsm8k/accuracy"]) == (1.0, 50)
+    assert (logs["dataset/gsm8k/avg_reward"], logs["dataset/gsm8k/accuracy"]) == (1.0, 100)
+
+
+def test_what_nothing_is_known_of_is_unscored_and_only_a_failed_one_is_wrong():
+    collector = DatasetMetricsCollector()
+    for correctness, failed in ((1.0, False), (None, False), (None, True), (float("nan"), False)):
+        collector.add_result("gsm8k", correctness, failed=failed)
+    logs = collector.get_wandb_logs()
+    assert [logs[f"dataset/gsm8k/{key}"] for key in ("count", "unscored", "failed", "accuracy")] == [4, 2, 1, 50]
+
+
+def test_an_unmatched_reward_is_counted_and_is_in_nothing_else():
+    collector = DatasetMetricsCollector()
+    collector.add_unmatched(UnmatchedReward("train", 1.0))
+    assert collector.collect("train") == {"dataset/unmatched_rewards": 1}
+    assert collector.collect("train") == {}
+
+
+def test_a_threshold_may_be_a_function_and_what_it_raises_on_is_unscored(monkeypatch):
+    monkeypatch.setattr(guard.failures, "strict", False)
+    collector = DatasetMetricsCollector(threshold=lambda reward: 1 / reward > 0.5)
+    for reward in (1.0, 4.0, 0.0):
+        collector.add_result("gsm8k", reward, reward)
+    logs = collector.get_wandb_logs()
+    assert [logs[f"dataset/gsm8k/{key}"] for key in ("count", "unscored", "accuracy")] == [3, 1, 50]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "seen", "told"),
+    [
+        (0.9, (0.0, 7.0), "rewards from 0 to 7 were seen, and 0.9 is enough to be correct"),
+        (0.9, (10.0, 95.0), "rewards from 10 to 95 were seen"),
+        (90, (0.0, 1.0), "none can reach threshold=90"),
+        (0.9, (0.0, 1.0, 1.5), ""),
+        (90, (20.0, 50.0), ""),
+        (6, (0.0, 10.0), ""),
+        (lambda reward: reward > 5, (0.0, 10.0), ""),
+        (90, (), ""),
+    ],
+)
+def test_a_threshold_on_another_scale_than_the_rewards_is_told_once(caplog, threshold, seen, told):
+    collector = DatasetMetricsCollector(threshold)
+    for _ in range(2):
+        for reward in seen:
+            collector.add_result("gsm8k", reward, reward)
+        collector.collect("train")
+    assert len(caplog.records) == bool(told)
+    assert told in caplog.text
 
 
 @pytest.mark.parametrize("split", SPLITS)

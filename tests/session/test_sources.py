@@ -1,12 +1,15 @@
 """The names of datasets: where they are found, and what they become in a key."""
 
 import re
+from collections import UserDict
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_telemetry.session.items import SourceIndex, item_in, problem_in, source_in
+from llm_telemetry.session.items import SourceIndex, items_in, problem_in, rows_in, source_in
 from llm_telemetry.sources import MAX_SOURCES, SourceNames, clean_source
 
 
@@ -74,9 +77,88 @@ def test_an_item_that_contains_itself_has_no_source_and_does_no_harm():
     assert source_in(item) is None
 
 
-def test_an_item_is_found_among_arguments():
-    assert item_in({"x": 1, "sample": {"question": "?"}}) == {"question": "?"}
-    assert item_in({"sample": "?"}) is None
+class Stored:
+    """An item of a class of its own; what it computes is not asked for."""
+
+    __slots__ = ("question",)
+
+    def __init__(self, question):
+        self.question = question
+
+    @property
+    def source(self):
+        raise AssertionError("a property runs code that is not ours")
+
+
+@dataclass
+class Trajectory:
+    state: object
+    turns: tuple = ()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"x": 1, "sample": {"question": "?"}},
+        {"item": Stored("?")},
+        {"trajectory": Trajectory({"task": {"prompt": [{"role": "user", "content": "?"}]}})},
+        {"data": UserDict(question="?")},
+    ],
+)
+def test_an_item_is_found_in_what_is_nested(fields):
+    problems = [problem for item in items_in(fields) if (problem := problem_in(item)) is not None]
+    assert problems == [problem_in({"question": "?"})]
+
+
+def test_a_text_is_no_item():
+    assert list(items_in({"sample": "?"})) == [{"sample": "?"}]
+
+
+class Proto:
+    """What verl hands round: columns in two places, tensors in one of them."""
+
+    def __init__(self, **columns):
+        self.batch = {"responses": np.zeros((2, 5))}
+        self.non_tensor_batch = {name: np.empty(2, dtype=object) for name in columns}
+        for name, column in columns.items():
+            self.non_tensor_batch[name][:] = column
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        [{"problem": "a", "source": "x"}, {"problem": "b", "source": "y"}],
+        {"problems": ["a", "b"], "source": ("x", "y"), "batch_size": 2},
+        {"question": np.array(["a", "b"]), "extra_info": [{"source": "x"}, {"source": "y"}]},
+        Proto(
+            raw_prompt=[[{"role": "user", "content": "a"}], [{"role": "user", "content": "b"}]], data_source=list("xy")
+        ),
+        [Trajectory({"question": "a", "metadata": {"source": "x"}}), Trajectory({"question": "b", "tag": "y"})],
+        Trajectory(["a", "b"]).__dict__ | {"query": ["a", "b"], "domain": ["x", "y"]},
+    ],
+)
+def test_a_table_has_its_items_as_rows_or_in_columns(table):
+    index = SourceIndex()
+    index.learn(table)
+    assert len(rows_in(table)) == 2
+    assert [index.find(problem_in({"problem": text})) for text in "ab"] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+        {"prompt": [{"role": "user", "content": "a"}]},
+        [{"type": "text", "text": "a"}],
+        {"problem": "a", "choices": ["x", "y"]},
+        ["a", "b"],
+        "ab",
+        [],
+        np.zeros(3),
+    ],
+)
+def test_messages_and_lists_of_texts_are_no_tables(value):
+    assert rows_in(value) == []
 
 
 def test_a_problem_is_a_fingerprint_and_no_text():

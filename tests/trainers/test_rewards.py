@@ -3,6 +3,7 @@
 import asyncio
 import re
 import types
+from collections import UserDict
 from decimal import Decimal
 
 import numpy as np
@@ -14,6 +15,36 @@ from tests.support.loops import GSM, MMLU, AsyncExecutor, Grader, Items, Loop, S
 def stable(value):
     """Name a value in a test's name, without its address."""
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+
+
+class Tensor:
+    """As much of a tensor as a reward has; its truth is not to be asked for."""
+
+    def __init__(self, values):
+        self.values = np.array(values)
+        self.shape = self.values.shape
+
+    def tolist(self):
+        return self.values.tolist()
+
+    def __float__(self):
+        return float(self.values)
+
+    def __bool__(self):
+        raise RuntimeError("the truth of a tensor is ambiguous")
+
+    __len__ = __iter__ = None
+
+
+class Asked:
+    """A result that computes its reward when it is asked for it."""
+
+    times = 0
+
+    @property
+    def reward(self):
+        self.times += 1
+        return 1.0
 
 
 def one_by_one(trainer):
@@ -119,12 +150,27 @@ def test_the_item_itself_tells_the_source(tmp_path):
         np.bool_(True),
         np.array(1.0),
         np.array([1.0]),
+        "1.0",
+        " 1 ",
         (1.0, {"why": "it is 4"}),
-        [1.0, 0.5],
+        ({"why": "it is 4"}, 1.0),
+        ("4", 1.0),
+        ("it is 4", {"reward": 1.0}),
+        (1.0, True, {}),
+        [1.0],
+        [{"rewards": 1.0}],
+        {"rewards": np.array([1.0])},
+        {"overall": 1.0, "format": 0.0, "accuracy": 1.0},
+        {"accuracy": 1.0, "why": "it is 4"},
+        ([0.5, 0.5], 1.0),
         {"reward": 1.0, "format": 0.0},
         {"score": 1},
         types.SimpleNamespace(reward=1.0),
         types.SimpleNamespace(score=np.float32(1.0), reward=None),
+        Tensor(1.0),
+        Tensor([1.0]),
+        UserDict(reward=1.0),
+        Asked(),
     ],
     ids=stable,
 )
@@ -135,14 +181,49 @@ def test_what_a_reward_function_may_return(tmp_path, result):
 
 
 @pytest.mark.parametrize(
-    "result",
-    [None, "1.0", float("nan"), float("inf"), {}, [], (), {"reward": None}, object(), np.array([1.0, 2.0])],
+    ("result", "seen"),
+    [
+        (None, "a NoneType"),
+        ("right", "a str"),
+        (float("nan"), "a float"),
+        (float("inf"), "a float"),
+        (10**400, "a int"),
+        ({}, "a dict"),
+        ([], "a list"),
+        ({"reward": None}, "a dict with reward"),
+        ({"format": 1.0, "accuracy": 0.0}, "a dict with format, accuracy"),
+        (object(), "a object"),
+        ([1.0, 0.5], "a list of 2 (float)"),
+        ((1.0, 0.0), "a tuple of 2 (float)"),
+        (np.array([1.0, 2.0]), "a ndarray of shape (2,)"),
+        (np.ones((2, 2)), "a ndarray of shape (2, 2)"),
+        (iter([1.0]), "a list_iterator"),
+    ],
     ids=stable,
 )
-def test_what_is_no_reward_is_unknown_and_the_rollout_is_wrong(tmp_path, result):
+def test_a_rollout_without_a_readable_reward_is_in_no_accuracy_and_it_is_told(tmp_path, caplog, result, seen):
     payload = payload_of(Loop(one_by_one, executor=SyncExecutor(), reward=Grader(lambda _: result)), tmp_path)
-    assert "dataset/avg_reward" not in payload
-    assert (payload["dataset/count"], payload["dataset/accuracy"]) == (2, 0)
+    assert not [key for key in payload if key.endswith(("avg_reward", "accuracy", "reward_std"))]
+    assert (payload["dataset/count"], payload["dataset/unscored"], payload["dataset/gsm8k/unscored"]) == (2, 2, 1)
+    assert caplog.text.count(f"the reward function returned {seen}, in which no reward can be told") == 1
+
+
+def test_a_trainer_without_a_reward_computer_has_no_accuracy(tmp_path):
+    def body(trainer):
+        for item in trainer.data.sample_batch():
+            trainer.executor.execute(item["problem"])
+
+    payload = payload_of(Loop(body, executor=SyncExecutor()), tmp_path)
+    assert (payload["dataset/count"], payload["dataset/unscored"]) == (2, 2)
+    assert not [key for key in payload if key.endswith("accuracy")]
+
+
+def test_what_a_reward_function_returned_is_read_once_and_consumed_never(tmp_path):
+    asked, left = Asked(), iter([1.0, 2.0])
+    results = iter([asked, {"trace": left, "reward": 0.0}])
+    payload_of(Loop(one_by_one, executor=SyncExecutor(), reward=Grader(lambda _: next(results))), tmp_path)
+    assert asked.times == 1
+    assert list(left) == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +231,13 @@ def test_what_is_no_reward_is_unknown_and_the_rollout_is_wrong(tmp_path, result)
     [
         [1.0, 0.0, 1.0],
         (1.0, 0.0, 1.0),
+        Tensor([1.0, 0.0, 1.0]),
+        np.array([[1.0], [0.0], [1.0]]),
+        ["1.0", "0.0", "1.0"],
+        [(1.0, {}), (0.0, {}), (1.0, {})],
+        [types.SimpleNamespace(reward=r) for r in (1, 0, 1)],
+        {"reward_tensor": np.array([[0, 1.0], [0, 0], [1.0, 0]]), "reward_extra_info": {}},
+        ({"why": "…"}, [1.0, 0.0, 1.0]),
         np.array([1.0, 0.0, 1.0]),
         [{"reward": r} for r in (1, 0, 1)],
         ([1.0, 0.0, 1.0], {"why": "…"}),
@@ -238,7 +326,7 @@ def test_an_execution_that_does_not_say_that_it_failed_has_not(tmp_path, how):
     assert (payload["dataset/gsm8k/failed"], payload["dataset/accuracy"]) == (0, 100)
 
 
-def test_a_reward_function_that_raises_leaves_a_wrong_rollout_and_the_exception_as_it_is(tmp_path):
+def test_a_reward_function_that_raises_leaves_an_unscored_rollout_and_the_exception_as_it_is(tmp_path):
     error = KeyError("x")
 
     def grade(_):
@@ -250,8 +338,8 @@ def test_a_reward_function_that_raises_leaves_a_wrong_rollout_and_the_exception_
         assert caught.value is error
 
     payload = payload_of(Loop(body, executor=SyncExecutor(), reward=Grader(grade)), tmp_path)
-    assert (payload["dataset/count"], payload["dataset/accuracy"]) == (1, 0)
-    assert "dataset/avg_reward" not in payload
+    assert (payload["dataset/count"], payload["dataset/unscored"]) == (1, 1)
+    assert not {"dataset/avg_reward", "dataset/accuracy"} & set(payload)
 
 
 def test_a_reward_that_is_computed_twice_is_one_rollout(tmp_path):

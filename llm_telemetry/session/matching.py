@@ -1,0 +1,217 @@
+"""Which reward belongs to which execution: rollouts from the end of their execution to their close.
+
+A reward tells its rollout by the problem, by objects that the executor was given or has returned, or by being computed
+in the task that has executed it (`shelf.Likeness`). Where nothing tells, and the rollouts that wait are of more than
+one source, the reward is unmatched: a guess would put it into the wrong dataset. A trainer that has no executor opens
+its rollouts at the reward.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from llm_telemetry.events import UnmatchedReward
+from llm_telemetry.notices import Notices
+from llm_telemetry.session.rollouts import OpenRollout
+from llm_telemetry.session.shelf import Shelf, fits, may_be_same
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from llm_telemetry.events import Rollout, Split
+    from llm_telemetry.session.rollouts import Phase
+
+PATIENCE = 3
+"""Flushes that a rollout from outside every step (an asynchronous producer's) waits for its reward."""
+
+LATE = "llm_telemetry: a reward came after its training step was over: that rollout is unscored"
+UNMATCHED = (
+    "llm_telemetry: a reward could not be given to a rollout: its function is told neither the problem nor anything "
+    "that the executor was given or has returned, and rollouts of several datasets wait. It counts in "
+    "dataset/unmatched_rewards and in no accuracy; give the function the item, or its source (source=…)"
+)
+UNREWARDED = (
+    "llm_telemetry: %d of %d rollouts of this step have got no reward: they count in dataset/{source}/unscored and in "
+    "no accuracy. If they are wrong, let the executor say so (success=False), or raise"
+)
+CONTRADICTORY = (
+    "llm_telemetry: a rollout was given two rewards that differ: which one counts is not known, so it is unscored"
+)
+REPEAT: Final = "repeat"
+"""The reward of one of several rollouts that have theirs, computed again."""
+Repeat: TypeAlias = Literal["repeat"]
+
+
+class RolloutBook:
+    """The rollouts that are executed and not closed yet.
+
+    Args:
+        record: Takes the record of each rollout that closes, and of each reward that is nobody's.
+        look_around: Brings in executions of other processes, before a reward is taken for one without an execution.
+        tell: Says something in the log, once.
+    """
+
+    def __init__(
+        self,
+        record: Callable[[Rollout | UnmatchedReward], None],
+        look_around: Callable[[], object] = lambda: None,
+        tell: Notices | None = None,
+    ) -> None:
+        self._record = record
+        self._look_around = look_around
+        self._lock = threading.RLock()  # looking around adds executions
+        self._waiting = Shelf()
+        self._rewarded = Shelf()
+        self._executing: set[Split] = set()
+        """Splits in which rollouts open at their execution, not at their reward."""
+        self._same_words = False
+        """Whether executor and reward function are told the problem by the same text."""
+        self._tell = tell or Notices()
+
+    def begun(self, rollouts: Iterable[OpenRollout]) -> None:
+        """Let rollouts of a batch have their rewards while the executor is at work on the rest."""
+        with self._lock:
+            for rollout in rollouts:
+                self._executing.add(rollout.split)
+                self._waiting.add(rollout)
+
+    def executed(self, rollout: OpenRollout, *, failed: bool) -> None:
+        """Note that the executor is done with `rollout`."""
+        with self._lock:
+            self._waiting.remove(rollout)
+            rollout.failed = failed
+            self._executing.add(rollout.split)
+            if not rollout.closed and rollout not in self._rewarded:  # an executor may compute the reward itself
+                self._waiting.add(rollout)
+            before = rollout.previous
+            if before is not None and before.failed and before in self._waiting and rollout.problem is not None:
+                before.repeated |= before.problem == rollout.problem
+
+    def rewarded(self, wanted: OpenRollout, last: OpenRollout | None, reward: float | None) -> None:
+        """Give `reward` to the rollout that it belongs to.
+
+        Args:
+            wanted: What the reward function was told: split, source, problem, signs.
+            last: The rollout that is being executed, or that this context executed last.
+            reward: `None` when the reward function raised or returned nothing that is a number.
+        """
+        with self._lock:
+            found = self._find(wanted, last)
+            if found is None:
+                self._look_around()
+                found = self._find(wanted, last)
+            if found is None and wanted.split not in self._executing:
+                found = wanted
+            if isinstance(found, OpenRollout):
+                self._give(found, wanted, reward)
+        if found is None:
+            self._tell(UNMATCHED)
+            self._record(UnmatchedReward(wanted.split, reward))
+
+    def _give(self, rollout: OpenRollout, wanted: OpenRollout, reward: float | None) -> None:
+        if rollout.closed:
+            if rollout not in self._rewarded:
+                self._tell(LATE)
+            return
+        self._same_words |= rollout is not wanted and wanted.problem is not None and rollout.problem == wanted.problem
+        self._waiting.remove(rollout)
+        self._rewarded.remove(rollout)
+        rollout.source = rollout.source or wanted.source
+        rollout.reward_signs = wanted.signs
+        rollout.take(reward)
+        if rollout.contradicted:
+            self._tell(CONTRADICTORY)
+        may_come = reward is None and rollout is not wanted and not rollout.contradicted and rollout.reward is None
+        (self._waiting if may_come else self._rewarded).add(rollout)
+
+    def waiting(self, key: tuple[int, int]) -> OpenRollout | None:
+        """Return the rollout with this key, if it waits for its reward."""
+        with self._lock:
+            return self._waiting.get(key)
+
+    def expected(self, wanted: OpenRollout, last: OpenRollout | None) -> OpenRollout | None:
+        """Return the rollout that a reward will belong to, as far as that is known before it is computed."""
+        with self._lock:
+            found = self._find(wanted, last)
+        return found if isinstance(found, OpenRollout) else None
+
+    def settle(self, split: Split) -> None:
+        """Record what has its reward; the rest may still get one."""
+        with self._lock:
+            records = [one.close() for one in self._rewarded if one.split == split and not one.closed]
+        for record in records:
+            self._record(record)
+
+    def close(self, split: Split, phase: Phase | None) -> None:
+        """Record what was executed in `phase` (`None`: in any), rewarded or not, and forget it."""
+        self.settle(split)
+        with self._lock:
+            waited = [one for one in self._waiting if one.split == split and self._is_over(one, phase)]
+            again = _retries([*waited, *(one for one in self._rewarded if one.split == split)])
+            left = [one for one in waited if one.key not in again]
+            missing = sum(not one.failed and not one.tried for one in left)
+            settled = [one for one in self._rewarded if one.split == split]
+            if missing and settled:
+                self._tell(UNREWARDED, missing, len(left) + len(settled))
+            for one in (*waited, *settled):
+                self._waiting.remove(one)
+                self._rewarded.remove(one)
+            records = [(one.key, one.close()) for one in waited]
+        for key, record in records:
+            if key not in again:
+                self._record(record)
+
+    def _find(self, wanted: OpenRollout, last: OpenRollout | None) -> OpenRollout | Repeat | None:
+        """Return the rollout of a reward; `REPEAT` if it is one of several that have theirs; `None` if none fits."""
+        if wanted is last:
+            return wanted
+        last = last if last is not None and fits(wanted, last) else None
+        if last is not None and self._is_executing(last):
+            return last
+        near = last if last in self._rewarded or (last is not None and self._is_alone(last)) else None
+        fresh = self._waiting.like(wanted, near, other_words=not self._same_words)
+        again = self._rewarded.like(wanted, near, other_words=False) if wanted.split in self._executing else None
+        if again is not None and again.is_sure(wanted, near) and (fresh is None or again.likeness > fresh.likeness):
+            return again.rollouts[0] if len(again.rollouts) == 1 else REPEAT
+        if fresh is not None:
+            return fresh.rollout
+        if wanted.problem is None or not self._same_words:
+            found = self._waiting.any_of(wanted)
+            if found is not None:
+                return found
+        return last if last is not None and last.closed and may_be_same(wanted, last) else None
+
+    def _is_executing(self, rollout: OpenRollout) -> bool:
+        return not rollout.closed and rollout not in self._waiting and rollout not in self._rewarded
+
+    def _is_alone(self, last: OpenRollout) -> bool:
+        """Tell whether no other rollout of its task waits for a reward."""
+        before = last.previous
+        while before is not None and (before.failed or before not in self._waiting):
+            before = before.previous
+        last.previous = before
+        return before is None
+
+    def _is_over(self, rollout: OpenRollout, phase: Phase | None) -> bool:
+        rollout.flushes += 1
+        return phase is None or rollout.phase is phase or rollout.flushes > PATIENCE
+
+
+def _retries(rollouts: Iterable[OpenRollout]) -> set[tuple[int, int]]:
+    """Return the keys of failed executions that were tried again, rather than samples of one problem.
+
+    Both look alike in the task that makes them. They differ in number: the problems that nothing was repeated for tell
+    how many samples each problem has.
+    """
+    problems: defaultdict[int | None, list[OpenRollout]] = defaultdict(list)
+    for rollout in rollouts:
+        problems[rollout.problem].append(rollout)
+    samples = {len(group) for group in problems.values() if not any(one.repeated for one in group)}
+    again = set()
+    for group in problems.values():
+        repeated = [one.key for one in group if one.repeated]
+        if samples == {len(group) - len(repeated)}:
+            again.update(repeated)
+    return again

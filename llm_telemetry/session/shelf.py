@@ -1,0 +1,149 @@
+"""Rollouts in one state, found by what a reward knows of its rollout."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from llm_telemetry.sources import clean_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llm_telemetry.session.rollouts import OpenRollout
+
+_MOST_ALIKE = 256
+"""A sign that more rollouts share than this is a setting, or a client: it tells nothing."""
+
+
+class Likeness(NamedTuple):
+    """How much speaks for a reward being a rollout's; what comes first decides."""
+
+    problem: bool = False
+    signs: int = 0
+    near: bool = False
+    """It is the one rollout of the present task that waits."""
+    source: bool = False
+
+
+class Match(NamedTuple):
+    """The rollouts that a reward is most like."""
+
+    likeness: Likeness
+    rollouts: list[OpenRollout]
+
+    @property
+    def rollout(self) -> OpenRollout | None:
+        """One of them, if it does not matter which: all are of one source. Those that succeeded come first."""
+        sources = {_source(rollout) for rollout in self.rollouts}
+        return min(self.rollouts, key=lambda rollout: rollout.failed) if len(sources) == 1 else None
+
+    def is_sure(self, wanted: OpenRollout, near: OpenRollout | None) -> bool:
+        """Tell whether all that is known of the reward speaks for these."""
+        known = self.rollouts[0].signs.keys() | self.rollouts[0].reward_signs.keys()
+        return self.likeness.problem or near in self.rollouts or wanted.signs.keys() <= known
+
+
+class Shelf:
+    """Rollouts, each once, in order."""
+
+    def __init__(self) -> None:
+        """Hold none."""
+        self._all: dict[tuple[int, int], OpenRollout] = {}
+        self._places: defaultdict[tuple[object, ...], dict[tuple[int, int], OpenRollout]] = defaultdict(dict)
+
+    def __iter__(self) -> Iterator[OpenRollout]:
+        """Iterate over a copy."""
+        return iter(list(self._all.values()))
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._all)
+
+    def __contains__(self, rollout: OpenRollout | None) -> bool:
+        """Tell whether it is here."""
+        return rollout is not None and rollout.key in self._all
+
+    def get(self, key: tuple[int, int]) -> OpenRollout | None:
+        """Return the rollout with this key."""
+        return self._all.get(key)
+
+    def add(self, rollout: OpenRollout) -> None:
+        """Put one here."""
+        self._all[rollout.key] = rollout
+        for place in _places(rollout):
+            self._places[place][rollout.key] = rollout
+
+    def remove(self, rollout: OpenRollout) -> None:
+        """Take it away, if it is here."""
+        self._all.pop(rollout.key, None)
+        for place in _places(rollout):
+            here = self._places[place]
+            here.pop(rollout.key, None)
+            if not here:
+                del self._places[place]
+
+    def like(self, wanted: OpenRollout, near: OpenRollout | None, *, other_words: bool) -> Match | None:
+        """Return the rollouts that a reward is most like; `None` where nothing tells.
+
+        Args:
+            wanted: What the reward function was told.
+            near: The rollout of the present task.
+            other_words: The executor may know the same problem by another text.
+        """
+        found = {key: one for place in _clues(wanted) for key, one in self._at(place).items()}
+        if near is not None and near in self:
+            found[near.key] = near
+        alike: defaultdict[Likeness, list[OpenRollout]] = defaultdict(list)
+        for rollout in found.values():
+            if fits(wanted, rollout) and (other_words or may_be_same(wanted, rollout)):
+                alike[_likeness(wanted, rollout, near)].append(rollout)
+        return Match(*max(alike.items())) if alike else None
+
+    def any_of(self, wanted: OpenRollout) -> OpenRollout | None:
+        """Return one for a reward of which no more is known; `None` if it would matter which: they differ in source."""
+        sources = [place for place in self._places if place[0] == "source" and place[1] == wanted.split]
+        exact = [place for place in sources if wanted.source is not None and place[2] == _source(wanted)]
+        fitting = exact or [place for place in sources if wanted.source is None or place[2] is None]
+        here = list(self._places[fitting[0]].values()) if len(fitting) == 1 else []
+        return next((rollout for rollout in here if not rollout.failed), here[0] if here else None)
+
+    def _at(self, place: tuple[object, ...]) -> dict[tuple[int, int], OpenRollout]:
+        here = self._places.get(place, {})
+        return here if place[0] != "sign" or len(here) <= _MOST_ALIKE else {}
+
+
+def _source(rollout: OpenRollout) -> str | None:
+    return None if rollout.source is None else clean_source(rollout.source)
+
+
+def _places(rollout: OpenRollout) -> Iterator[tuple[object, ...]]:
+    yield "source", rollout.split, _source(rollout)
+    yield from _clues(rollout)
+
+
+def _clues(rollout: OpenRollout) -> Iterator[tuple[object, ...]]:
+    if rollout.problem is not None:
+        yield "problem", rollout.split, rollout.problem
+    for sign in rollout.signs:
+        yield "sign", rollout.split, sign
+
+
+def _likeness(wanted: OpenRollout, rollout: OpenRollout, near: OpenRollout | None) -> Likeness:
+    return Likeness(
+        wanted.problem is not None and wanted.problem == rollout.problem,
+        len(wanted.signs.keys() & rollout.signs.keys()),
+        rollout is near,
+        wanted.source is not None and rollout.source is not None,
+    )
+
+
+def may_be_same(wanted: OpenRollout, rollout: OpenRollout) -> bool:
+    """Tell whether both may be about the same problem."""
+    return wanted.problem is None or rollout.problem is None or wanted.problem == rollout.problem
+
+
+def fits(wanted: OpenRollout, rollout: OpenRollout) -> bool:
+    """Tell whether neither split nor source speak against it."""
+    sources = {clean_source(source) for source in (wanted.source, rollout.source) if source is not None}
+    return wanted.split == rollout.split and len(sources) <= 1

@@ -1,0 +1,59 @@
+"""Signs: what tells that an object has been seen before, without keeping it alive.
+
+An id alone would do as long as the object lives; so a sign also holds what is gone or different when another object
+has come to lie at the same address.
+"""
+
+from __future__ import annotations
+
+import types
+import weakref
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from llm_telemetry.objects import fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Sign: TypeAlias = "tuple[object, ...]"
+
+_DEPTH = 3
+_MOST = 64
+_SAY_NOTHING = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
+
+
+def signs_in(*values: Any) -> Mapping[Sign, object]:
+    """Return the signs of some objects and of what is in them; hold the mapping for as long as they shall be known."""
+    signs: dict[Sign, object] = {}
+    for value in _walk(values, _DEPTH):
+        if (sign := _sign(value)) is not None:
+            signs.setdefault(*sign)
+        if len(signs) == _MOST:
+            break
+    return signs
+
+
+def _walk(value: Any, depth: int) -> Iterator[Any]:
+    """Yield what is in `value`, the outer things first as far as one level goes."""
+    inside = value if isinstance(value, list | tuple) else list(fields_of(value).values())
+    yield from inside[:_MOST]
+    if depth > 1:
+        for inner in inside[:_MOST]:
+            if not isinstance(inner, str):
+                yield from _walk(inner, depth - 1)
+
+
+def _sign(value: Any) -> tuple[Sign, object] | None:
+    """Return a sign, and what keeps it good; `None` for what is the same object in many places."""
+    if isinstance(value, str):
+        return (("text", id(value), hash(value)), None) if len(value) > 1 else None  # one character is one object
+    if isinstance(value, dict):
+        text = next(((k, v) for k, v in dict.items(value) if isinstance(k, str) and isinstance(v, str)), None)
+        return None if text is None else (("dict", id(value), hash(text)), None)
+    if value is None or isinstance(value, _SAY_NOTHING):
+        return None
+    try:
+        known = weakref.ref(value)
+    except TypeError:  # numbers, lists, tuples
+        return None
+    return ("object", id(known)), known  # the same object has the same reference for as long as one is held

@@ -51,6 +51,11 @@ class SourceSums(Sums):
     cost: float = 0.0
     """USD."""
 
+    @property
+    def scored(self) -> int:
+        """What is known to be right or wrong."""
+        return self.count - self.unscored
+
 
 class DatasetMetricsCollector:
     """Counts rollouts by source and split; usable alone.
@@ -163,7 +168,7 @@ class DatasetMetricsCollector:
     def print_summary(self, split: Split = "train") -> None:
         """Print a line per source: right of total, percent."""
         rows = [
-            (source, f"{s.correct}/{s.count - s.unscored}", _percent(s))
+            (source, f"{s.correct}/{s.scored}", _percent(s))
             for source, s in sorted(self._windows[split].items())
             if s.count
         ]
@@ -173,7 +178,7 @@ class DatasetMetricsCollector:
 def _describe(sums: SourceSums) -> dict[Key, float | None]:
     """Return the numbers of one source, or of all."""
     return {
-        keys.ACCURACY: ratio(sums.correct, sums.count - sums.unscored, 100),
+        keys.ACCURACY: ratio(sums.correct, sums.scored, 100),
         keys.COUNT: sums.count,
         keys.FAILED: sums.failed,
         keys.UNSCORED: sums.unscored,
@@ -193,5 +198,5 @@ def _deviation(sums: SourceSums) -> float | None:
 
 
 def _percent(sums: SourceSums) -> str:
-    accuracy = ratio(sums.correct, sums.count - sums.unscored, 100)
+    accuracy = ratio(sums.correct, sums.scored, 100)
     return "unknown" if accuracy is None else f"{accuracy:.1f} %"

@@ -23,7 +23,7 @@ def _run(name: str, unit: str, merge: str, meaning: str) -> Key:
 ACCURACY = _step(
     "dataset/accuracy",
     "percent, 0 to 100",
-    "correct / (count - unscored)",
+    "correct / scored",
     "rollouts whose reward is at least the threshold (0.9, see [settings](settings.md)), over all that are scored",
     by_source=True,
 )
@@ -52,7 +52,7 @@ AVG_REWARD = _step(
 REWARD_STD = _step(
     "dataset/reward_std",
     "reward",
-    "from sums and sums of squares",
+    "deviation",
     "standard deviation of the rewards that were computed: 0 where a step's rewards teach nothing",
     by_source=True,
 )

@@ -21,7 +21,8 @@ class Key(NamedTuple):
     """Since the last payload of the same split, or since the run began."""
     unit: str
     merge: str
-    """What it comes to over several processes, or several steps: `sum`, `max`, or a ratio of sums."""
+    """What it comes to over several processes, or several steps: `sum`, `max`, `deviation` (from sums of squares), or a
+    ratio of sums."""
     meaning: str
     by_source: bool = False
     """Told for each source too, and for each judge where it is the judge's: `dataset/{source}/accuracy`."""

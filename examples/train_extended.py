@@ -18,7 +18,7 @@ import wandb
 
 from llm_telemetry import instrument
 from llm_telemetry.demo.config import DemoConfig
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import demo_server
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.events import Call, Evaluation, Payload, Rollout, Split
 
@@ -82,7 +82,7 @@ COLUMNS = ("dataset/accuracy", "judge/parse_failure_rate", "cost/step_cost", "lo
 def main(steps: int, path: Path) -> None:
     """Train; the numbers are in the CSV file."""
     wandb.init(project="llm-telemetry-examples", mode=os.environ.get("WANDB_MODE", "offline"))
-    with DemoServer() as server:
+    with demo_server() as server:
         trainer = GRPOTrainer(DemoConfig(base_url=server.base_url, steps=steps, batch_size=6, group_size=4))
         with instrument(trainer, collectors=[LongCompletions(100)], sinks=[CsvSink(path, COLUMNS)]):
             asyncio.run(trainer.train())

@@ -13,14 +13,14 @@ import os
 import wandb
 
 from llm_telemetry.demo.config import DemoConfig
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import demo_server
 from llm_telemetry.demo.trainer import GRPOTrainer
 
 
 def main(steps: int) -> None:
     """Train, and print what the trainer itself reports."""
     wandb.init(project="llm-telemetry-examples", mode=os.environ.get("WANDB_MODE", "offline"))
-    with DemoServer() as server:
+    with demo_server() as server:
         trainer = GRPOTrainer(DemoConfig(base_url=server.base_url, steps=steps, batch_size=6, group_size=4))
         rows = asyncio.run(trainer.train())
         trainer.close()

@@ -16,8 +16,7 @@ from llm_telemetry.clients import replies
 from llm_telemetry.clients.libraries import LIBRARIES
 from llm_telemetry.collectors.keys import CATALOGUE
 from llm_telemetry.demo.config import DemoConfig
-from llm_telemetry.demo.faults import Faults
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import CALM, demo_server
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, Evaluation
 from llm_telemetry.names import STEP_METHODS, VALIDATION_METHODS
@@ -136,7 +135,7 @@ def test_every_hook_on_a_client_is_in_the_table():
 def demo_steps(tmp_path_factory):
     """The payloads of the first steps of `make demo`, by step."""
     memory = Memory()
-    with DemoServer(seed=0) as server:
+    with demo_server() as server:
         # The demo's own timeout is shorter; a busy machine must not decide what is cancelled.
         trainer = GRPOTrainer(DemoConfig(base_url=server.base_url, seed=0, workflow_timeout=5.0))
         with instrument(trainer, folder=tmp_path_factory.mktemp("demo"), console=0, run=False, sinks=[memory]):
@@ -157,8 +156,8 @@ def test_what_the_readme_says_of_that_step_is_so(demo_steps):
     before, after = (demo_steps[step] for step in (2, 3))
     assert f"The accuracy of the step before was {before['dataset/accuracy']:.1f} %" in text
     assert after["dataset/accuracy"] >= before["dataset/accuracy"]
-    fall = [payload["dataset/commonsenseqa/accuracy"] for payload in (before, after)]
-    assert f"`commonsenseqa` has fallen from {fall[0]:.0f} % to {fall[1]:.0f} %" in text
+    fall = [payload["dataset/gsm8k/accuracy"] for payload in (before, after)]
+    assert f"`gsm8k` has fallen from {fall[0]:.0f} % to {fall[1]:.0f} %" in text
     assert 100 < len(after) < 200  # "more than a hundred keys"
 
 
@@ -211,7 +210,7 @@ SHOWN = {
 @pytest.fixture
 def trainer():
     """The demo's trainer, small, with a server that never fails."""
-    with DemoServer(faults=Faults.none()) as server:
+    with demo_server(day=CALM) as server:
         trainer = GRPOTrainer(DemoConfig(base_url=server.base_url, steps=1, batch_size=6, group_size=2, defect_rate=0))
         yield trainer
         trainer.close()

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import llm_server
-from tests.support.llm_server import serving
+from llm_telemetry.testing import LLMServer
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 STEPS = 2
@@ -20,8 +19,7 @@ STEPS = 2
 @pytest.fixture(scope="module")
 def server():
     """Where `no_trainer` asks; the others bring a server of their own."""
-    with serving() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(llm_server, "TEXT", ("Yes", ", 4."))
+    with LLMServer("Yes, 4.") as server:
         yield server
 
 
@@ -29,7 +27,7 @@ def server():
 def run(tmp_path_factory, server):
     """Run an example once; returns its folder and what it printed."""
     done = {}
-    endpoint = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "none"}
+    endpoint = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none"}
 
     def run_once(name):
         if name not in done:
@@ -124,5 +122,5 @@ def test_functions_and_a_loop_are_watched_in_five_lines(run, server):
         assert (payload["dataset/sums/count"], payload["dataset/capitals/count"], payload["judge/calls"]) == (2, 2, 4)
         assert (payload["dataset/accuracy"], payload["judge/correct_ratio"]) == (100, 1)
         assert (payload["llm/executor/calls"], payload["llm/judge/calls"]) == (4, 4)
-    assert server.books.calls == 8 * STEPS
-    assert payloads[-1]["tokens/total"] == server.books.tokens["prompt"] + server.books.tokens["completion"]
+    assert server.books.calls() == 8 * STEPS
+    assert payloads[-1]["tokens/total"] == sum(server.books.tokens()[:2])

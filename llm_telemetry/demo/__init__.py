@@ -1,6 +1,6 @@
-"""A demo to watch: a small GRPO trainer that learns, and a scripted OpenAI-compatible server with books.
+"""A demo to watch: a small GRPO trainer that learns, against a scripted endpoint.
 
-The trainer's side (`trainer`, `policy`, `workflows`, `executor`, `reward`, `grading`, `data`) knows nothing
-of telemetry. The server's side (`server`, `desk`, `answers`, `faults`, `wire`, `books`) knows of the trainer's
-only the prompts and the items, and tells who asks from the request itself.
+The trainer's side (`trainer`, `policy`, `workflows`, `executor`, `reward`, `grading`, `data`) knows nothing of
+telemetry. `models` is what the scripted server of `llm_telemetry.testing` says: it knows of the trainer's side only the
+prompts and the items. `run` puts the two together, and `summary` shows what was seen.
 """

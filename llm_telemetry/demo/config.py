@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from functools import cache
-from typing import TypedDict
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -64,15 +64,8 @@ class DemoConfig:
         return self.steps * self.batch_size * self.group_size + validations * self.val_samples
 
 
-class HttpOptions(TypedDict):
-    """Options for the SDK's HTTP clients."""
-
-    verify: ssl.SSLContext
-    trust_env: bool
-
-
-def http_options(base_url: str) -> HttpOptions:
-    """Return the HTTP options for an endpoint: proxies of the environment are not for the loopback."""
+def http_options(base_url: str) -> Any:
+    """Return the options of the SDK's HTTP clients: proxies of the environment are not for the loopback."""
     return {"verify": _tls(), "trust_env": urlsplit(base_url).hostname not in ("127.0.0.1", "localhost")}
 
 

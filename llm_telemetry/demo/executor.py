@@ -14,8 +14,6 @@ from llm_telemetry.demo.prompts import code_block, final_answer, normalised, sol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from openai.types.chat import ChatCompletionMessageParam
-
     from llm_telemetry.demo.config import DemoConfig
 
     Workflow = Callable[["Operators", str], Awaitable[tuple[Any, Any]]]
@@ -69,25 +67,15 @@ class Operators:
 
     async def ask(self, strategy: str, problem: str, *, seed: int, **notes: str) -> str:
         """Ask the model once; `notes` are earlier texts, such as an attempt and its review."""
-        completion = await self._client.chat.completions.create(
-            model=self._model,
-            messages=_messages(strategy, problem, notes),
-            temperature=_TEMPERATURE,
-            seed=seed,
-        )
+        completion = await self._client.chat.completions.create(**self._request(strategy, problem, notes, seed))
         return completion.choices[0].message.content or ""
 
     async def stream(self, strategy: str, problem: str, *, seed: int, **notes: str) -> str:
         """Ask the model once and read the answer as it comes."""
         pieces = []
-        async with await self._client.chat.completions.create(
-            model=self._model,
-            messages=_messages(strategy, problem, notes),
-            temperature=_TEMPERATURE,
-            seed=seed,
-            stream=True,
-            stream_options={"include_usage": True},
-        ) as stream:
+        request = self._request(strategy, problem, notes, seed)
+        options: Any = {"stream": True, "stream_options": {"include_usage": True}}
+        async with await self._client.chat.completions.create(**request, **options) as stream:
             async for chunk in stream:
                 pieces += [choice.delta.content or "" for choice in chunk.choices]
         return "".join(pieces)
@@ -100,9 +88,17 @@ class Operators:
             if isinstance(result, BaseException) and not isinstance(result, openai.OpenAIError):
                 raise result
         replies = [result for result in results if isinstance(result, str)]
-        if not replies:
-            raise next(result for result in results if isinstance(result, openai.OpenAIError))
+        if not replies and isinstance(results[0], BaseException):
+            raise results[0]
         return replies
+
+    def _request(self, strategy: str, problem: str, notes: dict[str, str], seed: int) -> dict[str, Any]:
+        """Write one request."""
+        messages = [
+            {"role": "system", "content": solver_system(strategy)},
+            {"role": "user", "content": tagged(problem=problem, **notes)},
+        ]
+        return {"model": self._model, "messages": messages, "temperature": _TEMPERATURE, "seed": seed}
 
     @staticmethod
     def majority(replies: Sequence[str]) -> str:
@@ -118,9 +114,3 @@ def _load(code: str) -> Workflow:
     exec(compile(code, "<workflow>", "exec"), namespace)  # noqa: S102 - the demo's own templates
     workflow: Workflow = namespace["workflow"]
     return workflow
-
-
-def _messages(strategy: str, problem: str, notes: dict[str, str]) -> list[ChatCompletionMessageParam]:
-    """Write the prompt of one call."""
-    user = "\n".join([tagged("problem", problem), *(tagged(name, text) for name, text in notes.items())])
-    return [{"role": "system", "content": solver_system(strategy)}, {"role": "user", "content": user}]

@@ -11,7 +11,7 @@ from llm_telemetry.demo.prompts import normalised
 RIGHT, NEARLY, HALF, LITTLE, NONE = 1.0, 0.7, 0.4, 0.2, 0.0
 
 _NEAR = 0.1  # relative distance up to which a wrong number counts as near
-_MANY_TESTS, _SOME_TESTS = 0.75, 0.5
+_MARKS = ((1.0, RIGHT), (0.75, NEARLY), (0.5, HALF), (1e-9, LITTLE))  # by the share that is reached at least
 # fmt: off
 _BUILTINS = (
     "abs", "all", "any", "bin", "bool", "chr", "dict", "divmod", "enumerate", "filter", "float",
@@ -27,40 +27,16 @@ def nearness(answer: str, truth: str) -> float:
     said, meant = normalised(answer), normalised(truth)
     if said == meant:
         return NEARLY
-    number = _number(meant)
-    return _word_overlap(said, meant) if number is None else _number_nearness(_number(said), number)
-
-
-def _number(text: str) -> float | None:
-    """Read a number, if `text` is one."""
     try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _number_nearness(said: float | None, meant: float) -> float:
-    """Mark a wrong number."""
-    if said is None:
-        return NONE
-    return HALF if abs(said - meant) <= _NEAR * abs(meant) else LITTLE
-
-
-def _word_overlap(said: str, meant: str) -> float:
-    """Mark wrong words by those that they share with the right ones."""
-    wanted, given = set(meant.split()), set(said.split())
-    shared = len(wanted & given) / max(len(wanted), 1)
-    if shared == 0:
-        return NONE
-    return HALF if shared >= _SOME_TESTS else LITTLE
+        return HALF if abs(float(said) - float(meant)) <= _NEAR * abs(float(meant)) else LITTLE
+    except ValueError:  # words: marked by those that they share with the right ones
+        wanted = set(meant.split())
+        return min(HALF, _mark(len(wanted & set(said.split())) / max(len(wanted), 1)))
 
 
 def code_mark(code: str, entry_point: str, test: str) -> float:
     """Return the mark of a function by the share of the test's assertions that it passes."""
-    share = passed_share(code, entry_point, test)
-    if share >= _SOME_TESTS:
-        return RIGHT if share == 1 else NEARLY if share >= _MANY_TESTS else HALF
-    return LITTLE if share > 0 else NONE
+    return _mark(passed_share(code, entry_point, test))
 
 
 def passed_share(code: str, entry_point: str, test: str) -> float:
@@ -70,21 +46,23 @@ def passed_share(code: str, entry_point: str, test: str) -> float:
     accidents; it is no sandbox against malice.
     """
     namespace = _fenced()
+    if not _runs(code, namespace) or entry_point not in namespace:
+        return 0.0
+    lines = test.splitlines()
+    return sum(_runs(line, _fenced() | {"candidate": namespace[entry_point]}) for line in lines) / max(len(lines), 1)
+
+
+def _mark(share: float) -> float:
+    """Return the mark of a share between 0 and 1."""
+    return next((mark for least, mark in _MARKS if share >= least), NONE)
+
+
+def _runs(code: str, namespace: dict[str, Any]) -> bool:
+    """Run code in the fence, and tell whether nothing was raised."""
     try:
         _check(code)
         exec(compile(code, "<answer>", "exec"), namespace)  # noqa: S102 - fenced
-        candidate = namespace[entry_point]
     except Exception:  # noqa: BLE001 - whatever a model's code raises, it fails its tests
-        return 0.0
-    lines = test.splitlines()
-    return sum(_holds(line, candidate) for line in lines) / len(lines) if lines else 0.0
-
-
-def _holds(assertion: str, candidate: Any) -> bool:
-    """Tell whether one assertion holds."""
-    try:
-        exec(assertion, _fenced() | {"candidate": candidate})  # noqa: S102 - the dataset's own line
-    except Exception:  # noqa: BLE001 - as above
         return False
     return True
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from llm_telemetry.demo.items import SOURCES
+from llm_telemetry.demo.data import SOURCES
 from llm_telemetry.demo.workflows import DEFECTS, TEMPLATES, Template, write
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _EPSILON = 1e-6
 _LARGEST_SEED = 2**31 - 8
+_ROWS = {source: row for row, source in enumerate(SOURCES)}
 
 
 class Action(NamedTuple):
@@ -36,7 +37,7 @@ class Policy:
 
     def probabilities(self, source: str) -> NDArray[np.float64]:
         """Return the probability of each template for one source."""
-        row = self.logits[SOURCES.index(source)]
+        row = self.logits[_ROWS[source]]
         powers = np.exp(row - row.max())
         return np.asarray(powers / powers.sum(), dtype=np.float64)
 
@@ -62,7 +63,7 @@ class Policy:
         for action, advantage in zip(actions, advantages, strict=True):
             chances = self.probabilities(action.source)
             chosen = TEMPLATES.index(action.template)
-            gradient[SOURCES.index(action.source)] += advantage * (np.eye(len(TEMPLATES))[chosen] - chances)
+            gradient[_ROWS[action.source]] += advantage * (np.eye(len(TEMPLATES))[chosen] - chances)
             loss -= float(advantage * np.log(chances[chosen])) / len(actions)
         self.logits += self._learning_rate * gradient / group_size
         return {"loss": loss, "entropy": self.entropy(), "advantage_std": float(advantages.std())}

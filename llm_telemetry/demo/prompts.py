@@ -1,4 +1,4 @@
-"""The prompts that the trainer sends; the scripted server reads out of them who is asking, and what."""
+"""The prompts that the trainer sends; the scripted models read out of them who is asking, and what."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ STRATEGY_HINTS = {
 }
 
 
-def tagged(tag: str, text: object) -> str:
-    """Wrap `text` in a tag that `between` finds again."""
-    return f"<{tag}>\n{text}\n</{tag}>"
+def tagged(**texts: object) -> str:
+    """Wrap each text in a tag, by which `between` finds it again."""
+    return "\n".join(f"<{tag}>\n{text}\n</{tag}>" for tag, text in texts.items())
 
 
 def between(text: str, tag: str) -> str:

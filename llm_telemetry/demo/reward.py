@@ -20,6 +20,14 @@ log = logging.getLogger(__name__)
 CORRECT_FROM = 0.9  # the reward from which a rollout counts as correct
 _EXTRACTED = ("math", "gsm8k", "hotpotqa")  # sources whose answers come in prose
 _VERDICT = re.compile(r"true_false\W{0,6}(true|false)\b", re.IGNORECASE)
+_COUNTERS = (
+    "total_evaluations",
+    "llm_judge_success",
+    "llm_judge_parse_failures",
+    "llm_judge_api_failures",
+    "correct_predictions",
+    "incorrect_predictions",
+)
 
 
 class RewardComputer:
@@ -33,14 +41,7 @@ class RewardComputer:
     def __init__(self, config: DemoConfig) -> None:
         self._config = config
         self.llm_judge_client = self._init_llm_judge_client()
-        self.eval_stats = {
-            "total_evaluations": 0,
-            "llm_judge_success": 0,
-            "llm_judge_parse_failures": 0,
-            "llm_judge_api_failures": 0,
-            "correct_predictions": 0,
-            "incorrect_predictions": 0,
-        }
+        self.eval_stats = dict.fromkeys(_COUNTERS, 0)
 
     def _init_llm_judge_client(self) -> openai.OpenAI:
         """Make the judge's client; it serves for the whole run."""
@@ -92,9 +93,8 @@ class RewardComputer:
 
     def _extract_answer(self, problem: str, prediction: str) -> str:
         """Let the judge's model find the answer in prose; an empty text when it fails."""
-        user = "\n".join([prompts.tagged("problem", problem), prompts.tagged("solution", prediction)])
         try:
-            return self._ask(prompts.EXTRACTOR, user)
+            return self._ask(prompts.EXTRACTOR, prompts.tagged(problem=problem, solution=prediction))
         except Exception as error:  # noqa: BLE001 - true to life: nothing may stop the training
             log.debug("answer extraction failed: %s", error)
             return ""
@@ -110,8 +110,7 @@ class RewardComputer:
         """Tell whether the judge finds the prediction right; False, too, when it cannot be asked or read."""
         stats = self.eval_stats
         stats["total_evaluations"] += 1
-        parts = {"problem": problem, "candidate": prediction, "reference": ground_truth}
-        user = "\n".join(prompts.tagged(tag, text) for tag, text in parts.items())
+        user = prompts.tagged(problem=problem, candidate=prediction, reference=ground_truth)
         try:
             content = self._ask(prompts.JUDGE, user)
             if not content:

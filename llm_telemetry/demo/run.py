@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from llm_telemetry.api import instrument
 from llm_telemetry.demo.config import DemoConfig
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import demo_server
 from llm_telemetry.demo.summary import show_summary
 from llm_telemetry.demo.trainer import GRPOTrainer
 
@@ -71,7 +71,7 @@ def _endpoint(base_url: str | None, seed: int) -> Iterator[str]:
     if base_url:
         yield base_url
         return
-    with DemoServer(seed=seed) as server:
+    with demo_server(seed) as server:
         yield server.base_url
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llm_telemetry.demo.config import DemoConfig
-    from llm_telemetry.demo.items import Item, Split
+    from llm_telemetry.demo.data import Item, Split
 
 RAISED = -10.0  # booked for a workflow that raised
 UNSUCCESSFUL = 0.0  # booked for a workflow that said it had failed; its reward is not computed

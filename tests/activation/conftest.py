@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_telemetry.demo.faults import Faults
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import CALM, demo_server
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAMS = Path(__file__).parent / "programs"
@@ -133,7 +132,7 @@ def full(installed):
 
 @pytest.fixture(scope="session")
 def server():
-    with DemoServer(faults=Faults.none()) as running:
+    with demo_server(day=CALM) as running:
         yield running
 
 

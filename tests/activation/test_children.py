@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from llm_telemetry.demo.faults import Faults
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import CALM, demo_server
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 def test_rollouts_of_a_process_pool_are_the_owner_s(tmp_path, method):
-    with DemoServer(faults=Faults.none()) as server:
+    with demo_server(day=CALM) as server:
         environment = {"PYTHONPATH": str(ROOT), "LLM_TELEMETRY": "1", "BASE_URL": server.base_url}
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "tests.processes.programs.spawn", method],

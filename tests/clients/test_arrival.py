@@ -75,10 +75,10 @@ def test_a_library_that_is_imported_within_a_step_is_seen_from_its_first_call(se
     program = tmp_path / "train.py"
     program.write_text(LATER.format(ask=ask, library=library, traces=TRACES[library]))
     done = subprocess.run(
-        [sys.executable, program, server.root], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60
+        [sys.executable, program, server.url], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60
     )
     seen, left = done.stdout.splitlines()
-    assert seen == f"[('llm/executor/calls', 1)] {server.books.tokens['prompt']} 0 False", done.stderr
+    assert seen == f"[('llm/executor/calls', 1)] {server.books.tokens().prompt} 0 False", done.stderr
     assert left == "True"
 
 

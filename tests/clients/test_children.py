@@ -19,7 +19,7 @@ def trained(server, tmp_path, by, *command):
         "PYTHONPATH": str(ROOT),
         "ROOT": str(ROOT),
         "LLM_TELEMETRY": "1",
-        "BASE_URL": server.root,
+        "BASE_URL": server.url,
         "BY": by,
     }
     done = subprocess.run(
@@ -38,9 +38,9 @@ def trained(server, tmp_path, by, *command):
 
 
 def assert_true(payload, server):
-    assert payload["llm/executor/calls"] == server.books.calls == 3
-    assert payload["tokens/executor/prompt"] == server.books.tokens["prompt"]
-    assert payload["tokens/executor/cache_write"] == server.books.tokens["cache_write"]
+    assert payload["llm/executor/calls"] == len(server.books) == 3
+    assert payload["tokens/executor/prompt"] == server.books.tokens().prompt
+    assert payload["tokens/executor/cache_write"] == server.books.tokens().cache_write
     assert payload["telemetry/errors"] == 0
 
 

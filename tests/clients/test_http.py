@@ -10,10 +10,11 @@ import httpx
 import pytest
 import requests
 
-from tests.support.llm_server import LOST, OVERLOADED, STUCK, TEXT
+from llm_telemetry.testing.exchange import pieces
+from tests.clients.conftest import saying
 from tests.support.sdk import JudgeOnly, given
 from tests.support.trainers import Trainer, watch
-from tests.support.watching import CHAT, CLAUDE, STREAM, counted, payload_of, served
+from tests.support.watching import CHAT, CLAUDE, STREAM, TEXT, counted, payload_of, served
 from tests.support.wires import READERS, WIRES
 
 
@@ -24,7 +25,7 @@ def ask(request):
 
 @pytest.fixture
 def chat(server):
-    return f"{server.url}/chat/completions"
+    return f"{server.base_url}/chat/completions"
 
 
 def test_a_plain_call_is_a_call_with_its_tokens(server, tmp_path, ask, chat):
@@ -36,7 +37,7 @@ def test_a_plain_call_is_a_call_with_its_tokens(server, tmp_path, ask, chat):
 
 @pytest.mark.parametrize(("path", "body"), [("/messages?beta=true", CLAUDE), ("/embeddings", {"input": "x"})])
 def test_other_endpoints_are_calls_too(server, tmp_path, ask, path, body):
-    assert counted(payload_of(lambda: ask(server.url + path, body), tmp_path)) == served(server.books)
+    assert counted(payload_of(lambda: ask(server.base_url + path, body), tmp_path)) == served(server.books)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +45,8 @@ def test_other_endpoints_are_calls_too(server, tmp_path, ask, path, body):
 )
 def test_a_stream_is_a_call_with_the_tokens_that_its_events_tell(server, tmp_path, ask, path, body):
     async def way():
-        _, text = await given(ask(server.url + path, body, stream=True))
-        assert all(json.dumps(piece, ensure_ascii=False)[1:-1] in text for piece in TEXT)
+        _, text = await given(ask(server.base_url + path, body, stream=True))
+        assert all(json.dumps(piece, ensure_ascii=False)[1:-1] in text for piece in pieces(TEXT))
 
     assert counted(payload_of(way, tmp_path)) == served(server.books)
 
@@ -58,7 +59,7 @@ def test_a_stream_that_was_not_asked_for_its_usage_is_a_call_without(server, tmp
 @pytest.mark.parametrize("read", READERS)
 def test_however_a_response_is_read_it_is_heard(server, tmp_path, chat, read):
     async def way():
-        assert json.loads(await given(read(chat, CHAT)))["usage"]["prompt_tokens"] == 100 + server.books.calls
+        assert json.loads(await given(read(chat, CHAT)))["usage"]["prompt_tokens"] == server.books.tokens().prompt
 
     assert counted(payload_of(way, tmp_path)) == served(server.books)
 
@@ -71,7 +72,7 @@ def test_an_error_status_is_an_error_of_the_call_and_is_given_back(server, tmp_p
     async def way():
         assert (await given(ask(chat, STREAM if stream else CHAT, stream=stream)))[0] == status
 
-    server.plan.append(status)
+    server.fail_next(status)
     assert counted(payload_of(way, tmp_path)) == served(server.books, errors={kind: 1})
 
 
@@ -84,7 +85,7 @@ def test_no_connection_is_an_error_of_the_call(tmp_path, ask):
     assert (got["calls"], got["errors"]) == (1, {"connection": 1})
 
 
-@pytest.mark.parametrize(("plan", "kind"), [(LOST, "connection"), (STUCK, "timeout")])
+@pytest.mark.parametrize(("plan", "kind"), [("lost", "connection"), ("stuck", "timeout")])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_stream_that_breaks_is_an_error_of_the_call(server, tmp_path, ask, chat, plan, kind, stream):
     async def way():
@@ -92,13 +93,13 @@ def test_a_stream_that_breaks_is_an_error_of_the_call(server, tmp_path, ask, cha
             await given(ask(chat, STREAM, stream=stream, timeout=0.3))
         assert not isinstance(caught.value, AssertionError)
 
-    server.plan.append(plan)
+    server.fail_next(plan)
     got = counted(payload_of(way, tmp_path))
     assert (got["calls"], got["errors"]) == (1, {kind: 1})
 
 
 def test_an_error_that_a_stream_tells_of_is_an_error_of_the_call(server, tmp_path, ask, chat):
-    server.plan.append(OVERLOADED)
+    server.fail_next("overloaded")
     got = counted(payload_of(lambda: ask(chat, STREAM, stream=True), tmp_path))
     assert (got["calls"], got["errors"]) == (1, {"server": 1})
 
@@ -118,7 +119,7 @@ def test_a_cancelled_call_is_a_cancelled_call(server, tmp_path, chat, wire, stre
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(WIRES[wire](chat, STREAM, stream=stream), 0.3)
 
-    server.plan.append(STUCK)
+    server.fail_next("stuck")
     got = counted(payload_of(way, tmp_path))
     assert (got["calls"], got["errors"]) == (1, {"cancelled": 1})
 
@@ -146,7 +147,7 @@ def test_aiohttp_may_raise_for_the_status_itself(server, tmp_path, chat):
             with pytest.raises(aiohttp.ClientResponseError, match="429"):
                 await session.post(chat, json=CHAT)
 
-    server.plan.append(429)
+    server.fail_next(429)
     assert counted(payload_of(way, tmp_path)) == served(server.books, errors={"rate_limit": 1})
 
 
@@ -187,8 +188,8 @@ async def as_coroutine(result):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_verdict_by_plain_http_is_heard(server, tmp_path, ask, chat, stream, monkeypatch):
-    monkeypatch.setattr("tests.support.llm_server.TEXT", ("<true_false>", "True</true_false>"))
+def test_a_verdict_by_plain_http_is_heard(server, tmp_path, ask, chat, stream):
+    server.answer = saying("<true_false>True</true_false>")
     trainer = JudgeOnly(lambda: asyncio.run(as_coroutine(ask(chat, STREAM if stream else CHAT, stream=stream))))
     _, memory = watch(trainer, tmp_path)
     trainer.train_step()
@@ -197,7 +198,7 @@ def test_a_verdict_by_plain_http_is_heard(server, tmp_path, ask, chat, stream, m
 
 
 def test_a_judge_that_is_refused_by_the_server_is_an_api_failure(server, tmp_path, ask, chat):
-    server.plan.append(429)
+    server.fail_next(429)
     trainer = JudgeOnly(lambda: asyncio.run(as_coroutine(ask(chat, CHAT))))
     _, memory = watch(trainer, tmp_path)
     trainer.train_step()
@@ -219,8 +220,13 @@ NOT_CALLS = [
 
 @pytest.mark.parametrize(("path", "body"), NOT_CALLS, ids=[path for path, _ in NOT_CALLS])
 def test_other_requests_are_no_calls(server, tmp_path, ask, path, body):
-    payload = payload_of(lambda: ask(server.url + path, body), tmp_path)
-    assert server.books.calls == 1
+    seen = []
+
+    async def way():
+        seen.append(await given(ask(server.base_url + path, body)))
+
+    payload = payload_of(way, tmp_path)
+    assert [status for status, _ in seen] in ([400], [404])
     assert "llm/executor/calls" not in payload
 
 
@@ -231,14 +237,16 @@ async def outcome_of(ask, *args, **settings):
         return type(error)
 
 
-@pytest.mark.parametrize("plan", [200, 500, LOST, STUCK])
+@pytest.mark.parametrize("plan", [200, 500, "lost", "stuck"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_request_result_and_exception_are_those_without_us(server, tmp_path, ask, chat, plan, stream):
+    server.answer = TEXT  # with the same tokens each time
+
     async def once():
-        server.plan.append(plan)
-        server.books.__init__()
+        server.fail_next(plan)
+        begun = len(server.books)
         result = await outcome_of(ask, chat, STREAM if stream else CHAT, stream=stream, timeout=0.3)
-        return result, server.books.requests
+        return result, [(entry.request.path, entry.request.raw) for entry in server.books.entries()[begun:]]
 
     plain = asyncio.run(once())
     trainer = JudgeOnly(lambda: asyncio.run(once()))
@@ -255,8 +263,8 @@ class NothingParsed:
 
 def test_a_request_whose_body_is_still_to_come_is_not_read_by_us(tmp_path, server):
     def way():
-        httpx.post(f"{server.url}/other", content=b"{}")
-        requests.get(f"{server.url}/chat/completions", timeout=5)
+        httpx.post(f"{server.base_url}/other", content=b"{}")
+        requests.get(f"{server.base_url}/chat/completions", timeout=5)
         transport = httpx.MockTransport(lambda request: httpx.Response(200, content=request.read()))
         with httpx.Client(transport=transport) as client:
             assert client.post("http://llm.test/v1/completions", content=NothingParsed()).json() == {"model": "m"}

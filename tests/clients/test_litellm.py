@@ -11,15 +11,14 @@ import pytest
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"  # its import asks the network for one otherwise
 import litellm
 
-from tests.support.llm_server import TEXT
-from tests.support.watching import MESSAGES, counted, payload_of, served
+from tests.support.watching import MESSAGES, TEXT, counted, payload_of, served
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # it has many of its own
 
 FAMILIES = {
-    "openai/gpt-4o-mini": "url",
-    "hosted_vllm/gpt-4o-mini": "url",
-    "anthropic/claude-haiku-4-5": "root",
+    "openai/gpt-4o-mini": "base_url",
+    "hosted_vllm/gpt-4o-mini": "base_url",
+    "anthropic/claude-haiku-4-5": "url",
 }
 
 
@@ -43,7 +42,7 @@ def complete(request):
 
 def test_a_completion_is_one_call_with_the_tokens_that_were_told(server, tmp_path, settings, complete):
     async def way():
-        assert await complete(**settings) == "".join(TEXT)
+        assert await complete(**settings) == TEXT
 
     payload = payload_of(way, tmp_path)
     assert counted(payload) == served(server.books)
@@ -52,15 +51,15 @@ def test_a_completion_is_one_call_with_the_tokens_that_were_told(server, tmp_pat
 
 def test_a_streamed_completion_is_one_call_with_its_tokens(server, tmp_path, settings, complete):
     async def way():
-        assert await complete(**settings, stream=True, stream_options={"include_usage": True}) == "".join(TEXT)
+        assert await complete(**settings, stream=True, stream_options={"include_usage": True}) == TEXT
 
     assert counted(payload_of(way, tmp_path)) == served(server.books)
 
 
 def test_a_retry_of_its_own_is_a_call_that_failed_and_one_that_did_not(server, tmp_path, settings, complete):
-    server.plan += [500]
+    server.fail_next(500)
     got = counted(payload_of(lambda: complete(**settings, num_retries=1), tmp_path))
-    assert server.books.calls == 2
+    assert len(server.books) == 2
     assert got["tokens"] == served(server.books)["tokens"]
     assert got["calls"] + got["retries"] == 2
     assert sum(got["errors"].values()) == got["calls"] - 1
@@ -71,15 +70,15 @@ def test_an_error_is_an_error_of_the_call(server, tmp_path, settings, complete):
         with pytest.raises(litellm.exceptions.RateLimitError):
             await complete(**settings, num_retries=0, max_retries=0)
 
-    server.plan += [429] * 5
+    server.fail_next(*[429] * 5)
     got = counted(payload_of(way, tmp_path))
     assert got["errors"] == {"rate_limit": got["calls"]}
-    assert got["calls"] + got["retries"] == server.books.calls
+    assert got["calls"] + got["retries"] == len(server.books)
 
 
 def test_an_embedding_is_one_call(server, tmp_path):
     def way():
-        return litellm.embedding("openai/text-embedding-3-small", input=["x"], api_base=server.url, api_key="k")
+        return litellm.embedding("openai/text-embedding-3-small", input=["x"], api_base=server.base_url, api_key="k")
 
     assert counted(payload_of(way, tmp_path)) == served(server.books)
 

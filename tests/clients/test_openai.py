@@ -3,13 +3,12 @@
 import openai
 import pytest
 
-from tests.support.llm_server import TEXT
 from tests.support.sdk import all_of, completions, entered, first_of, given
-from tests.support.watching import CHAT, STREAM, counted, payload_of, served
+from tests.support.watching import CHAT, STREAM, TEXT, counted, payload_of, served
 
 
 async def chat(client):
-    assert (await given(client.chat.completions.create(**CHAT))).choices[0].message.content == "".join(TEXT)
+    assert (await given(client.chat.completions.create(**CHAT))).choices[0].message.content == TEXT
 
 
 async def raw(client):
@@ -38,10 +37,10 @@ async def streaming_response(client):
 @pytest.mark.parametrize("way", [chat, raw, embedding, streamed, helped_stream, streaming_response])
 def test_a_request_of_the_sdk_is_one_call(server, tmp_path, kind, way):
     async def work():
-        async with entered(kind(base_url=server.url, api_key="k")) as client:
+        async with entered(kind(base_url=server.base_url, api_key="k")) as client:
             await way(client)
 
-    server.plan.append(500)
+    server.fail_next(500)
     assert counted(payload_of(work, tmp_path)) == served(server.books, retries=1)
 
 
@@ -49,7 +48,7 @@ def test_a_request_of_the_sdk_is_one_call(server, tmp_path, kind, way):
 def test_a_stream_that_is_broken_off_is_one_call(server, tmp_path, kind):
     async def work():
         async with (
-            entered(kind(base_url=server.url, api_key="k")) as client,
+            entered(kind(base_url=server.base_url, api_key="k")) as client,
             entered(await given(client.chat.completions.create(**STREAM))) as stream,
         ):
             await first_of(stream)

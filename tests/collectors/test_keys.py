@@ -18,8 +18,7 @@ from llm_telemetry.collectors.dataset import SourceSums
 from llm_telemetry.collectors.judge import OutcomeSums
 from llm_telemetry.collectors.keys import CAPTURED_FAILURES, CATALOGUE, is_shared
 from llm_telemetry.demo.config import DemoConfig
-from llm_telemetry.demo.faults import Faults
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import WORST, demo_server
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.events import API_FAILURES, ERRORS, PARSE_FAILURES, ROLES, SPLITS, STEP_KEY
 from tests.support.mocking import chat, openai_api
@@ -67,7 +66,7 @@ def worst_day(tmp_path):
     """The demo's trainer, every fault on, training and validation, with a W&B run."""
     memory = Memory()
     settings = {"steps": 2, "batch_size": 12, "group_size": 2, "val_every": 1, "val_samples": 18, "concurrency": 12}
-    with DemoServer(seed=0, faults=Faults.everything()) as server:
+    with demo_server(0, WORST) as server:
         trainer = GRPOTrainer(DemoConfig(base_url=server.base_url, workflow_timeout=3.0, **settings))
         with instrument(trainer, folder=tmp_path, console=0, run=Run(tmp_path), sinks=[memory]):
             asyncio.run(trainer.train())

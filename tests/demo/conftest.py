@@ -1,26 +1,26 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from llm_telemetry.demo.faults import Faults
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import CALM, demo_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Serve = Callable[..., DemoServer]
+    from llm_telemetry.testing import LLMServer
+
+    Serve = Callable[..., LLMServer]
 
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start servers with the faults named, and no others; close them at the end."""
+    """Start the demo's endpoint on a calm day but for what is named; close it at the end."""
     servers = []
 
-    def start(seed: int = 0, hang: float = 60.0, **rates: Any) -> DemoServer:
-        servers.append(DemoServer(seed=seed, hang=hang, faults=replace(Faults.none(), **rates)).start())
+    def start(seed: int = 0, **parts: object) -> LLMServer:
+        servers.append(demo_server(seed, CALM._replace(**parts)).start())
         return servers[-1]
 
     yield start

@@ -8,15 +8,15 @@ import pytest
 
 from llm_telemetry import instrument
 from llm_telemetry.demo.config import DemoConfig
-from llm_telemetry.demo.faults import Faults
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import CALM, USUAL, WORST, demo_server
+from llm_telemetry.demo.reward import _VERDICT
 from llm_telemetry.demo.trainer import GRPOTrainer, accuracy
 
 SPLITS = ("train", "val")
 # The timeout is far longer than 64 rollouts take to be judged, one after the other, while the loop is blocked: a call
 # that is cancelled before it was sent is a call, but the server cannot know of it.
 STEPS = 3
-WORST = {"concurrency": 64, "batch_size": 16, "oom_at_step": 2, "workflow_timeout": 12.0}
+CROWDED = {"concurrency": 64, "batch_size": 16, "oom_at_step": 2, "workflow_timeout": 12.0}
 DATASET, JUDGE = {"train": "dataset", "val": "val"}, {"train": "judge", "val": "val/judge"}
 AT = {"train": "", "val": "val/"}
 
@@ -24,15 +24,15 @@ AT = {"train": "", "val": "val/"}
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((Faults(), {"concurrency": 8, "workflow_timeout": 8.0}), id="the-demo"),
-        pytest.param((Faults.everything(), WORST), id="64-fold-all-faults"),
-        pytest.param((Faults.none(), {"concurrency": 16, "workflow_timeout": 60.0}), id="no-faults"),
+        pytest.param((USUAL, {"concurrency": 8, "workflow_timeout": 8.0}), id="the-demo"),
+        pytest.param((WORST, CROWDED), id="64-fold-all-faults"),
+        pytest.param((CALM, {"concurrency": 16, "workflow_timeout": 60.0}), id="no-faults"),
     ],
 )
 def trained(request, tmp_path_factory):
     """A finished run: the server's books, the trainer, and the lines of the JSONL."""
-    faults, settings = request.param
-    with DemoServer(seed=3, faults=faults) as server:
+    day, settings = request.param
+    with demo_server(3, day) as server:
         config = DemoConfig(base_url=server.base_url, steps=STEPS, val_every=2, seed=3, **settings)
         trainer = GRPOTrainer(config)
         folder = tmp_path_factory.mktemp("telemetry")
@@ -78,13 +78,14 @@ def test_calls_retries_and_errors_are_those_that_the_server_has_seen(trained, ro
 @pytest.mark.parametrize("split", SPLITS)
 def test_evaluations_have_the_outcomes_that_the_verdict_texts_tell(trained, split):
     books, _, lines, _ = trained
-    outcomes = books.outcomes(split=split)
+    outcomes = books.outcomes(kind="judge", split=split)
     prefix = JUDGE[split]
     assert total(lines, f"{prefix}/calls", split) == outcomes.total()
     for kind in ("parse_failure", "api_failure"):
         shares = [p.get(f"{prefix}/{kind}_rate", 0) * p.get(f"{prefix}/calls", 0) for p in payloads(lines, split)]
         assert sum(shares) == pytest.approx(outcomes[kind])
-    foreign = sum(e.form == "foreign" and e.outcome == "correct" for e in books.evaluations(split=split))
+    right = [e.last for e in books.evaluations(kind="judge", split=split) if e.outcome == "correct"]
+    foreign = sum(_VERDICT.search(entry.content) is None for entry in right)
     # a verdict that the trainer cannot read is wrong for it, and that is what it used: correct becomes incorrect
     assert total(lines, f"{prefix}/correct_count", split) == outcomes["correct"] - foreign
     assert total(lines, f"{prefix}/incorrect_count", split) == outcomes["incorrect"] + foreign
@@ -94,7 +95,7 @@ def test_evaluations_have_the_outcomes_that_the_verdict_texts_tell(trained, spli
 @pytest.mark.parametrize("split", SPLITS)
 def test_failed_evaluations_have_the_causes_and_attempts_that_the_server_has_seen(trained, split):
     books, _, lines, _ = trained
-    evaluations = books.evaluations(split=split)
+    evaluations = books.evaluations(kind="judge", split=split)
     prefix = f"{JUDGE[split]}/failures/"
     kinds = {key.removeprefix(prefix) for payload in payloads(lines) for key in payload if key.startswith(prefix)}
     counted = {kind: total(lines, prefix + kind, split) for kind in kinds}
@@ -107,7 +108,7 @@ def test_failed_evaluations_have_the_causes_and_attempts_that_the_server_has_see
 @pytest.mark.parametrize("split", SPLITS)
 def test_evaluations_belong_to_the_source_of_their_item(trained, split):
     books, _, lines, _ = trained
-    expected = Counter(e.source for e in books.evaluations(split=split))
+    expected = Counter(e.last.marks["source"] for e in books.evaluations(kind="judge", split=split))
     assert {s: total(lines, f"{JUDGE[split]}/{s}/calls", split) for s in expected} == expected
 
 

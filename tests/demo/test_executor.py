@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from llm_telemetry.demo.config import DemoConfig
+from llm_telemetry.demo.data import load_items
 from llm_telemetry.demo.executor import Executor, Operators
-from llm_telemetry.demo.items import load_items
 from llm_telemetry.demo.workflows import TEMPLATES, write
+from llm_telemetry.testing import Faults
 
 ITEM = load_items("mmlu", "train")[0]
 
@@ -33,7 +34,7 @@ def test_each_template_asks_as_often_as_it_should(serve, template):
 
 
 def test_a_hung_call_is_cancelled_and_the_workflow_is_no_success(serve):
-    server = serve(hung=1.0)
+    server = serve(solver=Faults(hung=1.0))
     assert execute(server, write("ensemble", seed=5), timeout=0.4) == (
         None,
         0.0,
@@ -43,7 +44,7 @@ def test_a_hung_call_is_cancelled_and_the_workflow_is_no_success(serve):
 
 
 def test_what_the_api_refuses_is_no_success_and_is_not_raised(serve):
-    answer, _, metadata = execute(serve(exhausted=1.0), write("ensemble", seed=5))
+    answer, _, metadata = execute(serve(solver=Faults(exhausted=1.0)), write("ensemble", seed=5))
     assert answer is None
     assert metadata["success"] is False
     assert metadata["error"] in ("RateLimitError", "InternalServerError")
@@ -83,7 +84,7 @@ def test_the_majority_is_taken_by_result_not_by_wording():
 def test_an_ensemble_goes_on_without_the_voices_that_fail(serve):
     succeeded = {}
     for seed in range(40):
-        server = serve(seed=seed, exhausted=0.5)
+        server = serve(seed=seed, solver=Faults(exhausted=0.5))
         _, _, metadata = execute(server, write("ensemble", seed=5))
         succeeded[server.books.errors().total()] = metadata["success"]
         if len(succeeded) == 4:

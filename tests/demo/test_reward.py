@@ -4,8 +4,9 @@ import pytest
 
 from llm_telemetry.demo import grading
 from llm_telemetry.demo.config import DemoConfig
-from llm_telemetry.demo.items import load_items
+from llm_telemetry.demo.data import load_items
 from llm_telemetry.demo.reward import RewardComputer
+from llm_telemetry.testing import Faults
 
 QUESTION = load_items("mmlu", "train")[0]
 SUM = load_items("gsm8k", "train")[0]
@@ -16,8 +17,8 @@ PROGRAM = load_items("humaneval", "train")[0]
 def computer(serve):
     made = []
 
-    def make(**rates):
-        server = serve(**rates)
+    def make(**parts):
+        server = serve(**parts)
         made.append(RewardComputer(DemoConfig(base_url=server.base_url)))
         return made[-1], server.books
 
@@ -39,49 +40,50 @@ def test_what_the_judge_finds_right_gets_1_and_is_counted_twice_as_in_real_life(
     assert reward(one, QUESTION, f"Answer: {QUESTION['ground_truth']}") == 1.0
     assert one.eval_stats["correct_predictions"] == 2
     assert one.eval_stats["total_evaluations"] == 1
-    assert books.outcomes(source="mmlu", split="train") == {"correct": 1}
+    assert books.outcomes(kind="judge", source="mmlu", split="train") == {"correct": 1}
 
 
 def test_sums_are_first_extracted_from_prose_by_the_judges_client(computer):
     one, books = computer()
     assert reward(one, SUM, f"Some steps, which makes it {SUM['ground_truth']}.") == 1.0
-    assert [entry.kind for entry in books] == ["extraction", "verdict"]
+    assert [entry.marks["kind"] for entry in books] == ["extractor", "judge"]
     assert books.calls(role="judge") == 2
 
 
 def test_an_empty_first_answer_is_asked_again_and_counted_as_failure_as_in_real_life(computer):
-    one, books = computer(empty=1.0)
+    one, books = computer(judge=Faults(empty=1.0))
     assert reward(one, QUESTION, f"Answer: {QUESTION['ground_truth']}") == 1.0
     assert (one.eval_stats["llm_judge_api_failures"], one.eval_stats["llm_judge_success"]) == (1, 1)
-    assert books.outcomes() == {"correct": 1}
+    assert books.outcomes(kind="judge") == {"correct": 1}
 
 
 @pytest.mark.parametrize(
-    ("rates", "outcome"),
+    ("parts", "outcome"),
     [
-        ({"exhausted": 1.0}, "api_failure"),
-        ({"empty": 1.0, "empty_again": 1.0}, "api_failure"),
-        ({"truncated": 1.0}, "parse_failure"),
-        ({"prose": 1.0}, "parse_failure"),
+        ({"judge": Faults(exhausted=1.0)}, "api_failure"),
+        ({"judge": Faults(empty=1.0, empty_again=1.0)}, "api_failure"),
+        ({"judge": Faults(refusal=1.0, empty_again=1.0)}, "api_failure"),
+        ({"judge": Faults(truncated=1.0)}, "parse_failure"),
+        ({"judge": Faults(unreadable=1.0)}, "parse_failure"),
         ({"foreign": 1.0}, "correct"),
     ],
 )
-def test_a_judge_that_fails_makes_a_right_answer_nearly_right_and_nothing_is_raised(computer, rates, outcome):
-    one, books = computer(**rates)
+def test_a_judge_that_fails_makes_a_right_answer_nearly_right_and_nothing_is_raised(computer, parts, outcome):
+    one, books = computer(**parts)
     assert reward(one, QUESTION, f"Answer: {QUESTION['ground_truth']}") == 0.7
-    assert books.outcomes() == {outcome: 1}
+    assert books.outcomes(kind="judge") == {outcome: 1}
 
 
 def test_an_extraction_that_fails_leaves_the_answer_as_it_was_found(computer):
-    one, books = computer(exhausted=1.0)
+    one, books = computer(judge=Faults(exhausted=1.0), extractor=Faults(exhausted=1.0))
     assert reward(one, SUM, f"Answer: {SUM['ground_truth']}") == 0.7
-    assert books.calls(kind="extraction") == books.calls(kind="verdict") == 1
+    assert books.calls(kind="extractor") == books.calls(kind="judge") == 1
 
 
 def test_programs_are_graded_by_their_tests_and_no_judge_is_asked(computer):
     one, books = computer()
     assert reward(one, PROGRAM, f"```python\n{PROGRAM['ground_truth']}```") == 1.0
-    assert reward(one, PROGRAM, PROGRAM["meta"]["distractors"][0]) == 0.7
+    assert reward(one, PROGRAM, PROGRAM["distractors"][0]) == 0.7
     assert reward(one, PROGRAM, "I do not know.") == 0.0
     assert len(books) == 0
 

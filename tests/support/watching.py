@@ -9,6 +9,7 @@ MESSAGES = [{"role": "user", "content": "2 + 2?"}]
 CHAT = {"model": "gpt-4o-mini", "messages": MESSAGES}
 STREAM = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
 CLAUDE = {"model": "claude-haiku-4-5", "max_tokens": 100, "messages": MESSAGES}
+TEXT = "The answer is 4, as you can see. Señor ✓"
 KINDS = ("prompt", "completion", "cached", "cache_write")
 
 
@@ -38,6 +39,11 @@ def counted(payload, role="executor"):
 
 def served(books, *, calls=None, errors=(), retries=0, no_usage=0):
     """The same of the server's books; calls that ended in an error, and unknown usage, are the test's to tell."""
-    calls = books.calls - retries if calls is None else calls
-    tokens = {kind: n for kind in KINDS if (n := books.tokens[kind])}
+    calls = len(books) - retries if calls is None else calls
+    tokens = counts_of(books.tokens())
     return {"calls": calls, "errors": dict(errors), "retries": retries, "no_usage": no_usage, "tokens": tokens}
+
+
+def counts_of(tokens):
+    """The tokens that the server has told, as `counted` gives them."""
+    return {kind: n for kind in KINDS if (n := getattr(tokens, kind))}

@@ -9,8 +9,7 @@ import pytest
 import wandb
 
 from llm_telemetry.demo.config import DemoConfig
-from llm_telemetry.demo.faults import Faults
-from llm_telemetry.demo.server import DemoServer
+from llm_telemetry.demo.models import WORST, demo_server
 from llm_telemetry.demo.trainer import GRPOTrainer
 from tests.sinks.wandb.conftest import QUIET
 from tests.support.trainers import watch
@@ -27,7 +26,7 @@ class Training:
     def __init__(self, folder, *, watched):
         folder.mkdir()
         run = wandb.init(project="p", mode="offline", dir=str(folder), settings=wandb.Settings(**QUIET))
-        with DemoServer(seed=6, faults=Faults.everything()) as server, warnings.catch_warnings(record=True) as told:
+        with demo_server(6, WORST) as server, warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             self.trainer = GRPOTrainer(DemoConfig(base_url=server.base_url, workflow_timeout=3.0, **SMALL))
             if watched:

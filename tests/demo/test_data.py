@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_telemetry.demo.data import DataManager
+from llm_telemetry.demo.data import SOURCES, DataManager, items_by_problem, load_items
 from llm_telemetry.demo.grading import passed_share
-from llm_telemetry.demo.items import SOURCES, items_by_problem, load_items
 from llm_telemetry.demo.prompts import final_answer, normalised
 
 SPLITS = ("train", "val")
@@ -12,7 +11,7 @@ ALL = [item for split in SPLITS for source in SOURCES for item in load_items(sou
 
 
 def test_there_are_six_sources_of_thirty_items_with_unique_problems():
-    assert SOURCES == ("gsm8k", "math", "hotpotqa", "humaneval", "commonsenseqa", "mmlu")
+    assert tuple(SOURCES) == ("gsm8k", "math", "hotpotqa", "humaneval", "commonsenseqa", "mmlu")
     assert len(ALL) == 180
     assert len(items_by_problem()) == 180
 
@@ -35,7 +34,7 @@ def test_every_item_has_the_fields_of_its_type():
 def test_no_distractor_is_an_answer_and_no_answer_is_mangled_by_a_prompt():
     for item in ALL:
         if item["problem_type"] != "code":
-            wrong = [normalised(text) for text in item["meta"]["distractors"]]
+            wrong = [normalised(text) for text in item["distractors"]]
             assert len(wrong) >= 3
             assert normalised(item["ground_truth"]) not in wrong
             assert final_answer(f"Some steps.\nAnswer: {item['ground_truth']}") == item["ground_truth"]
@@ -45,19 +44,19 @@ def test_choices_contain_the_answer_and_all_distractors():
     for source in ("commonsenseqa", "mmlu"):
         for item in load_items(source, "train"):
             choices = item["problem"].split("Choices: ")[1].split("; ")
-            assert sorted(choices) == sorted([item["ground_truth"], *item["meta"]["distractors"]])
+            assert sorted(choices) == sorted([item["ground_truth"], *item["distractors"]])
 
 
 def test_right_programs_pass_all_their_tests_and_buggy_ones_some():
     for split in SPLITS:
         for item in load_items("humaneval", split):
             assert passed_share(item["ground_truth"], item["entry_point"], item["test"]) == 1
-            assert 0 < passed_share(item["meta"]["distractors"][0], item["entry_point"], item["test"]) < 1
+            assert 0 < passed_share(item["distractors"][0], item["entry_point"], item["test"]) < 1
 
 
 def test_a_batch_takes_the_sources_in_turn():
     batch = DataManager(seed=1).sample_batch(8, "train")
-    assert [item["source"] for item in batch] == [*SOURCES, *SOURCES[:2]]
+    assert [item["source"] for item in batch] == [*SOURCES, *list(SOURCES)[:2]]
 
 
 def test_batches_depend_on_the_seed_alone_and_items_are_not_shared():

@@ -1,11 +1,12 @@
-"""The names under which judges file a verdict, as keys of a mapping or as tags, and what may stand there."""
+"""The names under which judges file a verdict, as keys of a mapping, as tags or as labels, and what may stand there."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from .verdict import AMBIGUOUS, Reading, Unreadable, same
+from .verdict import AMBIGUOUS, Reading, Unreadable, Verdict, inverse, same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,57 +15,89 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """Names of one rank."""
+    """Names of one kind."""
 
+    rank: int
+    """The best that speaks decides; names of the same rank must not contradict each other."""
     sort: Sort
-    names: frozenset[str]
+    is_negative: bool
+    """"Yes" means wrong."""
+    names: re.Pattern[str]
+
+    def turn(self, reading: Reading, *, inverted: bool = False) -> Reading:
+        """Return what is meant by what stands under a name; where the user knows the judge, no name is negative."""
+        return inverse(reading) if self.is_negative and not inverted and isinstance(reading, Verdict) else reading
 
 
-def _row(sort: Sort, names: str) -> Row:
-    return Row(sort, frozenset(names.split()))
+def _row(rank: int, sort: Sort, names: str, *, is_negative: bool = False) -> Row:
+    return Row(rank, sort, is_negative, re.compile(names))
 
 
-# Best first. The names of a row must not contradict each other; the first row that speaks decides.
-ROWS = (
-    _row(
-        "binary",
-        "correct is_correct iscorrect correctness true_false equivalent is_equivalent isequivalent equivalence passed"
-        " pass match matches is_match acc verdict judgement judgment decision label 是否正确 是否等价 是否一致 判断"
-        " 判定 结论 判断结果",
-    ),
-    _row("score", "score rating grade points reward total_score total mark 得分 评分 分数 总分"),
-    _row("binary", "result outcome evaluation conclusion assessment 结果"),
-    _row("choice", "winner better preferred preference choice"),
-    _row("words", "answer"),
+_FAULTS = "errors?|mistakes?|flaws?|hallucinations?|contradictions?|inaccurac(?:y|ies)"
+_WRONGS = (
+    rf"(?:(?:contains|has|have|any|made|factual)_)+(?:{_FAULTS})|(?:{_FAULTS})_(?:found|detected|present)"
+    "|wrong|incorrect|inaccurate|mismatch|contradict(?:s|ion|ory|ed)"
 )
-_RANKS = {name: rank for rank, row in enumerate(ROWS) for name in row.names}
-_PREFIX = re.compile(r"^(?:final|overall|my|the|judge|is_answer|answer_is|llm)_")
-_SPACES = re.compile(r"[\s\-]+")
+_VICES = (
+    "hallucinat(?:ions?|ed|es)|toxic|toxicity|harmful|unsafe|violation|violates|biased|unfaithful|unsupported"
+    "|irrelevant"
+)
+_ROWS = (
+    _row(
+        0,
+        "binary",
+        "correct|correctness|true_false|equivalent|equivalence|pass|passed|passes|match|matches|acc|verdict|judge?ment"
+        "|decision|label|agrees|valid|(?:(?:criteri(?:on|a)|requirements?|conditions?)_)?(?:met|satisfied|fulfilled)"
+        "|(?:meets|satisfies)(?:_\\w{1,12})?|success|successful"
+        "|是否正确|是否等价|是否一致|判断|判定|结论|判断结果|评价|评判",
+    ),
+    _row(0, "flag", _WRONGS, is_negative=True),
+    _row(
+        1,
+        "score",
+        "(?:(?:total|quality|correctness|accuracy|reward)_)?(?:score|points|mark)|rating|grade|reward|total|accuracy"
+        "|quality|得分|评分|分数|总分",
+    ),
+    _row(2, "binary", "result|outcome|evaluation|conclusion|assessment|结果"),
+    _row(
+        3, "choice", "winner|preference|choice|(?:better|best|preferred|chosen)(?:_(?:response|answer|model|output))?"
+    ),
+    _row(4, "words", "answer"),
+    _row(5, "flag", "supported|faithful|relevant|grounded|factual|safe|acceptable"),
+    _row(5, "flag", _VICES, is_negative=True),
+)
+# Words of a name that say nothing: "is_correct", "final_verdict", "llm_judge_score", "evaluation_result".
+_FILLER = re.compile(r"(?:is|final|overall|my|the|judge|llm|answer|response|model|test|was|it)_(?=.)")
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[\s\-]+")
 _LIMIT = 40
 """Characters of the longest name that can be one of ours."""
 
-NAMES = sorted(_RANKS, key=len, reverse=True)
-"""Every name, longest first, as a pattern wants them."""
 
-
-def rank(name: object) -> int | None:
-    """Return the row of `name`, whatever its case and its prefix; `None` if none has it."""
-    if not isinstance(name, str) or len(name) > _LIMIT:
+@lru_cache(maxsize=512)
+def row_of(name: str) -> Row | None:
+    """Return the row of `name`, whatever its case and its filling words; `None` if it has none."""
+    if len(name) > _LIMIT:
         return None
-    name = _SPACES.sub("_", name.strip().lower())
-    return _RANKS.get(name, _RANKS.get(_PREFIX.sub("", name)))
+    name = _WORDS.sub("_", name.strip()).lower()
+    rest = name
+    while True:
+        row = next((row for row in _ROWS if row.names.fullmatch(rest)), None)
+        filler = _FILLER.match(rest)
+        if row is not None or filler is None:
+            return row
+        rest = rest[filler.end() :]
 
 
 def read_named(
-    entries: Iterable[tuple[object, object]], read: Callable[[object, Sort], Reading | None]
+    entries: Iterable[tuple[object, object]], read: Callable[[object, Sort], Reading | None], *, inverted: bool = False
 ) -> Reading | None:
-    """Read the entries of the best row that speaks: contradiction is ambiguity, silence is `None`."""
+    """Read the entries of the best rank that speaks: contradiction is ambiguity, silence is `None`."""
     found: dict[int, list[Reading]] = {}
     for name, value in entries:
-        row = rank(name)
-        reading = None if row is None else read(value, ROWS[row].sort)
+        row = row_of(name) if isinstance(name, str) else None
+        reading = None if row is None else read(value, row.sort)
         if row is not None and reading is not None:
-            found.setdefault(row, []).append(reading)
+            found.setdefault(row.rank, []).append(row.turn(reading, inverted=inverted))
     return settle_equals(found[min(found)]) if found else None
 
 

@@ -6,7 +6,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from .languages import LANGUAGES, Language
+from .language import Language, simplify
+from .languages import ENGLISH, SPACED, UNSPACED
 from .verdict import AMBIGUOUS, Unreadable
 
 if TYPE_CHECKING:
@@ -28,96 +29,116 @@ class Phrase(NamedTuple):
 
 
 class Grammar(NamedTuple):
-    """A language's words, made into patterns; they are for texts in lower case."""
+    """A language's words, made into patterns; they are for folded texts."""
 
-    language: Language
-    polarity: dict[str, bool]
     head: re.Pattern[str]
     """A phrase that opens a value."""
     statement: re.Pattern[str]
     """A sentence about the answer: "the response is not correct"."""
     clause: re.Pattern[str]
     """A clause that is nothing but a verdict: "Yes, but actually no." Only ever evidence to the contrary."""
+    option: re.Pattern[str]
+    """Behind a verdict word: another one to choose from."""
     one_not: re.Pattern[str]
     partly: re.Pattern[str]
     not_mine: re.Pattern[str]
     concludes: re.Pattern[str]
     manners: re.Pattern[str]
     object: re.Pattern[str]
-    letters: re.Pattern[str]
+    stems: tuple[str, ...]
+    transitive: frozenset[str]
+    lone: frozenset[str]
+    is_spaced: bool
 
 
 _NEVER = "(?!)"
 _WORD_START = r"(?<![\w'])"
 # What may follow: an end, a clause mark, a reason. "correct answer is 5", "true or false", "correct?" are none.
-_END = r"(?=\s*(?:$|[.,;:!)\]}|\n(—–，。；！：、）】（✓✔✅❌✗]|[-=]>|%s)|\s+-{1,2}\s)"
+_END = r"(?=\s*(?:$|[.,;:!)\]}|\n(—–，。；！：、）】（✓✔✅❌✗#]|[-=]>|%s)|\s+-{1,2}\s)"
 _CLAUSE_END = r"(?=\s*(?:$|[.,;:!\n)，。；！]))"
 _CLAUSE_START = r"(?:^|[.,;:!\n(—，。；！]|%s)\s{0,4}(?P<lead>)"
+_OPTION = r"\W{0,3}(?:[|/]|\b(?:or|oder|ou|или)\b|或者?|または|또는)\W{0,3}(?:%s)"
+# "correct: <true/false>", "correct: false": the word is the name of a field.
+_FIELD = re.compile(r"\s*[:=]\s*(?:[<\[{_]|(?:true|false|yes|no|[01])\b|\w{1,12}\s*(?:[/|]|\bor\b))")
 _STOPS = (". ", "! ", "? ", "\n", ".\n", "。", "！", "？")
 _THEREFORE = re.compile(r"(?=\b(?:therefore|thus|hence|consequently)\b|,\s{0,3}so\b)", re.IGNORECASE)
 _NEAR, _CONTEXT = 300, 200
 """Characters after a verdict that may contradict it; characters before a statement that may disown it."""
 
 
-@cache
-def _grammar(language: Language) -> Grammar:
-    polarity = dict.fromkeys(language.yes.split("|"), True) | dict.fromkeys(language.no.split("|"), False)
-    word = "|".join(sorted(polarity, key=len, reverse=True)).replace(" ", "[ -]")
-    space, join = (r"\s+", r"[\s-]+") if language.spaced else ("", "")
-    article = f"(?:(?:{language.article or _NEVER}){space})?"
-    core = (
-        f"(?:(?:{language.wholly}){space})?(?P<nots>(?:(?:{language.nots}){join}){{0,3}}){article}"
-        f"(?P<how>(?:(?:{language.wholly}|{language.partly}){space}){{0,2}}){article}(?P<word>{word})"
-        f"(?:{language.noun or _NEVER})?"
-    )
-    lead, opening = _leads(language)
-    end = _END % language.reason
-    return Grammar(
-        language,
-        polarity,
-        re.compile(f"{language.intro}(?P<lead>{opening}{lead})?{core}{end}"),
-        re.compile(f"{_WORD_START if language.spaced else ''}(?P<lead>{lead}){core}{end}"),
-        re.compile(f"{_CLAUSE_START % language.turn}{core}{_CLAUSE_END}"),
-        re.compile(language.one_not),
-        re.compile(language.partly),
-        re.compile(language.not_mine, re.IGNORECASE),
-        re.compile(language.concludes, re.IGNORECASE),
-        re.compile(language.manners or _NEVER, re.IGNORECASE),
-        re.compile(language.object or _NEVER),
-        re.compile(f"[{language.letters}]" if language.letters else ""),
-    )
+def fold(text: str) -> str:
+    """Lower the case and simplify Chinese characters without moving a letter.
 
-
-def _leads(language: Language) -> tuple[str, str]:
-    """Return the pattern of a subject with all up to its verdict, and what may precede it at a beginning."""
-    if language.spaced:
-        number = r"(?:\s+(?:of\s+)?[\d(]\S{0,24})?"
-        owner = rf"(?:(?:{language.owner})\s+){{0,4}}"
-        return rf"{owner}(?:{language.subject}){number}(?:{language.copula or _NEVER})?\s+", ""
-    gap = rf"[^，。；！？、：:】【,.;!?\n{language.gap}]"
-    return f"(?:{language.subject}){gap}{{0,10}}?", f"{gap}{{0,12}}?"
-
-
-def _spoken(text: str) -> Iterator[Grammar]:
-    """Yield the grammars of the languages that `text` may be in."""
-    is_ascii = text.isascii()
-    for language in LANGUAGES:
-        if not (is_ascii and language.letters) and _grammar(language).letters.search(text):
-            yield _grammar(language)
-
-
-def lowercase(text: str) -> str:
-    """Lower the case without moving a letter; patterns that ignore case are several times slower."""
+    Patterns that ignore case are several times slower.
+    """
     low = text.lower()
-    return low if len(low) == len(text) else "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
+    if low.isascii():
+        return low
+    if len(low) != len(text):
+        low = "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
+    return simplify(low)
+
+
+def _compiled(words: Language, *, spaced: bool) -> Grammar:
+    space, join = (r"\s+", r"[\s-]+") if spaced else ("", "")
+    article = f"(?:(?:{words.article or _NEVER}){space})?"
+    before = (
+        f"(?:(?:{words.wholly}){space})?(?P<nots>(?:(?:{words.nots}){join}){{0,3}}){article}"
+        f"(?P<how>(?:(?:{words.wholly}|{words.partly}){space}){{0,2}}){article}"
+    )
+    yes, no = (part.replace(" ", "[ -]") for part in (words.yes, words.no))
+    noun = f"(?:{words.noun or _NEVER})?"
+    core = f"{before}(?P<word>(?P<yes>{yes})|{no}){noun}"
+    terse = f"(?P<terse>(?P<good>{words.terse_yes or _NEVER})|{words.terse_no or _NEVER})"
+    opener = f"{before}(?P<word>(?P<yes>{yes})|{no}|{terse}){noun}"
+    lead, opening = _leads(words, spaced=spaced)
+    end = _END % words.reason
+    return Grammar(
+        re.compile(f"{words.intro}(?P<lead>{opening}{lead})?{opener}{end}"),
+        re.compile(f"{_WORD_START if spaced else ''}(?P<lead>{lead}){core}{end}"),
+        re.compile(f"{_CLAUSE_START % words.turn}{core}{_CLAUSE_END}"),
+        re.compile(_OPTION % f"{yes}|{no}"),
+        re.compile(words.one_not),
+        re.compile(words.partly),
+        re.compile(words.not_mine, re.IGNORECASE),
+        re.compile(words.concludes, re.IGNORECASE),
+        re.compile(words.manners or _NEVER, re.IGNORECASE),
+        re.compile(words.object or _NEVER),
+        tuple(words.stems.split("|")),
+        frozenset(words.transitive.split("|")),
+        frozenset(words.lone.split("|")),
+        spaced,
+    )
+
+
+def _leads(words: Language, *, spaced: bool) -> tuple[str, str]:
+    """Return the pattern of a subject with all up to its verdict, and what may precede it at a beginning."""
+    if spaced:
+        number = r"(?:\s+(?:of\s+)?[\d(]\S{0,24})?"
+        owner = rf"(?:(?P<none>{words.none or _NEVER})\s+)?(?:(?:{words.owner})\s+){{0,4}}"
+        return rf"{owner}(?:{words.subject}){number}(?:{words.copula})?\s+", ""
+    gap = rf"[^，。；！？、：:】【,.;!?\n{words.gap}]"
+    return f"(?:{words.subject}){gap}{{0,10}}?", f"{gap}{{0,12}}?"
+
+
+@cache
+def _grammars() -> tuple[Grammar, ...]:
+    return _compiled(ENGLISH, spaced=True), _compiled(SPACED, spaced=True), _compiled(UNSPACED, spaced=False)
+
+
+def _spoken(text: str) -> tuple[Grammar, ...]:
+    """Return the grammars of the languages that `text` may be in."""
+    return _grammars()[:2] if text.isascii() else _grammars()
 
 
 def read_head(text: str, far: str = "") -> Phrase | None:
     """Read the verdict that opens `text`; a statement to the contrary in `text` or in `far` spoils it."""
-    low = lowercase(text)
+    low = fold(text)
     for grammar in _spoken(text):
         match = grammar.head.match(low)
-        if match is not None and not _is_not_meant(match, low[match.end() :], grammar):
+        if match is not None and _is_not_meant(match, low[match.end() :], grammar):
+            return None
+        if match is not None:
             polarity = _polarity(match, grammar)
             if any(other not in (AMBIGUOUS, polarity) for other in _others(low[match.end() :], far, grammar)):
                 polarity = AMBIGUOUS
@@ -127,7 +148,7 @@ def read_head(text: str, far: str = "") -> Phrase | None:
 
 def statements(text: str, start: int = 0) -> Iterator[Phrase]:
     """Find sentences that state a verdict on the answer ("the response is not correct") from `start` on."""
-    low = lowercase(text)
+    low = fold(text)
     for grammar in _spoken(text):
         for phrase in _statements(low, start, grammar):
             yield phrase._replace(raw=text[phrase.start : phrase.end])
@@ -151,33 +172,38 @@ def concludes(text: str, phrase: Phrase) -> bool:
 
 
 def _statements(low: str, start: int, grammar: Grammar) -> Iterator[Phrase]:
-    for match in grammar.statement.finditer(low, start):
+    for match in grammar.statement.finditer(low, start) if any(stem in low for stem in grammar.stems) else ():
         # Where no spaces part the words, what disowns a statement may stand inside of it.
-        before = sentence_before(low, match.start() if grammar.language.spaced else match.end())
-        if not grammar.not_mine.search(before):
+        before = sentence_before(low, match.start() if grammar.is_spaced else match.end())
+        if not (grammar.not_mine.search(before) or grammar.option.match(low, match.end())):
             yield Phrase(_polarity(match, grammar), match[0], match.start(), match.end())
 
 
 def _others(rest: str, far: str, grammar: Grammar) -> Iterator[Polarity]:
     """Yield what is said after a verdict, near to it or in `far`."""
     near = rest[:_NEAR]
-    yield from (phrase.polarity for part in (near, lowercase(far)) for phrase in _statements(part, 0, grammar))
+    yield from (phrase.polarity for part in (near, fold(far)) for phrase in _statements(part, 0, grammar))
     yield from (_polarity(match, grammar) for match in grammar.clause.finditer(near))
 
 
 def _polarity(match: re.Match[str], grammar: Grammar) -> Polarity:
     groups = match.groupdict()
-    nots = len(grammar.one_not.findall(groups["nots"])) + bool(groups.get("unable"))
-    says = grammar.polarity[groups["word"].replace("-", " ")]
+    nots = len(grammar.one_not.findall(groups["nots"])) + bool(groups.get("unable")) + bool(groups.get("none"))
+    says = bool(groups["yes"] or groups.get("good"))
     if nots > 1 or (nots and not says) or grammar.partly.search(groups["how"] + (groups["lead"] or "")):
         return AMBIGUOUS
     return says and not nots
 
 
 def _is_not_meant(match: re.Match[str], rest: str, grammar: Grammar) -> bool:
-    word, alone = match["word"], not (match["lead"] or match["nots"] or match["how"])
-    if alone and word in grammar.language.lone.split("|") and rest.strip(" .!\n"):
+    """Tell a verdict that opens a value from manners, an order, a form, a choice."""
+    word, is_alone = match["word"], not (match["lead"] or match["nots"] or match["how"])
+    if grammar.option.match(rest):
         return True
-    if word not in grammar.language.transitive.split("|") and grammar.object.match(rest):
+    if (is_alone and word in grammar.lone and rest.strip(" .!\n")) or (
+        match["terse"] and (match["lead"] or rest.partition("\n")[0].strip(" .!"))
+    ):
         return True
-    return alone and grammar.manners.match(rest) is not None
+    if word not in grammar.transitive and grammar.object.match(rest):
+        return True
+    return is_alone and (grammar.manners.match(rest) or _FIELD.match(rest)) is not None

@@ -38,11 +38,10 @@ _ZERO_ONE = re.compile(r"[*`\"'\s]*[01][*`\"'\s.]*")
 def read_bare(reply: Reply) -> Reading | None:
     """Read a reply that is a verdict, or whose beginning or last line is one; the two must not clash."""
     text = reply.text
-    if len(text) <= _ALONE and "\n" not in text:
-        alone = read_value(text, "binary") if _is_alone(text) else None
-        if alone is not None:
-            return _cut(alone, reply)
-    readings = [one for one in (_read_opening(text), _read_last_line(text)) if one is not None]
+    alone = _read_alone(text, reply) if "\n" not in text else None
+    if alone is not None:
+        return _cut(alone, reply)
+    readings = [one for one in (_read_opening(text), _read_last_line(text, reply)) if one is not None]
     verdicts = [one for one in readings if isinstance(one, Verdict)]
     if len(verdicts) < len(readings) or len({one.correct for one in verdicts}) > 1:
         return AMBIGUOUS
@@ -74,10 +73,13 @@ def _loose_words(text: str, start: int) -> Iterator[Phrase]:
             yield Phrase(match["word"].lower() == "true", match[0], match.start(), match.end())
 
 
-def _is_alone(text: str) -> bool:
-    """Say whether a short reply is a lone symbol; words with a reason are read as an opening."""
+def _read_alone(text: str, reply: Reply) -> Reading | None:
+    """Read a short text that is a lone letter or grade; words with a reason are read as an opening."""
+    if len(text) > _ALONE:
+        return None
     value = clean(text)
-    return read_letter(value) is not None or read_grade(value, "binary") is not None
+    is_lone = read_letter(value) is not None or read_grade(value, "binary", reply.scale) is not None
+    return read_value(text, "binary", reply.scale) if is_lone else None
 
 
 def _read_opening(text: str) -> Reading | None:
@@ -87,14 +89,18 @@ def _read_opening(text: str) -> Reading | None:
     return read_letter(clean(first)) if words is None and len(first) <= _ALONE else words
 
 
-def _read_last_line(text: str) -> Reading | None:
+def _read_last_line(text: str, reply: Reply) -> Reading | None:
     before, newline, line = text.rpartition("\n")
     if not (newline and before) or len(line) > _LINE:
         return None
-    if _ZERO_ONE.fullmatch(line):
-        return binary("1" in line, line.strip(), confident=False)
     words = read_words(clean(line), marks=line)
-    return read_letter(clean(line)) if words is None and len(line) <= _ALONE else words
+    if words is not None:
+        return words
+    # A lone number may be the answer to the problem; which it is, only a scale or a 0 or 1 tells.
+    alone = _read_alone(line, reply) if reply.scale or _ZERO_ONE.fullmatch(line) else None
+    if isinstance(alone, Verdict):
+        return alone._replace(confident=False)
+    return read_letter(clean(line)) if len(line) <= _ALONE else None
 
 
 def _cut(reading: Reading, reply: Reply) -> Reading:

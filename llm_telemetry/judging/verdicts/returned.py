@@ -9,7 +9,7 @@ from itertools import islice
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from .names import rank, read_named
+from .names import read_named, row_of
 from .rules import read_verdict
 from .structured import WIDTH, scale_in
 from .values import Scale, Sort, read_value
@@ -107,7 +107,7 @@ def _slots(value: object) -> dict[str, Any]:
     slots: dict[str, Any] = {}
     for parent in type(value).__mro__:
         for name, member in vars(parent).items():
-            if isinstance(member, types.MemberDescriptorType) and rank(name) is not None:
+            if isinstance(member, types.MemberDescriptorType) and row_of(name) is not None:
                 try:
                     slots[name] = member.__get__(value)
                 except AttributeError:  # declared, never set

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from .labels import read_label
 from .marks import read_answer_tag, read_boxed, read_bracket, read_tag
 from .prose import read_bare, read_last_resort
-from .reply import Reply, prepare
+from .quotes import Purged, purge
+from .reply import Reply, both_ends_of, prepare, strip
 from .structured import read_structured
-from .verdict import NO_VERDICT, Family, Reading, Unreadable, Verdict
+from .verdict import NO_VERDICT, Family, Reading, Unreadable, Verdict, inverse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,14 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def read_verdict(text: str, *, truncated: bool = False) -> Reading:
+def read_verdict(
+    text: str,
+    *,
+    truncated: bool = False,
+    scale: tuple[float, float] | None = None,
+    inverted: bool = False,
+    candidate: str = "",
+) -> Reading:
     """Read what a judge said.
 
     Args:
@@ -46,16 +54,30 @@ def read_verdict(text: str, *, truncated: bool = False) -> Reading:
         truncated: The API said that the reply was cut off at its length limit. A clear verdict before the cut counts;
             without one the kind is "truncated". A thought that never ended is "unclosed_think" in either case: it
             says better where the tokens went.
+        scale: The lowest and the highest grade of this judge; a grade outside of it is none.
+        inverted: The judge was asked for the contrary ("is this wrong?"): its yes means wrong, a high grade is bad.
+        candidate: What was judged. A judge quotes it, and what is quoted is not the judge's verdict.
     """
-    reply = prepare(text, truncated=truncated)
-    if isinstance(reply, Unreadable):
-        return reply
-    reading = _first(reply) if reply.text else NO_VERDICT
-    return Unreadable("truncated") if truncated and isinstance(reading, Unreadable) else reading
+    whole = strip(text)
+    if isinstance(whole, Unreadable):
+        return whole
+    purged = purge(both_ends_of(whole), candidate) if candidate else Purged(whole, None)
+    known = Reply("", "", truncated, scale, inverted, is_purged=bool(candidate))
+    reading = _read(purged.text, known)
+    if isinstance(reading, Unreadable) and purged.last_kept is not None:
+        reading = _read(purged.last_kept, known)
+    if isinstance(reading, Unreadable):
+        return Unreadable("truncated") if truncated else reading
+    return inverse(reading) if inverted else reading
+
+
+def _read(whole: str, known: Reply) -> Reading:
+    ready = prepare(whole)
+    return _first(known._replace(whole=ready.whole, text=ready.text))
 
 
 def _first(reply: Reply) -> Reading:
-    for rule in RULES:
+    for rule in RULES if reply.text else ():
         reading = rule.read(reply)
         if isinstance(reading, Verdict):
             return reading._replace(family=rule.family)

@@ -8,13 +8,13 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from .names import NAMES, read_named, settle_equals
+from .names import read_named, settle_equals
 from .reply import Reply, both_ends
 from .values import Scale, Sort, guess, read_value, told_scale
 from .verdict import AMBIGUOUS, NO_VERDICT, Reading, Verdict, binary, graded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 _JSON_LIMIT = 262_144
@@ -30,14 +30,12 @@ _FENCES = _OBJECTS = 8
 """Pieces between fences that are looked at, from the end; objects that are looked at, from the beginning."""
 _OBJECT = re.compile(r"\{\s{0,40}\"")
 _LANGUAGE = re.compile(r"[a-zA-Z]{0,12}\s*")
-_NAME = "|".join(re.escape(name).replace("_", "[_ ]") for name in NAMES)
-# A key and its value, for Python's dicts, a cut-off object, raw newlines, bad escapes. An escaped quote before the
-# key means that it is inside a string. What follows must end the value: `true/false` is a template.
+# A key and its value, for Python's dicts, a cut-off object, raw newlines, bad escapes, keys without quotes. An escaped
+# quote before the key means that it is inside a string. What follows must end the value: `true/false` is a template.
 _PAIR = re.compile(
-    rf"(?<!\\)[\"'“](?P<key>(?:final[_ ]|overall[_ ])?(?:{_NAME}))[\"'”]\s{{0,4}}[:：]\s{{0,4}}"  # noqa: RUF001
-    r"(?P<value>\"[^\"\n]{0,60}\"|'[^'\n]{0,60}'|true|false|[+-]?\d{1,7}(?:\.\d{1,9})?(?![\w.%/]))"
-    r"(?=\s{0,8}(?:[,}\]\n]|$))",
-    re.IGNORECASE,
+    r"(?<!\\)[\"'“{,(]\s{0,4}[\"'“]?(?P<key>[^\W\d][\w ]{1,30})[\"'”]?\s{0,4}[:：=]\s{0,4}"  # noqa: RUF001
+    r"(?P<value>\"[^\"\n]{0,60}\"|'[^'\n]{0,60}'|(?i:true|false)|[+-]?\d{1,7}(?:\.\d{1,9})?(?![\w.%/]))"
+    r"(?=\s{0,8}(?:[,})\]\n]|$))"
 )
 _TOPS = ("max_score", "max", "out_of", "maximum", "max_points", "scale", "满分")
 
@@ -45,26 +43,38 @@ _TOPS = ("max_score", "max", "out_of", "maximum", "max_points", "scale", "满分
 def read_structured(reply: Reply) -> Reading | None:
     """Read the JSON objects of the reply; one that fills the reply without a verdict ends the search."""
     text = reply.whole if len(reply.whole) <= _JSON_LIMIT else reply.text
-    if "{" not in text:
+    if "{" not in text and text[:1] != "[":
         return None
     if text[0] in '{["':
         value = _load(text)[0]
         if value is not None:
-            return _read(value)
-    reading = settle_equals(list(_fenced(text))) or settle_equals(list(_embedded(text))) or _read_pairs(reply)
+            return _read(value, reply)
+    reading = _settle(_fenced(text, reply), reply) or _settle(_embedded(text, reply), reply) or _read_pairs(reply)
     return NO_VERDICT if reading is None and _OBJECT.match(text) else reading
 
 
-def read_mapping(mapping: Mapping[Any, Any], depth: int = 0) -> Reading:
-    """Read the verdict of a mapping: its own keys, else a mapping inside it, else its only entry."""
+def is_json(text: str) -> bool:
+    """Say whether a text is one object and nothing else."""
+    value, length = _load(text) if text[:1] == "{" else (None, 0)
+    return isinstance(value, dict) and not text[length:].strip()
+
+
+def read_mapping(mapping: Mapping[Any, Any], reply: Reply, depth: int = 0) -> Reading:
+    """Read the verdict of a mapping: its own keys, else what is inside it, else its only entry."""
     entries = list(islice(mapping.items(), WIDTH))
-    scale = scale_in(mapping)
-    found = read_named(entries, lambda value, sort: _read_scalar(value, sort, scale))
+    told = scale_in(mapping)
+
+    def read(value: object, sort: Sort) -> Reading | None:
+        return _read_scalar(value, sort, reply.scale or (told if sort == "score" else None))
+
+    found = read_named(entries, read, inverted=reply.inverted)
     if found is not None:
         return found
-    inner = (read_mapping(value, depth + 1) for _, value in entries if isinstance(value, dict) and depth < _DEPTH)
-    only = _read_scalar(entries[0][1], "words") if len(entries) == 1 else None
-    return next((reading for reading in inner if reading != NO_VERDICT), only or NO_VERDICT)
+    for _, value in entries if depth < _DEPTH else ():
+        reading = _read(_load(value)[0] if _is_object(value) else value, reply, depth + 1)
+        if reading is not None and reading != NO_VERDICT:
+            return reading
+    return (_read_scalar(entries[0][1], "words") if len(entries) == 1 else None) or NO_VERDICT
 
 
 def scale_in(mapping: Mapping[Any, Any]) -> Scale | None:
@@ -76,25 +86,29 @@ def scale_in(mapping: Mapping[Any, Any]) -> Scale | None:
     return None
 
 
-def _fenced(text: str) -> Iterator[Reading]:
-    pieces = text.split(_FENCE)[-1 : -_FENCES - 1 : -1] if _FENCE in text else []
+def _settle(readings: Iterable[Reading | None], reply: Reply) -> Reading | None:
+    spoken = [reading for reading in readings if reading is not None and reading != NO_VERDICT]
+    return settle_equals(spoken[-1:] if reply.is_purged else spoken)
+
+
+def _fenced(text: str, reply: Reply) -> Iterator[Reading | None]:
+    pieces = text.split(_FENCE)[-_FENCES:] if _FENCE in text else []
     for piece in pieces:
-        yield from _spoken(_read(_load(_LANGUAGE.sub("", piece, count=1))[0]))
+        yield _read(_load(_LANGUAGE.sub("", piece, count=1))[0], reply)
 
 
-def _embedded(text: str) -> Iterator[Reading]:
+def _embedded(text: str, reply: Reply) -> Iterator[Reading | None]:
     """Read the outermost objects in prose, one after the other."""
     end = 0
     for match in islice(_OBJECT.finditer(text), _OBJECTS):
         if match.start() >= end:
             value, length = _load(text[match.start() :])
             end = match.start() + length
-            yield from _spoken(_read(value))
+            yield _read(value, reply)
 
 
-def _spoken(reading: Reading | None) -> Iterator[Reading]:
-    if reading is not None and reading != NO_VERDICT:
-        yield reading
+def _is_object(value: object) -> bool:
+    return isinstance(value, str) and value[:1] == "{" and len(value) <= _JSON_LIMIT
 
 
 def _load(text: str) -> tuple[Any, int]:
@@ -106,14 +120,16 @@ def _load(text: str) -> tuple[Any, int]:
     return (_load(value)[0], end) if isinstance(value, str) and value[:1] == "{" else (value, end)
 
 
-def _read(value: Any) -> Reading | None:
+def _read(value: Any, reply: Reply, depth: int = 0) -> Reading | None:
     if isinstance(value, dict):
-        return read_mapping(value)
-    objects = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-    if len(objects) == 1:
-        return read_mapping(objects[0])
-    # Several objects are several evaluations; which of them is this one's, nobody said.
-    return AMBIGUOUS if any(read_mapping(item) != NO_VERDICT for item in objects[:_OBJECTS]) else None
+        return read_mapping(value, reply, depth)
+    items = value[:_OBJECTS] if isinstance(value, list) else []
+    readings = [read_mapping(item, reply, depth) for item in items if isinstance(item, dict)]
+    if len(readings) == 1:
+        return readings[0]
+    # Several objects, or grades, are several evaluations; which of them is this one's, nobody said.
+    several = any(reading != NO_VERDICT for reading in readings) or (len(items) > 1 and not readings)
+    return AMBIGUOUS if several else None
 
 
 def _read_scalar(value: object, sort: Sort, scale: Scale | None = None) -> Reading | None:
@@ -121,7 +137,7 @@ def _read_scalar(value: object, sort: Sort, scale: Scale | None = None) -> Readi
     if isinstance(value, bool):
         return binary(value, str(value))
     if isinstance(value, (int, float)) and sort != "words":
-        return _read_number(value, sort, scale if sort != "binary" else None)
+        return _read_number(value, sort, scale if sort != "flag" else None)
     return read_value(value, sort, scale) if isinstance(value, str) else None
 
 
@@ -130,11 +146,16 @@ def _read_number(value: float, sort: Sort, scale: Scale | None) -> Verdict | Non
         return None
     if scale is not None:
         return graded(float(value), scale, str(value))
+    if sort == "flag":
+        return binary(value == 1, str(value)) if value in (0, 1) else None
     return guess(repr(value), "binary" if sort == "binary" else "score", str(value))
 
 
 def _read_pairs(reply: Reply) -> Reading | None:
-    matches = (match for match in both_ends(_PAIR, reply.text) if not (reply.cut and match.end() == len(reply.text)))
+    text = reply.text
+    pairs = (match for match in both_ends(_PAIR, text) if not (reply.cut and match.end() == len(text)))
     return read_named(
-        ((match["key"], match["value"]) for match in matches), lambda value, sort: read_value(str(value), sort)
+        ((match["key"], match["value"]) for match in pairs),
+        lambda value, sort: read_value(str(value), sort, reply.scale),
+        inverted=reply.inverted,
     )

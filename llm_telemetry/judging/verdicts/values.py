@@ -16,8 +16,10 @@ from .verdict import AMBIGUOUS, Reading, Unreadable, Verdict, binary, graded
 
 # ruff: noqa: RUF001
 
-Sort = Literal["binary", "adjective", "score", "rating", "words", "choice"]
-"""What may stand here: everything; words and 0/1; a grade; a grade of ten; words only; A or B."""
+Sort = Literal["binary", "adjective", "score", "rating", "words", "choice", "flag"]
+"""What may stand here: everything; words, 0/1 and a grade whose scale is told; a grade; a grade of ten; words only;
+A or B; yes or no.
+"""
 
 Meaning = Literal["binary", "score", "rating"]
 """What a bare 1 or 0 is: a verdict, the end of an untold scale, or one point of ten (`Rating: [[1]]`)."""
@@ -27,30 +29,43 @@ Scale = tuple[float, float]
 VALUE_LIMIT = 400
 """Characters of a value that are looked at."""
 
-_YES_MARKS, _NO_MARKS = "✅✔✓☑", "❌✗✘✖"
-_DROP = dict.fromkeys(map(ord, "*`“”「」『』\u200b\u200c\u200d\ufeff\ufe0f" + _YES_MARKS + _NO_MARKS))
+_YES_MARKS, _NO_MARKS = "✅✔✓☑👍", "❌✗✘✖👎"
+_DROP = dict.fromkeys(map(ord, "*`“”「」『』$⭐★☆\u200b\u200c\u200d\ufeff\ufe0f" + _YES_MARKS + _NO_MARKS))
 _CLEAN = _DROP | {ord("’"): "'", ord("‘"): "'", ord("_"): " ", ord('"'): None, ord("\xa0"): " "}
-_WRAPPED = re.compile(r"\\(?:boxed|text|textbf|textit|mathrm|mathbf|texttt)\s?\{([^{}]{0,80})\}")
+_WRAPPED = re.compile(r"\\(?:boxed|text|textbf|textit|mathrm|mathbf|texttt|mbox|fbox)\s?\{([^{}]{0,80})\}")
+_FRACTION = re.compile(r"\\[dt]?frac\s?\{(\d{1,4})\}\s?\{(\d{1,4})\}")
 _OPENING = re.compile(r"(?:[\s(\[{（【#>~|$=:：]|[-—–]+(?=\s))*")
 _LOOSE_QUOTE = re.compile(r"(?<!\w)'|'(?!\w)")
 _LETTER = re.compile(r"(?P<letter>[ABC])(?=\s*$|\s*[.,:;)\]\n(—（，。]|\s+-)(?:[\s:.)\]-]{1,4}(?P<gloss>.{0,60}))?")
+_MARK_LETTER = re.compile(
+    r"(?P<letter>[ABCIPN]|[cip](?=\W*$))(?=\s*$|\s*[.,:;)\]\n(—（，。]|\s+(?:-|because|since|as)\b)"
+)
+_FLAG = re.compile(
+    r"(?:yes|true|1|y|是|有|да|ja|oui|sí|sim|はい|예|네|(?P<no>no|false|0|n|none|否|无|無|нет|nein|non|não|いいえ|아니요))(?![\w/|])(?!\s*(?:[/|]|or\b))",
+    re.IGNORECASE,
+)
+_SIDE = re.compile(
+    r"(?:(?:the|assistant|response|answer|model|output|candidate|option|solution|system|chatbot|summary|completion|reply)[\s_]{0,2})*\(?(?P<letter>[AB])\b(?=\W*$|\)?\s*(?:[.,;:)\]\n(—]|is\b|because\b|since\b|as\b|-\s))(?!\s*(?:/|\||or\b|and\b))",
+    re.IGNORECASE,
+)
 _TIE = re.compile(r"(?:tie|draw)\b(?=\W*$)", re.IGNORECASE)
 _VERSUS = re.compile(r"(?P<left>[AB])\s?(?P<sign>>{1,2}|<{1,2}|==?|!=|≠|=/=)\s?(?P<right>[AB])(?=\W*$)")
 _MEANING: dict[Sort, Meaning] = {"score": "score", "rating": "rating"}
 
-_NUMBER = r"(?P<value>[+-]?(?:\d{1,7}(?:\.\d{1,9})?|\.\d{1,9}))"
+_NUMBER = r"(?P<value>[+-]?(?:\d{1,7}(?:\.\d{1,9}|,\d{1,2}(?!\d))?|\.\d{1,9}))"
 _TOP = r"(?P<top>\d{1,5}(?:\.\d{1,3})?)"
-_UNIT = r"(?:\s*(?:points?|pts|marks?|分))?"
+_UNIT = r"(?:\s*(?:points?|pts|marks?|分|点|점|punkte|puntos|pontos))?"
 # The table of ways to write a grade; each row is tried where the value begins.
-_OUT_OF = re.compile(rf"{_NUMBER}{_UNIT}\s*(?:/|out of|of)\s*{_TOP}(?![\d/]|\.\d)", re.IGNORECASE)
+_OUT_OF = re.compile(rf"{_NUMBER}{_UNIT}\s*(?:/|out of|of|von|sur|de|su|из)\s*{_TOP}(?![\d/]|\.\d)", re.IGNORECASE)
 _PERCENT = re.compile(rf"{_NUMBER}\s*(?:%|％|percent\b|per cent\b)", re.IGNORECASE)
 _PLAIN = re.compile(
-    rf"{_NUMBER}(?P<unit>\s*(?:points?|pts|marks?|stars?|分))?"
+    rf"{_NUMBER}(?P<unit>\s*(?:points?|pts|marks?|stars?|分|点|점))?"
     r"(?=\s*$|[.!?](?:\s|$)|[,，](?!\d)|\s*[;:!)\]}|\n(（。；—<]|\s+-{1,2}\s|\s+(?:because|since|as|for|due|on|and|but|with|stars?)\b)",
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"(?P<low>\d{1,3}(?:\.\d)?)\s*(?:-|–|—|~|～|to|through|至|到)\s*(?P<top>\d{1,4}(?:\.\d)?)(?![\d/])")
-_MAXIMUM = re.compile(rf"(?:out of|max(?:imum)?:?|of|满分[:：为]?|/)\s*{_TOP}", re.IGNORECASE)
+_MAXIMUM = re.compile(rf"(?:out of|max(?:imum)?:?|of|满分[:：为]?|滿分|/)\s*{_TOP}", re.IGNORECASE)
+_FULL = re.compile(r"\d{1,4}(?=(?:点|점) ?(?:満点|满点|만점))")
 _NEAR = 40
 """Characters after a number in which its scale may be told."""
 
@@ -58,7 +73,7 @@ _NEAR = 40
 def clean(text: str) -> str:
     """Take markup, quotes and LaTeX wrappers off a value."""
     for _ in range(2 if "\\" in text else 0):
-        text = _WRAPPED.sub(r"\1", text)
+        text = _FRACTION.sub(r"\1/\2", _WRAPPED.sub(r"\1", text))
     text = text.translate(_CLEAN)
     if "'" in text:
         text = _LOOSE_QUOTE.sub("", text)
@@ -69,17 +84,18 @@ def read_value(text: str, sort: Sort, scale: Scale | None = None) -> Reading | N
     """Read what opens `text`; `None` if that is no verdict. `scale` is what is known of a grade's scale."""
     text = text[:VALUE_LIMIT]
     value = clean(text)
+    if sort == "flag":
+        flag = _FLAG.match(value)
+        return binary(flag["no"] is None, flag[0]) if flag else None
     if sort == "choice":
-        return read_letter(value)
+        return read_choice(value)
     words = read_words(value, marks=text)
     if words is not None or sort == "words":
         return words
     grade = read_grade(value, _MEANING.get(sort, "binary"), scale)
-    if grade is not None and (sort != "adjective" or grade.correct is not None):
+    if grade is not None and (sort != "adjective" or grade.correct is not None or grade.confident):
         return grade
-    letter = read_letter(value)
-    # Under "grade", B may be a good school mark.
-    return letter._replace(confident=False) if letter and sort == "score" else letter
+    return read_mark_letter(value) if sort == "score" else read_letter(value)
 
 
 def read_words(value: str, far: str = "", marks: str = "") -> Reading | None:
@@ -121,6 +137,26 @@ def read_letter(value: str) -> Verdict | None:
     return binary(match["letter"] == "A", match["letter"], confident=match["letter"] != "C" or gloss is not None)
 
 
+def read_choice(value: str) -> Verdict | None:
+    """Read which of two is better: A, response B, model_a, a tie, A>B."""
+    side = _SIDE.match(value)
+    if side is None:
+        return read_letter(value)
+    letter = side["letter"].upper()
+    return binary(letter == "A", letter)
+
+
+def read_mark_letter(value: str) -> Verdict | None:
+    """Read a letter under "grade": C, I, P (correct, incorrect, partial), or A and B, where B may be a school mark."""
+    match = _MARK_LETTER.match(value)
+    if match is None:
+        return None
+    letter = match["letter"].upper()
+    if letter == "P":
+        return graded(0.5, (0.0, 1.0), letter, confident=False)
+    return binary(letter in "AC", letter, confident=letter in "CI")
+
+
 def _first_wins(versus: re.Match[str]) -> bool:
     """Say whether the left of `A=B` stands for success: equal, or A better; `A!=B` and `B>A` do not."""
     sign = versus["sign"]
@@ -134,17 +170,22 @@ def read_grade(text: str, meaning: Meaning, scale: Scale | None = None) -> Verdi
     """Read the grade that opens `text`; `scale` is what its label says of it ("1-5", "out of 5")."""
     ratio = _OUT_OF.match(text)
     if ratio:
-        return graded(float(ratio["value"]), (0.0, float(ratio["top"])), ratio[0])
+        top = float(ratio["top"])
+        return graded(_number(ratio), scale if scale and scale[1] == top else (0.0, top), ratio[0])
     percent = _PERCENT.match(text)
     if percent:
-        return graded(float(percent["value"]), (0.0, 100.0), percent[0])
+        return graded(_number(percent), (0.0, 100.0), percent[0])
     plain = _PLAIN.match(text)
     if plain is None:
         return None
     scale = scale or told_scale(_aside(text[plain.end() : plain.end() + _NEAR]))
     if scale is None:
-        return guess(plain["value"], meaning, plain[0])
-    return graded(float(plain["value"]), scale, plain[0])
+        return guess(plain["value"].replace(",", "."), meaning, plain[0])
+    return graded(_number(plain), scale, plain[0])
+
+
+def _number(match: re.Match[str]) -> float:
+    return float(match["value"].replace(",", "."))
 
 
 def told_scale(text: str) -> Scale | None:
@@ -152,6 +193,9 @@ def told_scale(text: str) -> Scale | None:
     span = _RANGE.search(text)
     if span:
         return float(span["low"]), float(span["top"])
+    full = _FULL.search(text)
+    if full:
+        return 0.0, float(full[0])
     top = _MAXIMUM.search(text)
     return (0.0, float(top["top"])) if top else None
 

@@ -58,6 +58,13 @@ def graded(
     return Verdict(None, (value - low) / (high - low), raw.strip()[:RAW_LIMIT], (low, high), family, confident)
 
 
+def inverse(verdict: Verdict) -> Verdict:
+    """Return the verdict of a judge that was asked for the contrary: "is this wrong?"."""
+    if verdict.score is not None:
+        return verdict._replace(score=1.0 - verdict.score)
+    return verdict._replace(correct=not verdict.correct)
+
+
 def same(one: Verdict, other: Verdict) -> bool:
     """Say whether two verdicts state the same thing, however they are written."""
     return (one.correct, one.score) == (other.correct, other.score)

@@ -3,6 +3,10 @@
 `set` says when an answer was written: `written_before` the rules were, `held_out` and `held_out_2` after they were in
 place, and run before anything was changed for them. On that first run 664 of 675, 143 of 164 and 55 of 60 were read
 as expected; 3, 2 and 0 were read as a verdict they do not hold. Since then they guard what was mended.
+
+`round_2` came later, from forms that had been found unread or read as their opposite: other languages, negative keys,
+letters of a grade, stop tokens. Of its first run 50 % were as expected and 5.9 % the opposite. Its rows say nothing of
+the family, nor why there is no verdict.
 """
 
 import json
@@ -11,37 +15,64 @@ from pathlib import Path
 
 import pytest
 
-from llm_telemetry.judging.verdicts import Verdict, read_verdict
+from llm_telemetry.judging.verdicts import Verdict, passes, read_verdict
 
 ROWS = [json.loads(line) for line in Path(__file__).with_name("corpus.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
+FIRST = [row for row in ROWS if row["family"] != "any"]
+LATER = ["round_2"]
+
+
+def reading_of(row):
+    return read_verdict(row["text"], truncated=row.get("truncated", False))
+
+
 def is_as_expected(row):
-    expected, reading = row["expect"], read_verdict(row["text"], truncated=row.get("truncated", False))
+    expected, reading = row["expect"], reading_of(row)
     if "unreadable" in expected or not isinstance(reading, Verdict):
-        return not isinstance(reading, Verdict) and reading.kind == expected.get("unreadable")
+        return not isinstance(reading, Verdict) and expected.get("unreadable") in ("any", reading.kind)
     same = (
         reading.correct is expected.get("correct")
         and reading.score == (pytest.approx(expected["score"], abs=1e-3) if "score" in expected else None)
         and reading.scale == (tuple(expected["scale"]) if "scale" in expected else None)
     )
     return (
-        same and reading.family == row["family"] and reading.confident is expected.get("confident", reading.confident)
+        same
+        and row["family"] in ("any", reading.family)
+        and reading.confident is expected.get("confident", reading.confident)
     )
+
+
+def is_opposite(row):
+    """Tell a reading that contradicts what was said from one that merely misses it."""
+    expected, used = row["expect"], passes(reading) if isinstance(reading := reading_of(row), Verdict) else None
+    if "unreadable" in expected or used is None:
+        return False
+    return used is not expected.get("correct", expected.get("score", 0) >= 0.5)
 
 
 def test_every_answer_is_read_as_expected(capsys):
     """All families at 100 %; the table of them is printed with `pytest -s`."""
     total, right, missed = Counter(), Counter(), []
-    for row in ROWS:
+    for row in FIRST:
         good = is_as_expected(row)
         total[row["family"]] += 1
         right[row["family"]] += good
         if not good:
-            missed.append((row, read_verdict(row["text"], truncated=row.get("truncated", False))))
+            missed.append((row, reading_of(row)))
     for family, count in total.items():
         print(f"{family:12} {right[family]:4} of {count:4}  {right[family] / count:.1%}")  # noqa: T201
     assert missed == []
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_nearly_every_later_answer_is_read_as_expected_and_hardly_any_as_its_opposite(name):
+    rows = [row for row in ROWS if row["set"] == name]
+    right, opposite = (sum(map(test, rows)) for test in (is_as_expected, is_opposite))
+    print(f"{name}: {right} of {len(rows)} as expected, {opposite} opposite")  # noqa: T201
+    assert right / len(rows) >= 0.97
+    assert opposite / len(rows) <= 0.005
 
 
 def test_the_corpus_is_as_large_and_as_mixed_as_promised():

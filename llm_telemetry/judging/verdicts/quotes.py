@@ -1,0 +1,140 @@
+"""The words of the one who is judged, taken out of the judge's reply: quoted, they are no verdict of the judge's.
+
+Both texts are compared without what quoting adds, drops or changes: white space, escapes, quotation marks, markdown.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from itertools import accumulate, chain, islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from .structured import is_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# ruff: noqa: RUF001
+
+_RUN = re.compile(r"(?:\\+[nrt]?|[\s\"'`*_>“”‘’«»「」]+)*([^\\\s\"'`*_>“”‘’«»「」]+)")
+_QUOTED = re.compile(
+    r"```[^\n`]{0,12}\n(.{1,4000}?)```|(?m:^(>[^\n]{1,2000}))|\"([^\"\n]{1,2000})\"|“([^”\n]{1,2000})”"
+    r"|`([^`\n]{1,2000})`|«([^»\n]{1,2000})»|「([^」\n]{1,2000})」|(?<!\w)'([^'\n]{1,2000})'(?!\w)",
+    re.DOTALL,
+)
+_PIECES = re.compile(r"(?:[^\n.!?]|[.!?](?!\s|$))+")
+_MARKED = re.compile(r"[<{\[\\:=]")
+_INTRODUCED = re.compile(r"(?:[:：\"'`>“«「]|\b(?:said|says|wrote|writes|answered|states?|claims?|outputs?))\s*$")
+_LONG, _SHORT, _ANCHOR = 20, 6, 12
+"""Characters of a piece that cannot be the judge's own words by chance; of one that looks like a verdict; of the
+beginning of either, by which it is found.
+"""
+_BROKEN_OFF = re.compile(r"[\"”'`*»」]|\s*(?:\n|$|…|\.\.\.|\[)")
+_LIMIT, _MANY = 20_000, 64
+"""Characters of a candidate, pieces of it and quotations of a reply that are looked at."""
+
+
+class Purged(NamedTuple):
+    """A reply without the words of the one who is judged."""
+
+    text: str
+    last_kept: str | None
+    """The same with the last of them, where it may be the judge's own: it ends the reply, and nothing introduces it."""
+
+
+class _Bare(NamedTuple):
+    """A text without noise, and where each of its runs came from."""
+
+    text: str
+    starts: list[int]
+    origins: list[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where a part of `text` stood in the original."""
+        return self._origin(start), self._origin(end - 1) + 1
+
+    def _origin(self, position: int) -> int:
+        run = bisect_right(self.starts, position) - 1
+        return self.origins[run] + position - self.starts[run]
+
+
+def purge(reply: str, candidate: str) -> Purged:
+    """Take the candidate's text, long pieces of it and quotations from it out of a judge's reply."""
+    wanted = _bare(candidate[:_LIMIT]).text
+    if not wanted or is_json(reply):
+        return Purged(reply, None)  # there the judge's own words have names
+    spans = _merged(chain(_copies(reply, candidate[:_LIMIT], wanted), _quotations(reply, wanted)), reply)
+    if not spans or (len(spans) == 1 and not _bare(reply[: spans[0][0]] + reply[spans[0][1] :]).text):
+        return Purged(reply, None)
+    start, end = spans[-1]
+    ends_reply = not re.search(r"\w", reply[end:]) and not _INTRODUCED.search(reply[max(0, start - 40) : start])
+    return Purged(_cut_out(reply, spans), _cut_out(reply, spans[:-1]) if ends_reply else None)
+
+
+def _copies(reply: str, candidate: str, wanted: str) -> Iterator[tuple[int, int]]:
+    """Find the candidate from any of its pieces on, quoted or not."""
+    bare = _bare(reply)
+    for piece in _pieces(candidate, wanted):
+        start = wanted.find(piece)
+        at = bare.text.find(piece[:_ANCHOR])
+        while at >= 0:
+            size = _common(bare.text[at : at + _LIMIT], wanted[start:])
+            span = bare.span(at, at + size)
+            is_part = size >= (_ANCHOR if _MARKED.search(piece) else _LONG) and _BROKEN_OFF.match(reply, span[1])
+            if (size >= len(piece) and _is_whole(reply, *span)) or is_part:
+                yield span
+            at = bare.text.find(piece[:_ANCHOR], at + size)
+
+
+def _pieces(candidate: str, wanted: str) -> set[str]:
+    """Return the sentences of a candidate that are long or look like verdicts, and all of it if it does."""
+    pieces = {_bare(piece[0]).text for piece in islice(_PIECES.finditer(candidate), _MANY)}
+    telling = {one for one in pieces if len(one) >= _LONG or (len(one) >= _SHORT and _MARKED.search(one))}
+    return telling | ({wanted} if _MARKED.search(wanted) else set())
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with in common."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low
+
+
+def _is_whole(reply: str, start: int, end: int) -> bool:
+    """Say whether a place begins and ends between words."""
+    return not re.match(r"\w\w", reply[start - 1 : start + 1]) and not re.match(r"\w\w", reply[end - 1 : end + 1])
+
+
+def _quotations(reply: str, wanted: str) -> Iterator[tuple[int, int]]:
+    """Find what the reply quotes from the candidate."""
+    for match in islice(_QUOTED.finditer(reply), _MANY):
+        said = _bare(match[match.lastindex or 0]).text.rstrip(".…")
+        if said and (said == wanted or (len(said) >= _LONG // 2 and said in wanted)):
+            yield match.span(match.lastindex or 0)
+
+
+def _bare(text: str) -> _Bare:
+    runs = list(_RUN.finditer(text))
+    starts = [0, *accumulate(len(run[1]) for run in runs)]
+    return _Bare("".join(run[1] for run in runs), starts[:-1], [run.start(1) for run in runs])
+
+
+def _merged(spans: Iterator[tuple[int, int]], reply: str) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        while reply[start - 1 : start] == "\\":
+            start -= 1  # noqa: PLW2901 - half an escape must not stay
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _cut_out(text: str, spans: list[tuple[int, int]]) -> str:
+    starts = [0, *(end for _, end in spans)]
+    ends = [*(start for start, _ in spans), len(text)]
+    return " ".join(text[start:end] for start, end in zip(starts, ends, strict=True))

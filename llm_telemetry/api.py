@@ -178,7 +178,7 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     validation: str | None = None,
     items: object | None = None,
     policy: object | None = None,
-    threshold: float | None = None,
+    threshold: float | Callable[[float], bool] | None = None,
     prices: Mapping[str, Mapping[str, float]] | None = None,
     judge_parser: str | Callable[[str], object] | None = None,
     capture_failures: int | None = None,

@@ -48,7 +48,11 @@ class Config:
         "the client, or a list of clients, that the policy itself is called through: their calls have the role "
         "`policy`",
     )
-    threshold: float = setting(0.9, kinds.NUMBER, "a rollout is correct when its reward is at least this")
+    threshold: float | Callable[[float], bool] = setting(
+        0.9,
+        kinds.THRESHOLD,
+        "a rollout is correct when its reward is at least this, or when this function says so of it",
+    )
     prices: Mapping[str, Mapping[str, float]] | None = setting(
         None,
         kinds.PRICES,

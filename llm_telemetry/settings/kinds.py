@@ -32,6 +32,10 @@ def _is_instance(kinds: Any) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kinds)
 
 
+def _is_threshold(value: Any) -> bool:
+    return is_number(value) or callable(value)
+
+
 def _is_run(value: Any) -> bool:
     return value is None or value is False or callable(getattr(value, "log", None))
 
@@ -113,6 +117,14 @@ def _read_parser(text: str) -> Any:
             return re.compile(text).pattern
         except re.error as error:
             raise ValueError(error) from error
+    return _read_function(text)
+
+
+def _read_threshold(text: str) -> Any:
+    return _read_function(text) if FUNCTION.fullmatch(text) else _read_number(text)
+
+
+def _read_function(text: str) -> Any:
     module, _, path = text.partition(":")
     try:
         function = operator.attrgetter(path)(importlib.import_module(module))
@@ -144,7 +156,12 @@ PRICES = Kind(
     read=_read_prices,
     written='the path of a JSON file such as {"my-model": {"input": 0.1, "output": 0.4}}, in USD per million tokens',
 )
-NUMBER = Kind("a finite number such as 0.9", is_number, read=_read_number)
+THRESHOLD = Kind(
+    "a finite number such as 0.9, or a function that tells of a reward whether it is correct",
+    _is_threshold,
+    read=_read_threshold,
+    written="a finite number such as 0.9, or module:function",
+)
 FOLDER = Kind("a path", _is_instance((str, os.PathLike)), Path, _read_folder, "a folder; it is made if need be")
 SWITCH = Kind("True or False", _is_instance(bool), read=_read_switch, written=SWITCH_WORDS)
 PARSER = Kind(

@@ -1,6 +1,7 @@
 """Each variable: what it sets, what it refuses, who wins; and that the page about them is true."""
 
 import json
+import math
 import re
 
 import pytest
@@ -26,6 +27,7 @@ def parse(text):
         ("CONSOLE", "5", {"console": 5}),
         ("CONSOLE", "0", {"console": 0}),
         ("THRESHOLD", "0.75", {"threshold": 0.75}),
+        ("THRESHOLD", "math:isfinite", {"threshold": math.isfinite}),
         ("JUDGE_PARSER", r"Verdict: (\w+)", {"judge_parser": r"Verdict: (\w+)"}),
         ("JUDGE_PARSER", "tests.settings.test_variables:parse", {"judge_parser": parse}),
         ("STRICT", "Yes", {"strict": True}),

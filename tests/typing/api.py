@@ -154,6 +154,7 @@ error: ValueError = InstrumentError("an InstrumentError is a ValueError")
 
 # A misspelt or wrong-typed setting, and a wrong name of the package.
 instrument(trainer, threshhold=0.5)  # type: ignore[call-arg]
+instrument(trainer, threshold=lambda reward: reward > 5)
 instrument(trainer, threshold="high")  # type: ignore[arg-type]
 instrument(trainer, console=1.5)  # type: ignore[arg-type]
 instrument(trainer, step=trainer)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llm_telemetry.collectors.keys import is_shared
 from llm_telemetry.events import STEP_KEY
 from llm_telemetry.runs.wandb_file import read_project, read_rows, run_folders, run_id_of
 from llm_telemetry.sinks.jsonl import FILE_NAME, read_lines
@@ -86,26 +87,24 @@ def _lines(folder: Path) -> Iterable[dict[str, Any]]:
 
 
 def missing_in(rows: Iterable[Mapping[str, Any]], payloads: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the payloads that no row holds; a row holds one payload at most."""
+    """Return the payloads that no row holds; a row may hold one of training and one of validation."""
     rows_by_step = defaultdict(list)
     for row in rows:
-        rows_by_step[row.get(STEP_KEY)].append(row)
+        rows_by_step[row.get(STEP_KEY)].append(dict(row))
     missing = []
     for payload in payloads:
-        candidates = rows_by_step[payload[STEP_KEY]]
-        holder = next((row for row in candidates if _holds(row, payload)), None)
+        own = {key: value for key, value in payload.items() if not is_shared(key)} or payload
+        holder = next((row for row in rows_by_step[payload[STEP_KEY]] if _holds(row, own)), None)
         if holder is None:
             missing.append(payload)
-        else:
-            candidates.remove(holder)
+        else:  # another payload of the same split is in another row
+            holder.update(dict.fromkeys(own))
     return missing
 
 
-def _holds(row: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
-    """Tell whether a row has a payload's values; keys that the trainer logs itself were left to it."""
-    shared = [key for key in payload if key in row]
-    equal = sum(bool(row[key] == payload[key]) for key in shared)
-    return equal > len(payload) / 2
+def _holds(row: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Tell whether a row has what a payload alone has; keys that the trainer logs itself were left to it."""
+    return sum(key in row and bool(row[key] == value) for key, value in own.items()) > len(own) / 2
 
 
 def add_missing(found: Found) -> Path:

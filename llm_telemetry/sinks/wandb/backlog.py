@@ -7,10 +7,10 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from llm_telemetry.sinks.wandb.rows import Row, may_share
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from llm_telemetry.sinks.wandb.rows import Row
 
 log = logging.getLogger("llm_telemetry")
 
@@ -19,7 +19,7 @@ LARGEST_BACKLOG = 10_000
 LARGEST_EVIDENCE = 1_000
 """Captured evaluations that may wait, in all rows together; about 2 kB each. The newest row keeps its own anyhow."""
 
-FULL = "%d rows of llm_telemetry wait for a place in W&B, and no more may: the oldest ones are left out of it."
+FULL = "llm_telemetry: %d rows wait for a place in W&B, and no more may: the oldest ones are left out of it."
 
 
 class Backlog:
@@ -40,12 +40,19 @@ class Backlog:
         return [row.step for row in islice(self._rows, count)]
 
     @property
+    def oldest(self) -> Row:
+        """The row that came first."""
+        return self._rows[0]
+
+    @property
     def newest(self) -> Row:
         """The row that came last."""
         return self._rows[-1]
 
     def add(self, row: Row) -> int:
-        """Queue `row`; returns how many were left out for it."""
+        """Queue `row`, as one with the newest where they may share a row; returns how many were left out for it."""
+        if self._rows and may_share(self.newest.values, row.values):
+            row = self._with_newest(row)
         missed = 0
         if len(self._rows) >= LARGEST_BACKLOG:
             if not self._told:
@@ -59,6 +66,21 @@ class Backlog:
             self._evidence += len(row.evidence)
             self._forget_texts()
         return missed
+
+    def _with_newest(self, row: Row) -> Row:
+        """Take the newest row out of the queue, and return one that has its values and those of `row`."""
+        newest = self._rows.pop()
+        if self._telling and self._telling[-1] is newest:
+            self._telling.pop()
+            self._evidence -= len(newest.evidence)
+        return Row(row.step, {**newest.values, **row.values}, [*newest.evidence, *row.evidence])
+
+    def put_back(self, row: Row) -> None:
+        """Queue `row`, which was the oldest, as the oldest again."""
+        self._rows.appendleft(row)
+        if row.evidence:
+            self._telling.appendleft(row)
+            self._evidence += len(row.evidence)
 
     def pop(self) -> Row:
         """Take the oldest row."""

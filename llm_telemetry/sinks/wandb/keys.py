@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("llm_telemetry")
 
-TAKEN = "Your trainer logs %s itself: llm_telemetry leaves the values of such keys to it."
+TAKEN = "llm_telemetry: your trainer logs %s itself: the values of such keys are left to it."
 
 
 class Keys:

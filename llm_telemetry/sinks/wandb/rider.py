@@ -1,4 +1,4 @@
-"""The rider of one W&B run: rows of ours travel in the rows that the trainer itself is closing."""
+"""The rider of one W&B run: rows of ours travel in the rows that the trainer itself opens and closes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from llm_telemetry.guard import guarded
 from llm_telemetry.sinks.wandb import access, rows
 from llm_telemetry.sinks.wandb.backlog import Backlog
-from llm_telemetry.sinks.wandb.keys import Keys
+from llm_telemetry.sinks.wandb.writer import RowWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("llm_telemetry")
 
 DROPPED = (
-    "W&B drops a row of your trainer: it logged step=%d, but W&B is at step %d and only goes forward "
+    "llm_telemetry: W&B drops a row of your trainer: it logged step=%d, but W&B is at step %d and only goes forward "
     "(%d such rows so far; the count goes on in telemetry/trainer_rows_dropped). To keep them, log without "
     "step=, or give every call of one training step the same step=, or give the metrics a step key of their "
     "own with run.define_metric(name, step_metric=...). rescue_rows=True keeps them under rescued/. "
@@ -41,12 +41,16 @@ class Tally:
     """Rows of ours that no run has got."""
 
 
+Fate = Literal["alone", "ridden", "ahead", "dropped"]
+"""What becomes of a trainer's call: it goes alone, or with rows of ours before it, or W&B drops it; `ahead` means
+that our rows moved the counter, as far as this very call is about to move it."""
+
+
 class Passage(NamedTuple):
-    """A trainer's call on its way, and its fate: alone, with rows of ours before it, or dropped by W&B."""
+    """A trainer's call on its way."""
 
     call: Call
-    fate: Literal["alone", "ridden", "ahead", "dropped"]
-    """`ahead`: our rows moved the counter, as far as this very call is about to move it."""
+    fate: Fate
 
 
 class Rider:
@@ -66,15 +70,10 @@ class Rider:
         self._ended = False
         self._queue = Backlog()
         self._totals: dict[str, float] = {}
-        self._asks = not access.is_shared(run)
-        self._mirror = 0  # the counter as we saw it move; the run is asked where it matters
-        self._last = -1  # the last row that holds one of ours
-        self._write = getattr(run, "_log", None) or run.log
-        self._define = getattr(run, "_define_metric", None) or run.define_metric
-        self._keys = Keys(self._define)
-        self._keys.learn_summary(run)
-        self._counter()
-        self._asks = self._asks and not access.counts_here(run)
+        self._refused: Row | None = None  # what W&B did not take at the first attempt
+        self._named: int | None = None  # the open row's step, where the trainer has given it
+        self._calls: set[object] = set()  # the trainer's calls that are on their way, in all threads
+        self._writer = RowWriter(run)
         self._forget_end = self._await_end()
         self._unwatch = self._watch()
 
@@ -84,19 +83,21 @@ class Rider:
         return os.getpid() == self._pid and access.is_live(self.run)
 
     def add(self, row: Row, totals: Mapping[str, float]) -> None:
-        """Queue `row`, and show the `totals` at once in the run's summary."""
+        """Queue `row`, write it where its own row is open, and show the `totals` at once in the run's summary."""
         with self._lock:
             self._totals.update(totals)
             self._tally.missed += self._queue.add(row)
             if self._ended:
                 self._put_rest()
-            self._show_totals()
+            elif not self._busy and not self._calls:
+                self._fill()
+            self._writer.show(self._totals)
 
     def close(self) -> None:
         """Stop watching; rows that would move the counter, were they written now, wait for the run's end."""
         with self._lock:
-            if self._queue and self.is_live and self._counter() > self._last:
-                self._send_oldest(self._mirror)
+            if self._queue and self.is_live and self._writer.ask() == self._writer.first_free:
+                self._send_oldest(self._writer.counter)
             if not self._queue or not self.is_live:
                 self._forget_end()
             self._stop_watching()
@@ -133,20 +134,25 @@ class Rider:
         """Make the trainer's call; the x-axis of that key is the trainer's from now on."""
         name = args[0] if args else kwargs.get("name")
         if isinstance(name, str):
-            self._keys.settle(name)
-        return self._define(*args, **kwargs)
+            self._writer.keys.settle(name)
+        return self._writer.define(*args, **kwargs)
 
     def _observe_log(self, *args: Any, **kwargs: Any) -> Any:
         """Make the trainer's call, once and as it is, with what is ours before and after it."""
         if not self._watching or os.getpid() != self._pid:
-            return self._write(*args, **kwargs)
-        with ExitStack() as held:
-            held.enter_context(self._lock)
-            passage = self._before(args, kwargs)
-            if passage is None or passage.fate != "ahead":
-                held.close()  # no thread waits for another one's slow picture; an "ahead" call is quick
-            result = self._write(*args, **kwargs)
-            self._after(passage)
+            return self._writer.log(*args, **kwargs)
+        this = object()
+        self._calls.add(this)
+        try:
+            with ExitStack() as held:
+                held.enter_context(self._lock)
+                passage = self._before(args, kwargs)
+                if passage is None or passage.fate != "ahead":
+                    held.close()  # no thread waits for another one's slow picture; an "ahead" call is quick
+                result = self._writer.log(*args, **kwargs)
+                self._after(passage)
+        finally:
+            self._calls.discard(this)
         return result
 
     @guarded
@@ -158,7 +164,7 @@ class Rider:
             call = call._replace(step=None)
         self._busy = True
         try:
-            self._keys.learn(call.data)
+            self._writer.keys.learn(call.data)
             return Passage(call, self._fate(call))
         finally:
             self._busy = False
@@ -167,68 +173,78 @@ class Rider:
     def _after(self, passage: Passage | None) -> None:
         if passage is None:
             return
+        call, fate = passage
         with self._lock:
-            self._mirror = rows.advance(self._mirror, passage.call)
-            if passage.fate == "dropped" and self._rescue:
-                self._tally.missed += self._queue.add(rows.rescued(passage.call))
-            if passage.fate in {"ridden", "ahead"} and self._queue:
-                self._show_totals()  # an older row has just put its older totals into the summary
+            self._writer.counter = rows.advance(self._writer.counter, call)
+            self._named = call.step if call.step == self._writer.counter else None
+            if fate == "dropped" and self._rescue:
+                self._tally.missed += self._queue.add(rows.rescued(call))
+            filled = len(self._calls) == 1 and self._fill()
+            if (fate in {"ridden", "ahead"} and self._queue) or filled:
+                self._writer.show(self._totals)  # an older row has just put its older totals into the summary
 
     # Riding
 
-    def _fate(self, call: Call) -> Literal["alone", "ridden", "ahead", "dropped"]:
+    def _fate(self, call: Call) -> Fate:
         """Settle what becomes of `call`, and let rows ride before it."""
         if not self._concerns_us(call):
             return "alone"
-        counter = self._counter()
+        counter = self._writer.ask()
         if call.step is not None and call.step < counter:
             return self._tell_dropped(call.step, counter) if call.data else "alone"
         if not self._queue or not self._ride(call, counter):
             return "alone"
-        return "ahead" if self._mirror > counter else "ridden"
+        return "ahead" if self._writer.counter > counter else "ridden"
 
     def _concerns_us(self, call: Call) -> bool:
         """Tell, without asking the run, whether `call` seems late, or closes rows while rows of ours wait."""
-        late = call.step is not None and call.step < self._mirror
-        return late or (bool(self._queue) and rows.advance(self._mirror, call) > self._mirror)
+        counter = self._writer.counter
+        late = call.step is not None and call.step < counter
+        return late or (bool(self._queue) and rows.advance(counter, call) > counter)
 
     def _ride(self, call: Call, counter: int) -> bool:
         """Write queued rows into those that `call` closes; tell whether there were any."""
-        end = rows.advance(counter, call)
-        first = max(counter, self._last + 1)
+        waiting = len(self._queue)
+        while self._queue and self._writer.may_join(self._queue.oldest):
+            self._send_oldest(counter)
+        end, first = rows.advance(counter, call), self._writer.first_free
         last = end - 1 if end <= counter + 1 or rows.harmless(call) else counter
         # The newest row waits for its own step's row, which this call opens.
-        waits = end == call.step == self._queue.newest.step
+        waits = bool(self._queue) and end == call.step == self._queue.newest.step
         fitting = max(0, min(len(self._queue) - waits, last - first + 1))
         for place in rows.place(self._queue.steps(fitting), first, last):
             self._send_oldest(place)
-        return fitting > 0
+        return len(self._queue) < waiting
+
+    def _fill(self) -> bool:
+        """Write rows that wait into the open row, where that is theirs; tell whether there were any."""
+        waiting = len(self._queue)
+        while self._queue and self._is_open_for(self._queue.oldest) and self.is_live:
+            seen = self._writer.counter
+            if self._writer.ask() == seen:
+                self._send_oldest(seen)
+        return len(self._queue) < waiting
+
+    def _is_open_for(self, row: Row) -> bool:
+        """Tell whether the open row is that of the step of `row`: the trainer says so, or ours are in it."""
+        counter = self._writer.counter
+        if self._writer.first_free > counter:
+            return self._writer.may_join(row)
+        return row.step == counter == self._named
 
     def _send_oldest(self, place: int, *, commit: bool = False) -> bool:
-        """Write the oldest row that waits at the step `place`; tell whether W&B has taken it."""
-        taken = self._put(self._queue.pop(), place, commit=commit)
-        self._tally.missed += not taken
-        return bool(taken)
+        """Write the oldest row that waits at the step `place`; tell whether W&B has taken it.
 
-    @guarded
-    def _put(self, row: Row, place: int, *, commit: bool = False) -> bool:
-        """Write `row` at the step `place`, which is not below the counter."""
-        if row.evidence:
-            self._put_table(row, place)
-        values = self._keys.ours(row.values)
-        self._keys.define(values)
-        self._write(values, step=None if place == self._mirror else place, commit=commit)
-        self._last = place
-        self._mirror = place + commit
-        return True
-
-    @guarded
-    def _put_table(self, row: Row, place: int) -> None:
-        """Write the row's evidence, by itself: the numbers arrive also where a table cannot be written."""
-        for key, captured in self._keys.ours(rows.tables(row.evidence)).items():
-            table = access.table(self.run, key, place, rows.COLUMNS, captured)
-            self._write({key: table}, step=None if place == self._mirror else place, commit=False)
-            self._last = self._mirror = place
+        One that it does not take is tried once more, at the next place.
+        """
+        row = self._queue.pop()
+        taken = bool(self._writer.put(row, place, commit=commit))
+        if taken or row is self._refused:
+            self._tally.missed += not taken
+        else:
+            self._queue.put_back(row)
+            self._refused = row
+        return taken
 
     @guarded
     def _end(self) -> None:
@@ -244,39 +260,19 @@ class Rider:
 
     def _put_rest(self) -> None:
         """Write the queue without steps: each row is the next one; what W&B does not take is missed."""
-        if self._queue and self.is_live and self._last >= self._counter():
-            self._close_row()
-        while self._queue and self.is_live:
-            if not self._send_oldest(self._mirror, commit=True):
-                break
+        if self._queue and self.is_live and self._writer.ask() < self._writer.first_free:
+            if self._writer.may_join(self._queue.oldest):
+                self._send_oldest(self._writer.counter)
+            if self._queue:
+                self._writer.close_row()
+        refusals = 0
+        while self._queue and self.is_live and refusals <= 1:
+            refusals = 0 if self._send_oldest(self._writer.counter, commit=True) else refusals + 1
         self._tally.missed += len(self._queue)
         self._queue.clear()
-
-    @guarded
-    def _close_row(self) -> None:
-        """Close the open row, which holds one of ours since the trainer's call failed that was to close it."""
-        self._write({}, step=None, commit=True)
-        self._mirror += 1
-
-    def _counter(self) -> int:
-        """Return the run's counter: asked for (0.4 to 0.9 ms), or mirrored where the run cannot tell it."""
-        asked = self._ask() if self._asks else None
-        self._asks = asked is not None
-        self._mirror = self._mirror if asked is None else asked
-        return self._mirror
-
-    @guarded
-    def _ask(self) -> int:
-        # `step` of a resumed run is 0 until its first row.
-        return max(int(self.run.step), int(self.run.starting_step))
 
     def _tell_dropped(self, step: int, counter: int) -> Literal["dropped"]:
         self._tally.dropped += 1
         if self._tally.dropped == 1:
             log.warning(DROPPED, step, counter, self._tally.dropped)
         return "dropped"
-
-    @guarded
-    def _show_totals(self) -> None:
-        if self._totals:
-            self.run.summary.update(self._keys.ours(self._totals))

@@ -13,7 +13,8 @@ from numbers import Integral, Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.events import SPLITS, CapturedEvaluation
+from llm_telemetry.collectors.keys import is_shared
+from llm_telemetry.events import SPLITS, STEP_KEY, CapturedEvaluation
 from llm_telemetry.guard import guarded
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ LARGEST_STEP = 2**63 - 1
 
 
 class Row(NamedTuple):
-    """A row of ours that waits for a place: the training step it belongs to, and its values."""
+    """A row of ours that waits for a place: the training step it belongs to, and the values of its payloads."""
 
     step: int
     values: dict[str, Any]
@@ -79,6 +80,15 @@ def _known(value: Any) -> bool:
     if value is None or isinstance(value, (str, Number)):
         return True
     return type(value).__module__.partition(".")[0] in SERIALISED
+
+
+def may_share(inside: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Tell whether two payloads may stand in one row: they are of one training step, and neither hides the other.
+
+    Totals of the run are told by both splits; there the later count is the better one.
+    """
+    of_one_step = inside.get(STEP_KEY) == values.get(STEP_KEY)
+    return of_one_step and not any(key in values and not is_shared(key) for key in inside)
 
 
 def place(steps: Sequence[int], first: int, last: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -235,3 +236,36 @@ assert sink.run_dir() is None
 assert not any(name.partition(".")[0] == "wandb" for name in sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+
+
+KILLED = """
+from pathlib import Path
+
+def full(step, split):
+    prefix = "val/" if split == "val" else ""
+    keys = {f"{prefix}judge/source_{n}/calls": step + n / 7 for n in range(60)}
+    return Payload(step, split, {STEP_KEY: step, **keys, "cost/total_cost": step}, {"cost/total_cost": step}, 0.0)
+
+for step in range(100):
+    sink.write(full(step, "train"))
+    run.log({"loss": float(step)}, step=step)
+    if step % 2:
+        sink.write(full(step, "val"))
+deadline = time.monotonic() + 50
+file = next(Path(run.dir).parent.glob("*.wandb"))
+while file.stat().st_size < 5 * 32 * 1024 and time.monotonic() < deadline:
+    time.sleep(0.05)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_costs_no_payload_whose_trainer_s_row_is_kept(tmp_path):
+    """With `log(step=…)` nothing of ours waits: W&B has what it has of the trainer, validations too."""
+    assert python(KILLED, tmp_path).returncode == -signal.SIGKILL
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    rows = [row for row in Written(folder).rows if "loss" in row]
+    assert len(rows) >= 20
+    for row in rows:
+        step = row["loss"]
+        assert row["_step"] == row["llm_telemetry/step"] == row["judge/source_0/calls"] == step
+        assert row.get("val/judge/source_0/calls") == (step if step % 2 else None)

@@ -20,6 +20,7 @@ from llm_telemetry.sinks.wandb import access as _seams
 from llm_telemetry.sinks.wandb import backlog as _backlog
 from llm_telemetry.sinks.wandb import rider as _rider
 from llm_telemetry.sinks.wandb import rows as _rows
+from llm_telemetry.sinks.wandb import writer as _writer
 from llm_telemetry.sinks.wandb.sink import LARGEST_WAIT, WandbSink
 from tests.support.wandb_model import ModelRun
 from tests.support.wandb_offline import Written
@@ -153,7 +154,7 @@ def test_the_trainers_key_wins(begin, caplog):
 
 
 def _rider_message(key):
-    return f"Your trainer logs {key} itself: llm_telemetry leaves the values of such keys to it."
+    return f"llm_telemetry: your trainer logs {key} itself: the values of such keys are left to it."
 
 
 def test_the_trainers_key_comes_later(begin):
@@ -386,7 +387,7 @@ def test_our_failure_is_not_the_trainers(begin, lenient, monkeypatch):
     run = begin()
     folder = folder_of(run)
     sink = attached()
-    for name in ("_fate", "_counter", "_send_oldest"):
+    for name in ("_fate", "_ride", "_send_oldest"):
         with monkeypatch.context() as patch:
             patch.setattr(_rider.Rider, name, lambda *_args, **_kwargs: 1 / 0)
             sink.write(payload(1, 1.0))
@@ -504,16 +505,66 @@ def test_tensorboard_is_seen(monkeypatch):
     assert _seams.ignores_steps(ModelRun())
 
 
-def test_each_payload_has_a_row_of_its_own():
-    """The validation of a step has keys of the step's own payload, with other values: they never share a row."""
+def test_the_payloads_of_a_step_and_of_its_validation_share_a_row():
+    """They have no key in common but totals of the run, of which the later is shown; two of one split never share."""
     run = ModelRun()
     sink = attached(run)
     sink.write(payload(5, 1.0))
     sink.write(payload(5, 2.0, "val"))
     sink.write(payload(5, 3.0))
+    sink.write(payload(6, 4.0, "val"))
     run.finish()
-    assert payload_places(run.rows) == [(1.0, 0), (2.0, 1), (3.0, 2)]
-    assert [row["cost/total_cost"] for row in run.rows] == [1.0, 2.0, 3.0]
+    assert payload_places(run.rows) == [(1.0, 0), (2.0, 0), (3.0, 1), (4.0, 2)]
+    assert [row["cost/total_cost"] for row in run.rows] == [2.0, 3.0, 4.0]
+    assert [row[STEP_KEY] for row in run.rows] == [5, 5, 6]
+
+
+@pytest.mark.parametrize("name", [name for name in PATTERNS if name.startswith("explicit") and "tokens" not in name])
+def test_with_a_step_in_every_log_no_payload_waits(name):
+    """After each call of the trainer, and after each flush, what it has named a row for is in W&B."""
+    run = ModelRun()
+    sink = attached(run)
+    program = PATTERNS[name]
+    for number, operation in enumerate(program):
+        play([operation], run.log, sink.write)
+        named = max((one.step for one in program[: number + 1] if isinstance(one, Log)), default=0)
+        waiting = [row.step for row in sink._rider._queue]
+        assert [step for step in waiting if step < named] == []
+
+
+def test_the_payload_of_a_validation_joins_the_row_that_is_still_open():
+    run = ModelRun()
+    sink = attached(run)
+    run.log({"loss": 1000.0}, step=5)
+    sink.write(payload(5, 1.0))
+    run.log({"val_loss": 1001.0}, step=5)
+    sink.write(payload(5, 2.0, "val"))
+    assert {"loss", "val_loss", "dataset/count", "val/dataset/count"} <= run._open.keys()
+    run.log({"loss": 1002.0}, step=6)
+    assert run.rows[0]["_step"] == 5
+    assert run.rows[0]["cost/total_cost"] == 2.0
+
+
+def test_a_row_that_w_and_b_does_not_take_is_tried_once_more(lenient):
+    run = ModelRun()
+    sink = attached(run)
+    writer, refusals = sink._rider._writer, [1]
+    write = writer.log
+
+    def refuse_once(data, step=None, commit=None):
+        if "dataset/count" in data and refusals:
+            raise ConnectionError(refusals.pop())
+        return write(data, step, commit)
+
+    writer.log = refuse_once
+    sink.write(payload(1, 1.0))
+    run.log({"loss": 1000.0})
+    sink.write(payload(2, 2.0))
+    run.log({"loss": 1001.0})
+    run.finish()
+    assert payload_places(run.rows) == [(1.0, 1), (2.0, 2)]
+    assert sink.payloads_missed == 0
+    assert lenient.total() == 1
 
 
 def test_what_is_said_just_before_the_end_is_written():
@@ -618,13 +669,13 @@ def test_a_signal_handler_that_logs(monkeypatch):
     run = ModelRun()
     sink = attached(run)
     sink.write(payload(1, 1.0))
-    ask = _rider.Rider._ask
+    ask = _writer.RowWriter._ask
 
     def interrupted(self):
         run.log({"reward": 1.0})
         return ask(self)
 
-    monkeypatch.setattr(_rider.Rider, "_ask", interrupted)
+    monkeypatch.setattr(_writer.RowWriter, "_ask", interrupted)
     run.log({"loss": 1000.0})
     run.finish()
     assert trainer_values(run.rows) == {("reward", 1.0): 0, ("loss", 1000.0): 1}

@@ -11,7 +11,7 @@ from llm_telemetry import __version__
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.clients.calls import finish_held
 from llm_telemetry.collectors.pricing import own_rates
-from llm_telemetry.guard import failures, guarded
+from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.patching import patches
 from llm_telemetry.lifecycle.by_hand import Lifecycle
 from llm_telemetry.objects import weakly
@@ -226,7 +226,6 @@ def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
     if config is None:
         return Telemetry.off()
     _check_trainer(trainer)
-    failures.strict |= config.strict
     known = _handles.get(id(trainer))
     if known is not None and known._trainer() is trainer:
         return _same(known, config)

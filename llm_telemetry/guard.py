@@ -6,22 +6,27 @@ import functools
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Owner = TypeVar("Owner", bound="Owned")
 
 log = logging.getLogger("llm_telemetry")
 
 
-class _Failures:
-    """What went wrong inside this library, by place; `strict` makes it loud (the test-suite sets it)."""
+class Failures:
+    """What went wrong inside this library, by place; `strict` makes it loud.
 
-    def __init__(self) -> None:
-        self.strict = False
+    Each session has its own, so that one trainer's are neither counted for another nor made loud by it.
+    """
+
+    def __init__(self, *, strict: bool = False) -> None:
+        self.strict = strict
         self._lock = threading.Lock()
         self._counts: dict[str, int] = {}
 
@@ -32,12 +37,38 @@ class _Failures:
             return self._counts[place] == 1
 
     def total(self) -> int:
-        """Return the number of failures in this process so far."""
+        """Return the number of failures so far."""
         with self._lock:
             return sum(self._counts.values())
 
 
-failures = _Failures()
+failures = Failures()
+"""Those that happen where nobody is watched; `strict` here makes all loud (the test-suite sets it)."""
+find_here: list[Callable[[], Failures | None]] = []
+"""Asked whose the work is that is done here, where no `Owned` method says so; `hooks.scopes` knows."""
+_LOUD = "_llm_telemetry_loud"
+"""Marks an exception that strict mode has let through: outer guards do not catch it, whoever they work for."""
+_working_for: ContextVar[Failures | None] = ContextVar("llm_telemetry_working_for", default=None)
+
+
+class Owned(Protocol):
+    """What keeps its own failures."""
+
+    failures: Failures
+
+
+def owned(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Owner, P], R]:
+    """Have failures within a method, wherever deep inside, counted for the object that it belongs to."""
+
+    @functools.wraps(method)
+    def call(self: Owner, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        token = _working_for.set(self.failures)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            _working_for.reset(token)
+
+    return call
 
 
 def report(place: str, error: Exception) -> None:
@@ -46,9 +77,11 @@ def report(place: str, error: Exception) -> None:
     Raises:
         Exception: `error` itself, in strict mode.
     """
-    if failures.strict:
+    owner = _working_for.get() or next((found for find in find_here if (found := find())), failures)
+    if owner.strict or failures.strict or hasattr(error, _LOUD):
+        setattr(error, _LOUD, True)
         raise error
-    if failures.add(place):
+    if owner.add(place):
         log.warning(
             "llm_telemetry failed in %s; your training goes on, with less telemetry. "
             "Further failures here are only counted (telemetry/errors).",

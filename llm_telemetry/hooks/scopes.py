@@ -10,8 +10,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llm_telemetry.guard import find_here
+from llm_telemetry.session.session import current
+
 if TYPE_CHECKING:
     from llm_telemetry.events import Role, Split
+    from llm_telemetry.guard import Failures
     from llm_telemetry.session.rollouts import Phase
     from llm_telemetry.session.session import Session
 
@@ -44,3 +48,13 @@ SCOPE: ContextVar[Scope | None] = ContextVar("llm_telemetry_scope", default=None
 
 LAST_ROLLOUT: ContextVar[Any] = ContextVar("llm_telemetry_last_rollout", default=None)
 """The rollout that was executed last in this context: the next reward computed here is its reward."""
+
+
+def _failures_here() -> Failures | None:
+    """Return those of the session whose scope is open here; outside of all, as for a call outside of all."""
+    scope = SCOPE.get()
+    session = current() if scope is None else scope.session
+    return None if session is None else session.failures
+
+
+find_here.append(_failures_here)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.alarm.alarm import tell
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import SPLITS, STEP_KEY, Event, Payload, Split
-from llm_telemetry.guard import failures, guarded
+from llm_telemetry.guard import Failures, guarded, owned
 from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.verdicts import custom_reader
 from llm_telemetry.notices import Notices
@@ -78,7 +78,8 @@ class Session:
         self._phases: list[Phase] = []
         self._interrupted: dict[Split, Phase] = {}
         self._dirty: set[Split] = set()
-        self._errors_before = failures.total()
+        self.failures = Failures(strict=config.strict)
+        self._former_errors = 0
         self.comparisons = Comparisons()
         self.parts = KnownParts()
         self._forward: SpoolWriter | None = None
@@ -98,6 +99,7 @@ class Session:
             finally:
                 self._lock.release()
 
+    @owned
     def _book(self) -> None:
         while self._inbox:
             self._book_one(self._inbox.popleft())
@@ -128,6 +130,7 @@ class Session:
         self.sinks.clear()
         self.before_phase.clear()
 
+    @owned
     @guarded
     def _hear_children(self, ending: Phase | None = None) -> None:
         """Take in what other processes have seen; `ending` is the phase that is about to be flushed."""
@@ -145,6 +148,7 @@ class Session:
         """Tell whether this step or validation is under way."""
         return phase in self._phases
 
+    @owned
     def open_phase(self, split: Split, step: int | None) -> Phase:
         """Begin a training step or a validation; without a number it is the next, or the current, step."""
         for prepare in self.before_phase:
@@ -183,6 +187,7 @@ class Session:
 
     # --- payloads
 
+    @owned
     @guarded
     def flush(self, phase: Phase, *, manual: bool = False, everything: bool = False) -> Payload | None:
         """Make the payload of what happened since the last flush of this split, and give it to the sinks.
@@ -234,11 +239,11 @@ class Session:
         """Go on with the counts of a former process of the same run."""
         with self._lock:
             self.counts.restore(state)
-            self._errors_before -= state["errors"]
+            self._former_errors = state["errors"]
             self.step = self.reached = state["step"]
 
     def _errors(self) -> int:
-        return failures.total() - self._errors_before
+        return self._former_errors + self.failures.total()
 
     def flush_rest(self, *, everything: bool = False) -> None:
         """Flush what no step's end has flushed: an open or interrupted step, and what happened after the last one.
@@ -251,6 +256,7 @@ class Session:
             phase = open_phase or self._interrupted.get(split) or Phase(split, self.step)
             self.flush(phase, manual=True, everything=everything or open_phase is None)
 
+    @owned
     def check_hooks(self) -> None:
         """Put back what somebody has removed."""
         for prepare in self.before_flush:
@@ -263,6 +269,7 @@ class Session:
         self._lock.release()
         return False
 
+    @owned
     def close(self) -> None:
         """Flush the rest and close the sinks; in a child only go silent."""
         if self.closed:

@@ -31,7 +31,7 @@ def test_rollouts_of_a_process_pool_are_the_owner_s(tmp_path, method):
     train, val = [json.loads(line)["payload"] for line in file.read_text().splitlines()]
     assert [train[f"dataset/{key}"] for key in ("count", "accuracy")] == [6, 100]
     assert [val[f"val/{key}"] for key in ("count", "accuracy")] == [2, 100]
-    assert (train["llm/executor/calls"], val["llm/executor/calls"]) == (6, 2)
+    assert (train["llm/executor/calls"], val["val/llm/executor/calls"]) == (6, 2)
     assert [train[f"judge/{key}"] for key in ("correct_count", "incorrect_count")] == [6, 6]
     told = server.books.tokens()
     assert val["tokens/total"] == told.prompt + told.completion

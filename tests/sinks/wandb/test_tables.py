@@ -56,7 +56,7 @@ def attached(run=None):
 @pytest.fixture
 def lenient(monkeypatch):
     """As in production: failures of ours are counted, and pass."""
-    monkeypatch.setattr(guard, "failures", guard._Failures())
+    monkeypatch.setattr(guard, "failures", guard.Failures())
     return guard.failures
 
 
@@ -169,7 +169,7 @@ def test_the_trainers_rows_are_the_same_with_tables_and_without(begin):
 @given(programs(), st.booleans())
 def test_random_trainers_have_the_same_rows_with_tables_and_without(monkeypatch, program, fails):
     """Whether tables can be written or not; W&B is the model that `test_model.py` holds against W&B."""
-    monkeypatch.setattr(guard, "failures", guard._Failures())
+    monkeypatch.setattr(guard, "failures", guard.Failures())
     monkeypatch.setattr(_seams, "table", lambda run, key, step, columns, rows: 1 / 0 if fails else "a table")
     runs = [ModelRun(), ModelRun()]
     for run, texts in zip(runs, ((), ("one",)), strict=True):

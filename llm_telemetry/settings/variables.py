@@ -86,7 +86,7 @@ def read_environment(environ: Mapping[str, str], given: Mapping[str, Any]) -> di
     """
     values: dict[str, Any] = {}
     for variable in VARIABLES:
-        if not all(name in given for name in variable.fields):
+        if not variable.fields or any(name not in given for name in variable.fields):
             values |= {name: value for name, value in variable.read(environ).items() if name not in given}
     return values
 

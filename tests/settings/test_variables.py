@@ -99,6 +99,11 @@ def test_off_wins_over_everything(word):
     assert configured({"enabled": True, "no_such_setting": 1}, environ) == Config(enabled=False)
 
 
+def test_a_bad_trainer_is_told_though_it_sets_nothing():
+    with pytest.raises(VariableError, match="LLM_TELEMETRY_TRAINER='x' must be module:Class"):
+        configured({}, {"LLM_TELEMETRY_TRAINER": "x"})
+
+
 def test_none_is_as_good_as_not_given():
     environ = {"LLM_TELEMETRY_THRESHOLD": "0.5"}
     assert configured({"threshold": None, "console": None}, environ) == Config(threshold=0.5)

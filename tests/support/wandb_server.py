@@ -6,7 +6,6 @@ import gzip
 import json
 import re
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +47,14 @@ class Run:
 
 
 class Server:
-    """Listens from the start; `failing` makes the file stream answer 500 while it is true, `delay` alerts wait."""
+    """Listens from the start; `failing` makes the file stream answer 500, alerts wait for `takes_alerts`."""
 
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
         self.failing = False
         self.failures = 0
-        self.delay = 0.0  # seconds
+        self.takes_alerts = threading.Event()
+        self.takes_alerts.set()
         self.alerts: list[dict[str, Any]] = []
         self.lock = threading.RLock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -196,7 +196,7 @@ def _create_files(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alert(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
-    time.sleep(server.delay)
+    server.takes_alerts.wait()
     server.alerts.append(variables)
     return {"notifyScriptableRunAlert": {"success": True}}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from llm_telemetry.events import STEP_KEY
@@ -81,9 +79,8 @@ def test_server_down_for_a_while(begin, server):
     sink.attach()
     server.failing = True
     program = PATTERNS["explicit, after"]
-    began = time.perf_counter()
     play(program, run.log, sink.write)
-    assert time.perf_counter() - began < 5
+    assert server.run(run.id).rows == []  # and yet we are here
     server.failing = False
     run.finish()
     rows = server.run(run.id).rows

@@ -198,8 +198,11 @@ def outcome(call, *args):
 if "alone" in os.environ:
     sink.close()
 run.log({"loss": 1.0})
-os.kill(core(), signal.SIGKILL)
-time.sleep(0.5)
+gone = core()
+os.kill(gone, signal.SIGKILL)
+while open(f"/proc/{gone}/stat").read().rpartition(")")[2].split()[0] not in "ZX":
+    time.sleep(0.01)
+time.sleep(0.5)  # our end of its sockets has yet to learn of it
 outcome(run.log, {"loss": 1.5})  # old versions notice at their second write, whoever makes it
 outcomes = []
 for step in range(3):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from functools import cache, partial
 
 import pytest
 
@@ -10,6 +11,7 @@ from llm_telemetry import guard
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.session import session
 from llm_telemetry.trainers import wiring
+from tests.support.once import Shared
 
 # LiteLLM does not go with openai 3; the environment `middle` of tests/matrix has it.
 collect_ignore = [] if importlib.util.find_spec("litellm") else ["clients/test_litellm.py"]
@@ -36,6 +38,20 @@ def _loud_and_clean(monkeypatch):
         clients.forget(watch.keys)
     assert session.active == []
     assert wiring.patches._applied == {}
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """What is made once for all workers of pytest-xdist."""
+    return Shared(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def demo_run(shared):
+    """Give a finished run of the demo by the name of its plan."""
+    from tests.support import demo_runs  # noqa: PLC0415 - not every test needs the demo, and numpy
+
+    return cache(lambda name: shared.give(name, partial(demo_runs.train, name)))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What the documents say is so: keys, settings, hooks, numbers, Python blocks, links."""
 
-import asyncio
 import importlib.util
 import itertools
 import json
@@ -10,7 +9,6 @@ from typing import NamedTuple
 
 import pytest
 
-from llm_telemetry import instrument
 from llm_telemetry.alarm.alarm import Alarm, tell
 from llm_telemetry.clients import replies
 from llm_telemetry.clients.libraries import LIBRARIES
@@ -26,7 +24,6 @@ from llm_telemetry.sinks.wandb.rows import COLUMNS, TABLES
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.trainers import by_shape as grpo
 from llm_telemetry.trainers import registry
-from tests.support.trainers import Memory
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -132,16 +129,9 @@ def test_every_hook_on_a_client_is_in_the_table():
 
 
 @pytest.fixture(scope="module")
-def demo_steps(tmp_path_factory):
+def demo_steps(demo_run):
     """The payloads of the first steps of `make demo`, by step."""
-    memory = Memory()
-    with demo_server() as server:
-        # The demo's own timeout is shorter; a busy machine must not decide what is cancelled.
-        trainer = GRPOTrainer(DemoConfig(base_url=server.base_url, seed=0, workflow_timeout=5.0))
-        with instrument(trainer, folder=tmp_path_factory.mktemp("demo"), console=0, run=False, sinks=[memory]):
-            asyncio.run(trainer.train(script("from_demo").STEP))
-        trainer.close()
-    return {payload.step: dict(payload.values) for payload in memory.payloads}
+    return {line["step"]: line["payload"] for line in demo_run("usual").lines if line["split"] == "train"}
 
 
 def test_the_payload_in_the_readme_is_the_demo_s(demo_steps):

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -80,35 +81,37 @@ class Venv:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    pip("wheel", "--no-deps", *isolation(), "-w", folder, ROOT)
-    return next(folder.glob("*.whl"))
+def wheel(shared):
+    def build(folder):
+        pip("wheel", "--no-deps", *isolation(), "-w", folder, ROOT)
+        return next(folder.glob("*.whl"))
+
+    return shared.give("wheel", build)
 
 
 @pytest.fixture(scope="session")
 def make_venv(tmp_path_factory):
-    def make(version):
+    """Make a venv of a version, this worker's own or in the folder given."""
+
+    def make(version, folder=None):
         python = find_python(version)
         if python is None:
             pytest.skip(f"there is no Python {version} on this machine")
-        return Venv(tmp_path_factory.mktemp("venv"), python, with_dependencies=version == HERE)
+        return Venv(folder or tmp_path_factory.mktemp("venv"), python, with_dependencies=version == HERE)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def installed(make_venv, wheel):
-    """Give the venv of a version with the wheel in it, made once."""
-    known = {}
+def installed(shared, make_venv, wheel):
+    """Give the venv of a version with the wheel in it, made once for all; nobody may change it."""
 
-    def give(version):
-        if version not in known:
-            known[version] = make_venv(version)
-            pip("install", "--no-compile", "--no-deps", "--no-index", wheel, python=known[version].bin / "python")
-        return known[version]
+    def install(version, folder):
+        venv = make_venv(version, folder)
+        pip("install", "--no-compile", "--no-deps", "--no-index", wheel, python=venv.bin / "python")
+        return venv
 
-    return give
+    return cache(lambda version: shared.give(f"venv-{version}", partial(install, version)))
 
 
 @pytest.fixture(params=SUPPORTED)

@@ -11,19 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import llm_telemetry
-from llm_telemetry import instrument
 from llm_telemetry.collectors import dataset, judge
 from llm_telemetry.collectors import keys as catalogue
 from llm_telemetry.collectors.dataset import SourceSums
 from llm_telemetry.collectors.judge import OutcomeSums
 from llm_telemetry.collectors.keys import CAPTURED_FAILURES, CATALOGUE, is_shared
-from llm_telemetry.demo.config import DemoConfig
-from llm_telemetry.demo.models import WORST, demo_server
-from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.events import API_FAILURES, ERRORS, PARSE_FAILURES, ROLES, SPLITS, STEP_KEY
 from tests.support.mocking import chat, openai_api
-from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
-from tests.support.wandb_model import ModelRun
+from tests.support.trainers import Executor, RewardComputer, Trainer, ask, sync_client, train_step, watch
 
 HOLES = {
     "{source}": "[a-z0-9_]+",
@@ -49,29 +44,6 @@ PATTERNS = {
 def rows_of(key, split):
     """The rows of the catalogue that `key` of a payload of `split` belongs to."""
     return {name for (name, where, _), pattern in PATTERNS.items() if where == split and pattern.fullmatch(key)}
-
-
-class Run(ModelRun):
-    """A W&B run as far as the payload is concerned."""
-
-    id = "r"
-    resumed = False
-
-    def __init__(self, folder):
-        super().__init__()
-        self.dir = str(folder / "files")
-
-
-def worst_day(tmp_path):
-    """The demo's trainer, every fault on, training and validation, with a W&B run."""
-    memory = Memory()
-    settings = {"steps": 2, "batch_size": 12, "group_size": 2, "val_every": 1, "val_samples": 18, "concurrency": 12}
-    with demo_server(0, WORST) as server:
-        trainer = GRPOTrainer(DemoConfig(base_url=server.base_url, workflow_timeout=3.0, **settings))
-        with instrument(trainer, folder=tmp_path, console=0, run=Run(tmp_path), sinks=[memory]):
-            asyncio.run(trainer.train())
-        trainer.close()
-    return memory.payloads
 
 
 def trained_and_validated(trainer, tmp_path):
@@ -148,9 +120,9 @@ def other_clients(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def emitted(tmp_path_factory):
+def emitted(demo_run, tmp_path_factory):
     """The payloads of all scenarios."""
-    payloads = worst_day(tmp_path_factory.mktemp("worst"))
+    payloads = list(demo_run("worst").emitted)
     with openai_api() as api:
         api.post("/chat/completions").side_effect = lambda _: chat("Score: 7/10")
         payloads += graded_judge(tmp_path_factory.mktemp("graded"))

@@ -63,6 +63,8 @@ class Telemetry(Lifecycle):
         self._trainer = weakly(trainer)
         self._key = id(trainer)
         self._looked_back = False
+        self._gives_way = False
+        self._description = description
         self._finalizer: weakref.finalize[Any, Any] | None = None
         wandb = (
             None
@@ -91,6 +93,7 @@ class Telemetry(Lifecycle):
         """Return a handle on nothing: it works, and has nothing to tell."""
         nothing = cls.__new__(cls)
         nothing._config = Config(enabled=False)
+        nothing._gives_way = False
         nothing._place = Place(nothing._config, None)
         nothing._jsonl = JsonlSink(nothing._place)
         nothing._session = Session(nothing._config)
@@ -128,6 +131,12 @@ class Telemetry(Lifecycle):
     def path(self) -> Path | None:
         """The JSONL with every payload; `None` before the first."""
         return self._jsonl.path
+
+    def __str__(self) -> str:
+        """Say in one line what is watched, and where the payloads go."""
+        if self._session.closed:
+            return "nothing is watched"
+        return f"{self._description.in_words()}; payloads in {self._place.foreseen()}"
 
     def flush(self) -> None:
         """Make a payload now of what no step's end has flushed."""
@@ -228,7 +237,10 @@ def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
     _check_trainer(trainer)
     known = _handles.get(id(trainer))
     if known is not None and known._trainer() is trainer:
-        return _same(known, config)
+        same = _same(known, config)
+        if same is not None:
+            return same
+        known.uninstrument()
     adapter = adapter_for(trainer, config.adapter)
     found = adapter.find(trainer, config)
     description = describe(trainer, adapter, found, config)
@@ -281,8 +293,11 @@ def _check_trainer(trainer: Any) -> None:
         raise InstrumentError(f"instrument() was given the class {trainer.__name__}; give an instance of it")
 
 
-def _same(known: Telemetry, config: Config) -> Telemetry:
+def _same(known: Telemetry, config: Config) -> Telemetry | None:
+    """Return the handle that there is, if it will do; `None` for one that gives way to what code says."""
     differences = known._config.differences(config)
+    if differences and known._gives_way:
+        return None
     if differences:
         raise InstrumentError(
             f"this trainer is watched already, with other settings ({', '.join(differences)}); "

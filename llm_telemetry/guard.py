@@ -19,6 +19,16 @@ Owner = TypeVar("Owner", bound="Owned")
 log = logging.getLogger("llm_telemetry")
 
 
+def _name_us(record: logging.LogRecord) -> bool:
+    """Begin every line with our name: most programs print messages alone, and the user shall know whose they are."""
+    if isinstance(record.msg, str) and not record.msg.startswith(("llm_telemetry:", "llm_telemetry alarm:")):
+        record.msg = f"llm_telemetry: {record.msg}"
+    return True
+
+
+log.addFilter(_name_us)
+
+
 class Failures:
     """What went wrong inside this library, by place; `strict` makes it loud.
 
@@ -83,7 +93,7 @@ def report(place: str, error: Exception) -> None:
         raise error
     if owner.add(place):
         log.warning(
-            "llm_telemetry failed in %s; your training goes on, with less telemetry. "
+            "telemetry failed in %s; your training goes on, with less telemetry. "
             "Further failures here are only counted (telemetry/errors).",
             place,
             exc_info=error,

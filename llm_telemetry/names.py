@@ -8,6 +8,8 @@ HTTP = ("httpx", "httpx2", "requests", "aiohttp")
 """Everybody imports these; they tell something only in a process that belongs to a watched one."""
 STEP_METHODS = ("train_step", "training_step")
 """Methods that make a class look like a trainer."""
-VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate")
+VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate", "_validate", "validation_step", "eval_step")
+TRAINING_METHODS = ("train", "fit", "run")
+"""Methods of a trainer in which steps are taken: what it is made of is known when one of them is called."""
 MAINS = ("__main__", "__mp_main__")
 """The main module: by its own name, and as a spawned child knows it."""

@@ -1,25 +1,30 @@
-"""What `LLM_TELEMETRY=1` does when a trainer's class is seen: watch it from its first step, if it is a trainer at all.
+"""What `LLM_TELEMETRY=1` does when a trainer's class is seen: watch its objects, if they are trainers at all.
 
-Nothing happens when an object is made. Its first step, or validation, is where it is looked at: what it is made of is
-known by then, and nothing that counts has happened yet.
+An object is looked at when its `__init__` is done, when its training begins (`train`, `fit`, `run`), and for the last
+time when it takes its first step, or validates: as soon as all of its parts are there it is watched, and what it is
+made of by its first step is all that there is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
 import operator
+import sys
 import threading
 import weakref
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry import api
+from llm_telemetry.activation import ending
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.patching import Hook, Row, patches
 from llm_telemetry.lifecycle import functions
-from llm_telemetry.names import STEP_METHODS
+from llm_telemetry.names import STEP_METHODS, TRAINING_METHODS
 from llm_telemetry.processes import children
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.settings.variables import VariableError, configured
@@ -28,7 +33,7 @@ from llm_telemetry.trainers.kinds import STEP, VALIDATION
 from llm_telemetry.trainers.registry import adapter_for, adapters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import ModuleType
 
     from llm_telemetry.session.session import Session
@@ -44,7 +49,7 @@ _asked: dict[int, weakref.ref[Any]] = {}
 
 @guarded
 def watch_class(cls: type, *, named: bool = False, step: str | None = None) -> None:
-    """Have each instance of `cls` looked at when it takes its first step.
+    """Have each instance of `cls` looked at when it is made, when its training begins, and at its first step.
 
     Args:
         cls: A class with a step method.
@@ -62,8 +67,10 @@ def watch_class(cls: type, *, named: bool = False, step: str | None = None) -> N
             *(cls.__module__, cls.__qualname__, " or ".join(STEP_METHODS), cls.__module__, cls.__qualname__),
         )
         return
+    settings = {} if step is None else {"step": step}
     for name, kind in doors:
-        _hook(cls, name, kind, {} if step is None else {"step": step})
+        _hook(cls, name, kind, settings)
+    _hook_early(cls, {name for name, _ in doors}, settings)
 
 
 @guarded
@@ -86,14 +93,24 @@ def watch_target(module: ModuleType, path: str) -> None:
 
 
 @guarded
-def watch_clients(library: str, made: Callable[[], object]) -> None:
-    """Call `made` whenever a client of this library has been made."""
+def watch_clients(
+    library: str, made: Callable[[], object], unfound: Callable[[], Iterable[tuple[str, str]]] = tuple
+) -> None:
+    """Call `made` whenever a client of this library has been made; from now on calls that nobody hears are counted.
+
+    Args:
+        library: Which one; it has been imported.
+        made: What to call.
+        unfound: Gives the trainers that the user has named and that are not there, to tell at the end.
+    """
 
     def look(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         made()
         return wrapped(*args, **kwargs)
 
     children.join_owner()
+    if ending.expect(unfound):
+        clients.watch([])
     clients.arrived(library)
     for client in clients.made_by(library):
         patches.apply(Row(client, "__init__", look))
@@ -108,18 +125,52 @@ def _hook(cls: type, name: str, kind: Kind, settings: Mapping[str, Any]) -> None
     patches.apply(Row(cls, name, functions.hook(kind.opens(""), functions.parameters_of(method)[1:], _nobody, adopt)))
 
 
+def _hook_early(cls: type, doors: set[str], settings: Mapping[str, Any]) -> None:
+    """Look at an object when its own class's `__init__` is done, and when its training begins."""
+
+    def after_init(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        result = wrapped(*args, **kwargs)
+        if next(base for base in type(instance).__mro__ if "__init__" in vars(base)) is cls:  # else it is half built
+            _adopt_early(instance, settings)
+        return result
+
+    def before_training(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        _adopt_early(instance, settings)
+        return wrapped(*args, **kwargs)
+
+    own = {name for name, value in vars(cls).items() if isinstance(value, FunctionType)} - doors
+    for name in ("__init__", *TRAINING_METHODS):
+        if name in own:
+            patches.apply(Row(cls, name, after_init if name == "__init__" else before_training))
+
+
 def _nobody() -> None:
     return None
+
+
+@guarded
+def _adopt_early(instance: Any, settings: Mapping[str, Any]) -> None:
+    """Watch `instance` from here on if all of its parts are there; if not, it is asked again."""
+    with _lock:
+        if _is_known(instance) or api.was_released(instance) or functions.session_of(instance) is not None:
+            return
+        try:
+            found = adapter_for(instance).find(instance, configured(settings))
+        except (InstrumentError, VariableError):
+            return  # its first step tells
+        if found.is_sure and not found.lacks:
+            _watch(instance, settings)
 
 
 def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
     """Watch `instance` from here on if it is a trainer; it is asked once."""
     with _lock:
-        if instance is None or _was_asked(instance) or api.was_released(instance):
+        if instance is None or _is_known(instance) or api.was_released(instance):
             return None
+        _remember(instance)
         try:
             if _is_trainer(instance, settings):
-                api.instrument(instance, **settings)
+                _watch(instance, settings)
         except InstrumentError as error:
             log.warning("%s is not watched: %s", type(instance).__name__, error)
         except VariableError as error:
@@ -127,17 +178,28 @@ def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
         return functions.session_of(instance)
 
 
-def _was_asked(instance: Any) -> bool:
-    """Tell whether this object was looked at before, and remember that it is now."""
+def _watch(instance: Any, settings: Mapping[str, Any]) -> None:
+    """Watch it, and say in one line what is watched."""
+    _remember(instance)
+    telemetry = api.instrument(instance, **settings)
+    if telemetry._session.closed:
+        return  # a variable cannot work, which has been told
+    telemetry._gives_way = True
+    ending.watched()
+    if telemetry._config.console:
+        sys.stderr.write(f"llm_telemetry: {telemetry}\n")
+
+
+def _is_known(instance: Any) -> bool:
+    """Tell whether it is known what to do with this object."""
+    known = _asked.get(id(instance))
+    return known is not None and known() is instance
+
+
+def _remember(instance: Any) -> None:
     key = id(instance)
-    known = _asked.get(key)
-    if known is not None and known() is instance:
-        return True
-    try:
+    with contextlib.suppress(TypeError):  # slots without `__weakref__`: it is looked at each time
         _asked[key] = weakref.ref(instance, lambda reference: _forget(key, reference))
-    except TypeError:  # slots without `__weakref__`: it is looked at each time
-        return False
-    return False
 
 
 def _forget(key: int, reference: weakref.ref[Any]) -> None:

@@ -73,6 +73,7 @@ class Finder(ImportWatcher):
     def name(self, targets: Iterable[tuple[str, str]]) -> None:
         """Know the trainers that the user has named, as pairs of a module and a dotted name in it."""
         self._targets = tuple(targets)
+        self._found: set[tuple[str, str]] = set()
         self._always = {*self.clients, _DEMO, *(module for module, _ in self._targets)}
 
     def find_spec(
@@ -91,7 +92,7 @@ class Finder(ImportWatcher):
         """Look at the main program whenever a client of this library is made: by then its classes exist."""
         from llm_telemetry.activation import adopt  # noqa: PLC0415 - this is what waiting was for
 
-        adopt.watch_clients(library, lambda: self._attempt(self._scan))
+        adopt.watch_clients(library, lambda: self._attempt(self._scan), self._unfound)
 
     def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:
         """Decide by name and place; most modules of a training program are settled here."""
@@ -142,6 +143,7 @@ class Finder(ImportWatcher):
             return
         step = {f"{cls.__qualname__}.{name}": name for name in vars(cls)}
         named = [name for home, name in self._targets if home == module and (name == cls.__qualname__ or name in step)]
+        self._found.update((module, name) for name in named)
         if named or not vars(cls).keys().isdisjoint(STEP_METHODS):
             from llm_telemetry.activation import adopt  # noqa: PLC0415 - this is what waiting was for
 
@@ -152,7 +154,11 @@ class Finder(ImportWatcher):
         for name in [name for home, name in self._targets if home == module]:
             from llm_telemetry.activation import adopt  # noqa: PLC0415 - this is what waiting was for
 
+            self._found.add((module, name))
             adopt.watch_target(sys.modules[module], name)
+
+    def _unfound(self) -> list[tuple[str, str]]:
+        return [target for target in self._targets if target not in self._found]
 
 
 def _installed() -> Finder | None:

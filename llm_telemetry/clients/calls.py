@@ -51,6 +51,15 @@ def _shape_of(kind: type) -> str | None:
 before_call: list[Callable[[], object]] = []
 """Called when a call is about to be made."""
 
+
+class Unheard:
+    """How many requests for an LLM's answer this process has made while nobody was watched."""
+
+    calls = 0
+
+
+unheard = Unheard()
+
 _UNFINISHED = ("queued", "in_progress")
 
 

@@ -12,7 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from llm_telemetry.clients.calls import OpenCall, Tap, held_call, hold
+from llm_telemetry.clients.calls import OpenCall, Tap, held_call, hold, unheard
 from llm_telemetry.clients.openai import ENDPOINTS, observe_close
 from llm_telemetry.clients.wire import Body, Failure, is_last, parsed
 from llm_telemetry.guard import guarded
@@ -115,12 +115,15 @@ async def _noting(call: OpenCall, inner: Inner) -> Any:
 @guarded
 def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs: Kwargs) -> HttpCall | None:
     session = current() if scope is None else scope.session
-    request = None if session is None or session.closed else ask(args, kwargs)
-    if session is None or request is None or not request[0].endswith(ENDPOINTS):
+    request = None if session is not None and session.closed else ask(args, kwargs)
+    if request is None or not request[0].endswith(ENDPOINTS):
         return None
     path, body = request
     fields = body if isinstance(body, dict) else parsed(body)
     if not isinstance(fields, dict) or _SIGNS.isdisjoint(fields):
+        return None
+    if session is None:
+        unheard.calls += 1
         return None
     return HttpCall(session, scope, Asked(path, fields), follow)
 

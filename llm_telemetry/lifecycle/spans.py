@@ -25,7 +25,8 @@ UNREADABLE = (
     "llm_telemetry: the reward function returned %s, in which no reward can be told: such rollouts count in "
     "dataset/{source}/unscored and in no accuracy. Return one number a rollout, or name it: {'reward': …}"
 )
-STEP_FIELDS = ("step", "global_step", "step_idx", "step_num", "iteration", "it")
+STEP_FIELDS = ("step", "global_step", "step_idx", "step_num", "iteration", "it", "epoch", "epoch_idx", "round")
+"""Names of the argument that is the step's number, the surest first; some trainers take one step an epoch."""
 
 
 def _last(session: Session) -> OpenRollout | None:

@@ -72,6 +72,15 @@ class Place:
         candidates = (folder / f"{stem}{n}.jsonl" for n in itertools.chain([""], itertools.count(2)))
         return next(path for path in candidates if not path.exists())
 
+    def foreseen(self) -> str:
+        """Say where the JSONL will be, as far as that is known."""
+        if not self._config.jsonl:
+            return "no file"
+        folder = self._config.folder or self._run_folder
+        if folder is None and self._wandb is not None:
+            return "llm_telemetry/, or beside the W&B run's own files once there is a run"
+        return f"{folder or 'llm_telemetry'}/"
+
     def state(self) -> dict[str, Any] | None:
         """Return the state to go on from, `None` for a run that begins."""
         config, run, run_folder = self._config, self.run, self._run_folder

@@ -70,8 +70,8 @@ class Session:
         self.before_phase: list[Callable[[], object]] = []
         self.before_flush: list[Callable[[], object]] = []
         self.step = 0
-        self.reached = 0
-        """The step that a former process of this run has reached."""
+        self.reached: int | None = None
+        """The step that a former process of this run has reached; `None` where there was none."""
         self._listeners = self.counts.listeners()
         self._inbox: deque[Event] = deque()
         self._lock = threading.Lock()
@@ -166,9 +166,9 @@ class Session:
         return phase
 
     def _tell_repeated(self, step: int) -> None:
-        if step <= self.reached:
+        if self.reached is not None and step <= self.reached:
             log.warning(AGAIN, step, self.reached)
-            self.reached = 0
+            self.reached = None
 
     def close_phase(self, phase: Phase, error: BaseException | None) -> None:
         """End it, and flush; after an exception the window stays open, for the trainer may try the step again."""

@@ -62,6 +62,11 @@ def is_on() -> bool:
     return os.environ.get(VARIABLE, "").strip().lower() in ON
 
 
+def was_refused() -> bool:
+    """Tell whether a variable was found that cannot work."""
+    return bool(_told)
+
+
 def refuse(error: ValueError) -> None:
     """Say on stderr, once, which variable cannot work, and why."""
     if str(error) not in _told and sys.stderr is not None:

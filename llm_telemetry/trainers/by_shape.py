@@ -86,7 +86,7 @@ class ByShape(Adapter):
         Raises:
             InstrumentError: A given name does not exist, or there is nothing to hook.
         """
-        step = _method(trainer, config.step, STEP_METHODS, "step")
+        step = _method(trainer, config.step, _step_methods(type(trainer)), "step")
         validation = _method(trainer, config.validation, VALIDATION_METHODS, "validation")
         executor = _given(trainer, config.executor, EXECUTOR) or _by_shape(trainer, EXECUTOR)
         reward = _given(trainer, config.reward, REWARD) or _by_shape(trainer, REWARD)
@@ -104,8 +104,14 @@ class ByShape(Adapter):
 
     def entrances(self, cls: type) -> Sequence[tuple[str, kinds.Kind]]:
         """Return the first step method of a class, and its first validation."""
-        pairs = [(_first(cls, STEP_METHODS), kinds.STEP), (_first(cls, VALIDATION_METHODS), kinds.VALIDATION)]
+        pairs = [(_first(cls, _step_methods(cls)), kinds.STEP), (_first(cls, VALIDATION_METHODS), kinds.VALIDATION)]
         return [(name, kind) for name, kind in pairs if name is not None]
+
+
+def _step_methods(cls: type) -> Sequence[str]:
+    """Return the names of a step of such a class: `training_step` of a Hugging Face trainer is a part of one only."""
+    micro = any(base.__module__.startswith("transformers.") for base in cls.__mro__)
+    return [name for name in STEP_METHODS if not (micro and name == "training_step")]
 
 
 def _rewarding(reward: Part, judges: Sequence[Part]) -> list[tuple[kinds.Kind, Part | None]]:

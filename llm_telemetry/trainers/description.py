@@ -28,6 +28,10 @@ class WatchedPart(NamedTuple):
     label: str
     """What a judge is called in keys; empty for all else."""
 
+    def in_words(self) -> str:
+        """Name it for people, without its module."""
+        return f"{self.owner.rpartition('.')[2]}.{self.name}"
+
 
 class Description(NamedTuple):
     """One watched trainer."""
@@ -40,6 +44,12 @@ class Description(NamedTuple):
     """What the payload will be without, a sentence each."""
     settings: Mapping[str, Any]
     """Those that differ from their defaults, without secrets; of an object its class."""
+
+    def in_words(self) -> str:
+        """Return it in one line."""
+        kinds = dict.fromkeys(part.kind for part in self.parts)
+        named = {kind: ", ".join(part.in_words() for part in self.parts if part.kind == kind) for kind in kinds}
+        return f"watching {self.trainer}: " + ", ".join(f"{kind} {names}" for kind, names in named.items())
 
     def as_json(self, version: str) -> dict[str, Any]:
         """Return it as JSON can hold it."""

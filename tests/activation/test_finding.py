@@ -15,7 +15,7 @@ def test_imported_trainers_of_all_sorts_and_a_class_that_only_looks_like_one(tra
     assert done.code == 0
     assert done.steps == [[("train", 1), ("train", 2)]] * 5
     assert [line["payload"]["judge/calls"] for lines in done.trainers for line in lines] == [1] * 10
-    assert done.out.splitlines()[0] == "Trainer gone function"  # neither kept alive nor made in another way
+    assert done.out.splitlines()[0] == "Trainer gone"  # not kept alive
     assert "alive" not in done.out
     assert done.err.count(f"Net {NOT_WATCHED}") == 1
     assert done.err.count("Net") == 2  # in one line
@@ -43,6 +43,46 @@ def test_the_launcher_finds_what_a_plain_start_finds_too_late(train, tmp_path):
     assert train("late.py").steps == [[("train", 2)]]
     shutil.rmtree(tmp_path / "llm_telemetry")
     assert train("run", "late.py", program="llm-telemetry").steps == [[("train", 1), ("train", 2)]]
+
+
+@pytest.mark.parametrize(("how", "first"), [("beside", 4), ("within", 2), ("half", 2)])
+def test_what_is_rolled_out_before_the_first_step_is_counted_with_it(train, tmp_path, how, first):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    done = train("early.py", how)
+    assert (done.code, done.err) == (0, "")
+    (lines,) = done.trainers
+    assert [line["step"] for line in lines] == list(range(1 if how == "half" else 2))
+    assert lines[0]["payload"]["dataset/count"] == lines[0]["payload"]["llm/executor/calls"] == first
+    assert lines[0]["payload"]["dataset/accuracy"] == (100 if how == "half" else 0)
+
+
+def test_what_is_watched_is_said_in_one_line(train, tmp_path):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    done = train("in_main.py", LLM_TELEMETRY_CONSOLE="100", LLM_TELEMETRY_FOLDER="llm_telemetry")
+    assert done.err.splitlines()[0] == (
+        "llm_telemetry: watching __main__.Trainer: step Trainer.train_step, validation Trainer.evaluate, executor "
+        "Executor.execute_workflow, reward RewardComputer.compute_reward, judges RewardComputer._llm_judge_compare; "
+        "payloads in llm_telemetry/"
+    )
+
+
+def test_a_program_that_calls_llms_and_is_not_watched_is_told_what_to_do(train, tmp_path):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    done = train("silent.py")
+    assert (done.code, done.out) == (0, "assistant\n")
+    (line,) = done.err.splitlines()
+    assert line.startswith("llm_telemetry: 1 LLM call, and nothing was watched: no object of a class with a method ")
+    assert "LLM_TELEMETRY_TRAINER=module:Class.step_method" in line
+    assert train("silent.py", LLM_TELEMETRY="").err == ""
+    named = train("silent.py", LLM_TELEMETRY_TRAINER="__main__:Trainer.one_round")
+    assert named.steps == [[("train", 1)]]
+    assert "nothing was watched" not in named.err
+
+
+def test_a_name_that_the_main_program_does_not_have_is_told(train, tmp_path):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    told = "llm_telemetry: LLM_TELEMETRY_TRAINER names __main__:Typo, but there was no such name in this program"
+    assert told in train("silent.py", LLM_TELEMETRY_TRAINER="__main__:Typo").err.splitlines()
 
 
 def test_named_trainers(train, tmp_path):

@@ -264,3 +264,36 @@ def test_a_trainer_is_not_disturbed_by_what_another_has_left_in_the_same_context
     _, memory = watch(second, tmp_path / "2")
     second.train_step(1)
     assert steps(memory) == [("train", 1, 1)]
+
+
+def test_a_fresh_run_whose_steps_count_from_0_is_told_nothing(tmp_path, caplog):
+    trainer = loop()
+    watch(trainer, tmp_path)
+    for step in (0, 1):
+        trainer.train_step(step)
+    assert "older checkpoint" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["epoch", "epoch_idx", "round"])
+def test_steps_that_go_by_epoch_have_its_number(tmp_path, name):
+    namespace = {}
+    exec(
+        f"class ByEpoch:\n    def train_step(self, batch, {name}): return self.reward.compute_reward('q', 'a')",
+        namespace,
+    )
+    trainer = namespace["ByEpoch"]()
+    trainer.reward = Grader()
+    _, memory = watch(trainer, tmp_path)
+    for number in (4, 7):
+        trainer.train_step([], number)
+    assert [payload.step for payload in memory.payloads] == [4, 7]
+
+
+@pytest.mark.parametrize("name", ["_validate", "validation_step", "eval_step"])
+def test_a_validation_by_any_of_its_names(tmp_path, name):
+    trainer = type("Validating", (Loop,), {name: lambda self: self.reward.compute_reward("q", "a")})(
+        lambda _: None, reward=Grader()
+    )
+    _, memory = watch(trainer, tmp_path)
+    getattr(trainer, name)()
+    assert [(payload.split, payload.values["val/count"]) for payload in memory.payloads] == [("val", 1)]

@@ -30,7 +30,7 @@ def main():
     ):
         alive = train(cls, 1, 2)
         gc.collect()
-        print(cls.__name__, "gone" if alive is None or alive() is None else "alive", type(cls.__init__).__name__)
+        print(cls.__name__, "gone" if alive is None or alive() is None else "alive")
 
 
 main()

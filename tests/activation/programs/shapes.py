@@ -31,14 +31,33 @@ class RewardComputer:
         return "true" in (completion.choices[0].message.content or "").lower()
 
 
+class Lenient(RewardComputer):
+    def compute_reward(self, *, problem, prediction, ground_truth, source):
+        return 1.0
+
+
 class Trainer:
     def __init__(self):
         self.executor = Executor()
         self.reward_computer = RewardComputer()
 
     async def train_step(self, step):
+        return await self.rollout()
+
+    async def rollout(self):
         answer, _, _ = await self.executor.execute_workflow(problem=ITEM["problem"], source=ITEM["source"])
         return self.reward_computer.compute_reward(prediction=answer, **ITEM)
+
+
+class Grown(Trainer):
+    """Has another reward computer than its parent has made."""
+
+    def __init__(self):
+        super().__init__()
+        self.reward_computer = Lenient()
+
+    async def train_step(self, step):
+        return await super().train_step(step)
 
 
 class Inheriting(Trainer):

@@ -119,7 +119,8 @@ class Patches:
         for key, (owner_of, name, wrapper, before, hook) in list(self._applied.items()):
             owner = owner_of()
             present = _ABSENT if owner is None else vars(owner).get(name, _ABSENT)
-            if owner is None or not (present is before or _is_copy(present, hook.__wrapped__)):
+            gone = present is before or (present is not hook and _is_copy(present, hook.__wrapped__))
+            if owner is None or not gone:
                 continue
             again = _put(Row(owner, name, wrapper))
             if again is not None:

@@ -22,7 +22,7 @@ _REWARD_FIELDS = (
     *("reward", "score", "total_reward", "total", "overall", "final_reward", "reward_score", "overall_score"),
     *("total_score", "value", "rewards", "scores", *_PARTS),
 )
-_REWARDS_FIELDS = ("rewards", "scores", "reward", "score", "reward_tensor", "overall")
+_REWARDS_FIELDS = ("rewards", "response_level_rewards", "scores", "reward", "score", "overall")
 _TOKEN_LEVEL = ("reward_tensor", "token_level_scores", "token_level_rewards", "rm_scores")
 """Where verl's and ROLL's rewards are: a number for each token, whose sum is the rollout's reward."""
 _FAILURE_SIGNS = ("error", "exception", "timed_out", "timeout")
@@ -65,7 +65,7 @@ def batch_in(
     if responses and getattr(result, "shape", None) == responses:
         tokens.append(_sums(result))
     inside = result if type(result) is tuple else ()
-    parts = (*tokens, *inside, *(told[name] for name in names if name in told), result)
+    parts = (*inside, *(told[name] for name in names if name in told), *tokens, result)
     return next((batch for part in parts if _is_batch(batch := plain(part), count)), None)
 
 

@@ -87,8 +87,8 @@ def is_item(fields: Mapping[Any, Any]) -> bool:
 def rows_in(table: Any) -> list[Mapping[Any, Any]]:
     """Return the items of a table: a list of items, or an object or a mapping of columns; none where it is no table."""
     if isinstance(table, list | tuple) and not hasattr(type(table), "_fields"):
-        rows = [fields_of(element) for element in table]
-        return rows if all(map(is_item, rows)) else []
+        are_items = table and all(is_item(fields_of(element)) for element in table)  # a list of numbers is soon left
+        return [fields_of(element) for element in table] if are_items else []
     return _rows_of(_columns(fields_of(table)))
 
 
@@ -103,8 +103,8 @@ def _column(value: Any) -> Sequence[Any] | None:
     """Return a column as a list; a list of messages is a text, and tensors are no columns of items."""
     if isinstance(value, list | tuple) and not hasattr(type(value), "_fields"):
         return None if is_chat(value) else value
-    is_array = type(value).__module__ == "numpy" and len(getattr(value, "shape", ())) == 1
-    return value.tolist() if is_array else None
+    is_array = type(value).__module__ == "numpy" and getattr(value, "ndim", 0) == 1
+    return value.tolist() if is_array and value.dtype.kind in "OUS" else None
 
 
 def _rows_of(columns: Mapping[str, Sequence[Any]]) -> list[Mapping[Any, Any]]:

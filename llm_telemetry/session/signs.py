@@ -13,34 +13,38 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from llm_telemetry.objects import fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 Sign: TypeAlias = "tuple[object, ...]"
 
 _DEPTH = 3
-_MOST = 64
+_MOST = 256
+"""Objects that are looked at."""
 _SAY_NOTHING = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 
 
 def signs_in(*values: Any) -> Mapping[Sign, object]:
     """Return the signs of some objects and of what is in them; hold the mapping for as long as they shall be known."""
     signs: dict[Sign, object] = {}
-    for value in _walk(values, _DEPTH):
+    for value in _within(values):
         if (sign := _sign(value)) is not None:
             signs.setdefault(*sign)
-        if len(signs) == _MOST:
-            break
     return signs
 
 
-def _walk(value: Any, depth: int) -> Iterator[Any]:
-    """Yield what is in `value`, the outer things first as far as one level goes."""
-    inside = value if isinstance(value, list | tuple) else list(fields_of(value).values())
-    yield from inside[:_MOST]
-    if depth > 1:
-        for inner in inside[:_MOST]:
-            if not isinstance(inner, str):
-                yield from _walk(inner, depth - 1)
+def _within(values: Sequence[Any]) -> Iterator[Any]:
+    """Yield what is in some objects: those first, then what is in them, and so on, as far as it is few."""
+    level, left = list(values), _MOST
+    for _ in range(_DEPTH):
+        level = [inner for value in level[:left] for inner in _inside(value)[:left]][:left]
+        left -= len(level)
+        yield from level
+
+
+def _inside(value: Any) -> Sequence[Any]:
+    if isinstance(value, list | tuple):
+        return value
+    return () if isinstance(value, str) else list(fields_of(value).values())
 
 
 def _sign(value: Any) -> tuple[Sign, object] | None:

@@ -76,9 +76,9 @@ class ForwardedRollouts:
         """Tell the owner of a reward."""
         self._writer.write("rewarded", {"wanted": _told(wanted), "last": last and _told(last), "reward": reward})
 
-    def expected(self, _wanted: OpenRollout, last: OpenRollout | None) -> OpenRollout | None:
-        """Return the rollout of this task; of others only the owner knows."""
-        return last
+    def expected(self, wanted: OpenRollout, last: OpenRollout | None) -> OpenRollout | None:
+        """Return the rollout of this task, if it is of the same problem; of others only the owner knows."""
+        return last if last is not None and last.problem == wanted.problem is not None else None
 
     def close(self, split: object, phase: object) -> None:
         """Leave it to the owner."""

@@ -50,10 +50,14 @@ def summary_lines(payload: Payload) -> list[str]:
 
 
 def _dataset_rows(payload: Payload) -> Iterator[tuple[str, str, str]]:
-    for source in [*keys.ACCURACY.sources(payload.values, payload.split), ""]:
-        accuracy, count = (payload.values.get(key.of(payload.split, source)) for key in (keys.ACCURACY, keys.COUNT))
-        if accuracy is not None and count:
-            yield source or "all", f"{round(accuracy * count / 100)}/{count:.0f}", f"{accuracy:.1f} %"
+    for source in [*keys.COUNT.sources(payload.values, payload.split), ""]:
+        told = (keys.ACCURACY, keys.COUNT, keys.UNSCORED)
+        accuracy, count, unscored = (payload.values.get(key.of(payload.split, source)) for key in told)
+        scored = (count or 0) - (unscored or 0)
+        if accuracy is not None:
+            yield source or "all", f"{round(accuracy * scored / 100)}/{scored:.0f}", f"{accuracy:.1f} %"
+        elif count:
+            yield source or "all", f"?/{count:.0f}", "unknown"
 
 
 def _judge_line(payload: Payload) -> str:

@@ -1,0 +1,1 @@
+"""Small training programs, each as somebody would write it; none of them knows that it is watched."""

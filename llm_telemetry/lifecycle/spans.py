@@ -93,7 +93,7 @@ def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
     rollouts = []
     for row in given.all:
         rollout = open_rollout(scope.session, scope, row)
-        rollout.signs = signs_in(row)
+        rollout.signs = signs_in(*row.values())
         rollout.follow(last)
         rollouts.append(rollout)
     return rollouts

@@ -33,12 +33,13 @@ def signs_in(*values: Any) -> Mapping[Sign, object]:
 
 
 def _within(values: Sequence[Any]) -> Iterator[Any]:
-    """Yield what is in some objects: those first, then what is in them, and so on, as far as it is few."""
+    """Yield some objects, then what is in them, and so on, as far as it is few."""
     level, left = list(values), _MOST
     for _ in range(_DEPTH):
-        level = [inner for value in level[:left] for inner in _inside(value)[:left]][:left]
+        level = level[:left]
         left -= len(level)
         yield from level
+        level = [inner for value in level for inner in _inside(value)[:left]]
 
 
 def _inside(value: Any) -> Sequence[Any]:

@@ -93,14 +93,14 @@ def is_item(fields: Mapping[Any, Any]) -> bool:
     return any(problem_in(inner) is not None or source_in(inner) is not None for inner in items_in(fields))
 
 
-def rows_in(table: Any) -> list[Mapping[Any, Any]]:
+def rows_in(table: Any, *, grouped: bool = True) -> list[Mapping[Any, Any]]:
     """Return the items of a table: a list of items, or of groups of them, or an object or a mapping of columns.
 
     It is empty where it is no table.
     """
     if isinstance(table, list | tuple) and not hasattr(type(table), "_fields"):
-        if table and all(isinstance(group, list) for group in table):
-            groups = [rows_in(group) for group in table]
+        if grouped and table and all(isinstance(group, list) for group in table):
+            groups = [rows_in(group, grouped=False) for group in table]
             return [row for group in groups for row in group] if all(groups) else []
         are_items = table and all(is_item(fields_of(element)) for element in table)  # a list of numbers is soon left
         return [fields_of(element) for element in table] if are_items else []

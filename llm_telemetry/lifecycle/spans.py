@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
-from llm_telemetry.lifecycle.items import given_in, open_rollout, signs_of
-from llm_telemetry.lifecycle.outcomes import outcomes_in, rewards_for
+from llm_telemetry.lifecycle.items import given_in, open_rollout, outcomes_in, rewards_for
 from llm_telemetry.lifecycle.rewards import describe, says_failed
 from llm_telemetry.session.signs import signs_in
 
@@ -94,7 +93,7 @@ def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
     rollouts = []
     for row in given.all:
         rollout = open_rollout(scope.session, scope, row)
-        rollout.signs = signs_of(row)
+        rollout.signs = signs_in(*row.values())
         rollout.follow(last)
         rollouts.append(rollout)
     return rollouts
@@ -130,7 +129,6 @@ class Execution:
         """Let the rollouts wait for their rewards."""
         done = outcomes_in(self._given, result if error is None else None)
         if len(done) != len(self.rollouts):
-            self._scope.session.rollouts.forget(self.rollouts)
             self.rollouts = _open_all(self._outer, self._given._replace(rows=[row for row, _ in done]))
         for rollout, (_, made) in zip(self.rollouts, done, strict=True):
             rollout.signs = {**rollout.signs, **signs_in(made)}

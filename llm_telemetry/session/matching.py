@@ -77,12 +77,6 @@ class RolloutBook:
                 self._executing.add(rollout.split)
                 self._waiting.add(rollout)
 
-    def forget(self, rollouts: Iterable[OpenRollout]) -> None:
-        """Know nothing of rollouts that have come to something else."""
-        with self._lock:
-            for rollout in rollouts:
-                self._waiting.remove(rollout)
-
     def executed(self, rollout: OpenRollout, *, failed: bool) -> None:
         """Note that the executor is done with `rollout`."""
         with self._lock:

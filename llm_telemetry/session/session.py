@@ -19,6 +19,7 @@ from llm_telemetry.notices import Notices
 from llm_telemetry.session.counts import Counts
 from llm_telemetry.session.items import SourceIndex
 from llm_telemetry.session.matching import RolloutBook
+from llm_telemetry.session.outbox import Outbox
 from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver, fresh_folder
@@ -67,6 +68,7 @@ class Session:
         self.rollouts: RolloutBook | ForwardedRollouts = RolloutBook(self.record, self._hear_children, self.tell)
         self.read_verdict = _reader(config.judge_parser)
         self.sinks = list(sinks)
+        self._outbox = Outbox(self.sinks)
         self.before_phase: list[Callable[[], object]] = []
         self.before_flush: list[Callable[[], object]] = []
         self.step = 0
@@ -213,23 +215,24 @@ class Session:
             self._book()
             if phase.split not in self._dirty and (manual or phase.split == "val"):
                 return None
+            payload = self._make_payload(phase)
+            self._outbox.add(payload)
+            self.counts.begin(phase.split)
             self._dirty.discard(phase.split)
-            values = {STEP_KEY: phase.step, **self._collect(phase.split)}
-            state = self.state()
-            evidence = self.counts.evidence.collect(phase.split, phase.step)
-            alarm = self.counts.alarm
-            alert = None if alarm is None else alarm.check(phase.step, values.get(keys.TOTAL_COST.name))
-        totals = {key: value for key, value in values.items() if keys.is_total(key)}
-        payload = Payload(phase.step, phase.split, values, totals, time.time(), state, evidence)
-        for sink in self.sinks:
-            _write(sink, payload)
+            alert = self.counts.check(payload)
+        self._outbox.send()
         if alert is not None:
             tell(alert, self.sinks)
         return payload
 
-    def _collect(self, split: Split) -> dict[str, float]:
+    def _make_payload(self, phase: Phase) -> Payload:
+        """Return what there is to tell; no window ends here, so that nothing is lost where this fails."""
+        state, evidence = self.state(), self.counts.evidence.kept(phase.split, phase.step)
         facts = self._facts() if self._facts is not None else {}
-        return {**self.counts.collect(split), keys.TELEMETRY_ERRORS.name: self._errors(), **facts}
+        values = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors(), **facts}
+        values |= {key: value for key, value in self.counts.collect(phase.split).items() if key not in values}
+        totals = {key: value for key, value in values.items() if keys.is_total(key)}
+        return Payload(phase.step, phase.split, values, totals, time.time(), state, evidence)
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""
@@ -276,8 +279,7 @@ class Session:
             return
         if self._forward is None:
             self.flush_rest(everything=True)
-            for sink in self.sinks:
-                _close(sink)
+            self._outbox.close()
             self.children.remove()
         self.closed = True
 
@@ -287,16 +289,6 @@ def _reader(parser: Any) -> Callable[[str], Verdict | Unreadable] | None:
         return None if parser is None else custom_reader(parser)
     except (TypeError, ValueError) as error:
         raise InstrumentError(f"judge_parser: {error}") from error
-
-
-@guarded
-def _write(sink: Any, payload: Payload) -> None:
-    sink.write(payload)
-
-
-@guarded
-def _close(sink: Any) -> None:
-    sink.close()
 
 
 active: list[Session] = []

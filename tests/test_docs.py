@@ -2,7 +2,6 @@
 
 import importlib.util
 import itertools
-import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from llm_telemetry.sinks.wandb.rows import COLUMNS, TABLES
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.trainers import by_shape as grpo
 from llm_telemetry.trainers import registry
+from tests.support.children import lines_of
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -221,7 +221,7 @@ def test_a_python_block_runs_as_it_stands(block, trainer, tmp_path, monkeypatch)
     if telemetry is None:
         return
     telemetry.uninstrument()
-    payload = [json.loads(line)["payload"] for line in telemetry.path.read_text().splitlines()][-1]
+    payload = lines_of(telemetry.path)[-1]["payload"]
     assert payload["telemetry/errors"] == 0
     assert payload.get("dataset/count") or payload["val/count"]
     assert SHOWN.get(block.heading, lambda _: True)(payload)

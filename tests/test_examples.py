@@ -3,14 +3,12 @@
 import csv
 import difflib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from llm_telemetry.testing import LLMServer
+from tests.support.children import python
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 STEPS = 2
@@ -32,17 +30,11 @@ def run(tmp_path_factory, server):
     def run_once(name):
         if name not in done:
             folder = tmp_path_factory.mktemp(name)
-            environ = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
-            program = subprocess.run(
-                [sys.executable, EXAMPLES / f"{name}.py", "--steps", str(STEPS)],
+            program = python(
+                *(EXAMPLES / f"{name}.py", "--steps", STEPS),
                 cwd=folder,
-                env={**environ, **endpoint, "WANDB_MODE": "offline", "WANDB_SILENT": "true"},
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
+                **{**endpoint, "WANDB_MODE": "offline", "WANDB_SILENT": "true"},
             )
-            assert program.returncode == 0, program.stderr
             done[name] = folder, program.stdout.splitlines()
         return done[name]
 

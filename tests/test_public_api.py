@@ -2,25 +2,19 @@
 
 import importlib.metadata
 import importlib.resources
-import subprocess
-import sys
 
 import pytest
 
 import llm_telemetry
+from tests.support.children import ROOT, python
 
 HEAVY = ("wrapt", "openai", "wandb", "genai_prices", "numpy", "rich")
 
 
 def modules_after(code):
     """The modules among `HEAVY` that a fresh interpreter has after running `code`."""
-    told = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sorted(set(sys.modules) & set({HEAVY!r})))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return told.stdout.split()
+    show = f"import sys\nprint(*sorted(set(sys.modules) & set({HEAVY!r})))"
+    return python("-c", f"{code}\n{show}", cwd=ROOT).stdout.split()
 
 
 def test_the_public_names_are_few_and_sorted():
@@ -59,8 +53,6 @@ def test_the_types_are_shipped():
 
 
 def test_the_version_is_told_in_one_way():
-    told = subprocess.run(
-        [sys.executable, "-m", "llm_telemetry", "--version"], capture_output=True, text=True, check=True
-    )
+    told = python("-m", "llm_telemetry", "--version", cwd=ROOT)
     assert told.stdout == f"llm-telemetry {llm_telemetry.__version__}\n"
     assert llm_telemetry.__version__ == importlib.metadata.version("llm_telemetry")

@@ -1,7 +1,6 @@
 """The SDKs of openai's generator, over real HTTP: each request is one call, with the tokens that the server told."""
 
 import asyncio
-import gc
 
 import anthropic
 import groq
@@ -10,9 +9,9 @@ from genai_prices import Usage, calc_price
 
 from llm_telemetry.testing.exchange import pieces
 from tests.clients.conftest import saying, told
-from tests.support.sdk import JudgeOnly, all_of, entered, first_of, given, need
-from tests.support.trainers import watch
-from tests.support.watching import CHAT, CLAUDE, TEXT, counted, counts_of, payload_of, served
+from tests.support.sdk import JudgeOnly, all_of, entered, first_and_dropped, first_of, given, need
+from tests.support.trainers import payload_of_work, watch
+from tests.support.watching import CHAT, CLAUDE, TEXT, counted, counts_of, served
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -96,18 +95,18 @@ def test_it_is_one_call_too_where_the_sdk_stands_on_aiohttp(server, tmp_path, wa
         async with anthropic.AsyncAnthropic(**settings) as client:
             await way(client)
 
-    assert counted(payload_of(work, tmp_path)) == served(server.books, calls=1)
+    assert counted(payload_of_work(work, tmp_path)) == served(server.books, calls=1)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_message_is_one_call_with_the_tokens_that_were_told(server, tmp_path, make_client, way):
-    payload = payload_of(goes(way, make_client), tmp_path)
+    payload = payload_of_work(goes(way, make_client), tmp_path)
     assert counted(payload) == served(server.books, calls=1)
     assert server.books.tokens().cache_write == 16
 
 
 def test_its_cost_is_that_of_what_was_fresh_was_cached_and_was_written(server, tmp_path, make_client):
-    payload = payload_of(goes(message, make_client), tmp_path)
+    payload = payload_of_work(goes(message, make_client), tmp_path)
     told = server.books.tokens()
     usage = Usage(
         input_tokens=told.prompt,
@@ -131,19 +130,12 @@ async def helper_broken_off(client):
 
 
 async def broken_off_and_dropped(client):
-    stream = await given(client.messages.create(**CLAUDE, stream=True))
-    await first_of(stream)
-    if isinstance(stream, anthropic.AsyncStream):
-        await stream.response.aclose()
-    del stream
-    gc.collect()
-    await asyncio.sleep(0)
-    gc.collect()
+    await first_and_dropped(await given(client.messages.create(**CLAUDE, stream=True)))
 
 
 @pytest.mark.parametrize("way", [broken_off, helper_broken_off, broken_off_and_dropped])
 def test_of_a_stream_that_is_broken_off_the_prompt_is_known_and_the_answer_is_not(server, tmp_path, make_client, way):
-    payload = payload_of(goes(way, make_client), tmp_path)
+    payload = payload_of_work(goes(way, make_client), tmp_path)
     (entry,) = server.books
     asked = told(entry.request)._replace(completion=0)
     assert counted(payload) == {**served(server.books, no_usage=1), "tokens": counts_of(asked)}
@@ -159,13 +151,13 @@ def test_an_error_of_the_server_is_an_error_of_the_call(server, tmp_path, make_c
             await message(client)
 
     server.fail_next(status)
-    payload = payload_of(goes(way, make_client, max_retries=0), tmp_path)
+    payload = payload_of_work(goes(way, make_client, max_retries=0), tmp_path)
     assert counted(payload) == served(server.books, errors={kind: 1})
 
 
 def test_retries_of_the_sdk_are_counted_within_their_call(server, tmp_path, make_client):
     server.fail_next(429, 500)
-    payload = payload_of(goes(message, make_client, max_retries=2), tmp_path)
+    payload = payload_of_work(goes(message, make_client, max_retries=2), tmp_path)
     assert len(server.books) == 3
     assert counted(payload) == served(server.books, retries=2)
 
@@ -177,7 +169,7 @@ def test_an_error_in_mid_stream_is_an_error_of_the_call(server, tmp_path, make_c
             await streamed(client)
 
     server.fail_next(plan)
-    got = counted(payload_of(goes(way, make_client, max_retries=0), tmp_path))
+    got = counted(payload_of_work(goes(way, make_client, max_retries=0), tmp_path))
     assert (got["calls"], got["errors"]) == (1, {kind: 1})
 
 
@@ -187,7 +179,7 @@ def test_a_stream_that_stands_still_is_a_timeout(server, tmp_path, make_client):
             await streamed(client)
 
     server.fail_next("stuck")
-    got = counted(payload_of(goes(way, make_client, max_retries=0, timeout=0.3), tmp_path))
+    got = counted(payload_of_work(goes(way, make_client, max_retries=0, timeout=0.3), tmp_path))
     assert (got["calls"], got["errors"]) == (1, {"timeout": 1})
 
 
@@ -198,7 +190,7 @@ def test_a_cancelled_call_is_a_cancelled_call(server, tmp_path):
                 await asyncio.wait_for(streamed(client), 0.3)
 
     server.fail_next("stuck")
-    got = counted(payload_of(way, tmp_path))
+    got = counted(payload_of_work(way, tmp_path))
     assert (got["calls"], got["errors"]) == (1, {"cancelled": 1})
 
 
@@ -217,7 +209,7 @@ async def other_endpoints(client):
 
 
 def test_other_endpoints_are_no_calls(server, tmp_path, make_client):
-    assert counted(payload_of(goes(other_endpoints, make_client), tmp_path))["calls"] == 0
+    assert counted(payload_of_work(goes(other_endpoints, make_client), tmp_path))["calls"] == 0
 
 
 # --- as a judge
@@ -281,5 +273,5 @@ def test_groq_s_sdk_is_seen_by_the_same_hooks(server, tmp_path, kind):
             assert await all_of(stream)
 
     server.fail_next(500)
-    payload = payload_of(way, tmp_path)
+    payload = payload_of_work(way, tmp_path)
     assert counted(payload) == served(server.books, retries=1, no_usage=1)

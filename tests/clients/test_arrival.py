@@ -6,13 +6,13 @@ import importlib
 import inspect
 import json
 import pickle
-import subprocess
 import sys
 import textwrap
 
 import pytest
 
 from llm_telemetry.clients import libraries as clients
+from tests.support.children import python
 from tests.support.trainers import Trainer, watch
 
 LATER = """
@@ -74,9 +74,7 @@ def test_a_library_that_is_imported_within_a_step_is_seen_from_its_first_call(se
     ask = textwrap.indent(textwrap.dedent(ASKS[library].replace("BODY", repr(BODY))), "        ").strip()
     program = tmp_path / "train.py"
     program.write_text(LATER.format(ask=ask, library=library, traces=TRACES[library]))
-    done = subprocess.run(
-        [sys.executable, program, server.url], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60
-    )
+    done = python(program, server.url, cwd=tmp_path)
     seen, left = done.stdout.splitlines()
     assert seen == f"[('llm/executor/calls', 1)] {server.books.tokens().prompt} 0 False", done.stderr
     assert left == "True"
@@ -87,7 +85,7 @@ def test_no_library_is_imported_by_us(tmp_path):
     program = (
         f"from llm_telemetry import instrument\nclass T:\n def train_step(self): ...\n reward_computer = None\n{show}"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = python("-c", program, cwd=tmp_path)
     assert done.stdout.split() == []
 
 
@@ -178,7 +176,7 @@ trainer.train_step()
 
 
 def test_a_failure_of_ours_does_not_reach_the_import(tmp_path):
-    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = python("-c", BROKEN, cwd=tmp_path)
     assert done.stdout == "Client False\n"
     assert "llm_telemetry failed in arrived" in done.stderr
 
@@ -206,10 +204,7 @@ print(json.dumps(trainer.train_step()))
 
 def test_imports_that_fail_fail_as_before(tmp_path):
     def run(*args):
-        done = subprocess.run(
-            [sys.executable, "-c", ABSENT, *args], capture_output=True, text=True, cwd=tmp_path, check=True
-        )
-        return json.loads(done.stdout)
+        return json.loads(python("-c", ABSENT, *args, cwd=tmp_path).stdout)
 
     assert run("watched") == run()
 
@@ -242,5 +237,5 @@ for step in (1, 2, 3):
 
 
 def test_a_lazy_module_stays_asleep_and_is_hooked_at_the_flush_after_it_woke(tmp_path):
-    done = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = python("-c", LAZY, cwd=tmp_path)
     assert done.stdout.split() == ["_LazyModule", "True"], done.stderr

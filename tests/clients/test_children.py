@@ -1,40 +1,20 @@
 """With LLM_TELEMETRY=1 and no edit: programs that never import openai, and the processes that they start."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.children import ROOT, payloads_in, python
+
 PROGRAM = Path(__file__).parent / "programs" / "train.py"
 
 
 def trained(server, tmp_path, by, *command):
     """The payload of the program's one step."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "ROOT": str(ROOT),
-        "LLM_TELEMETRY": "1",
-        "BASE_URL": server.url,
-        "BY": by,
-    }
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", *command],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (file,) = (tmp_path / "llm_telemetry").glob("*.jsonl")
-    (line,) = file.read_text().splitlines()
-    return json.loads(line)["payload"]
+    environment = {"ROOT": str(ROOT), "LLM_TELEMETRY": "1", "BASE_URL": server.url, "BY": by}
+    python(*command, cwd=tmp_path, **environment)
+    (payload,) = payloads_in(tmp_path)
+    return payload
 
 
 def assert_true(payload, server):

@@ -13,8 +13,8 @@ import requests
 from llm_telemetry.testing.exchange import pieces
 from tests.clients.conftest import saying
 from tests.support.sdk import JudgeOnly, given
-from tests.support.trainers import Trainer, watch
-from tests.support.watching import CHAT, CLAUDE, STREAM, TEXT, counted, payload_of, served
+from tests.support.trainers import Trainer, payload_of_work, watch
+from tests.support.watching import CHAT, CLAUDE, STREAM, TEXT, counted, served
 from tests.support.wires import READERS, WIRES
 
 
@@ -34,7 +34,7 @@ def chat(server):
 
 
 def test_a_plain_call_is_a_call_with_its_tokens(server, tmp_path, ask, chat):
-    payload = payload_of(lambda: ask(chat, CHAT), tmp_path)
+    payload = payload_of_work(lambda: ask(chat, CHAT), tmp_path)
     assert counted(payload) == served(server.books)
     assert payload["cost/unpriced_calls"] == 0
     assert payload["cost/executor_cost"] > 0
@@ -42,7 +42,7 @@ def test_a_plain_call_is_a_call_with_its_tokens(server, tmp_path, ask, chat):
 
 @pytest.mark.parametrize(("path", "body"), [("/messages?beta=true", CLAUDE), ("/embeddings", {"input": "x"})])
 def test_other_endpoints_are_calls_too(server, tmp_path, ask, path, body):
-    assert counted(payload_of(lambda: ask(server.base_url + path, body), tmp_path)) == served(server.books)
+    assert counted(payload_of_work(lambda: ask(server.base_url + path, body), tmp_path)) == served(server.books)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_a_stream_is_a_call_with_the_tokens_that_its_events_tell(server, tmp_pat
         _, text = await given(ask(server.base_url + path, body, stream=True))
         assert all(json.dumps(piece, ensure_ascii=False)[1:-1] in text for piece in pieces(TEXT))
 
-    assert counted(payload_of(way, tmp_path)) == served(server.books)
+    assert counted(payload_of_work(way, tmp_path)) == served(server.books)
 
 
 def test_a_stream_that_was_not_asked_for_its_usage_is_a_call_without(server, tmp_path, ask, chat):
-    payload = payload_of(lambda: ask(chat, {**CHAT, "stream": True}, stream=True), tmp_path)
+    payload = payload_of_work(lambda: ask(chat, {**CHAT, "stream": True}, stream=True), tmp_path)
     assert counted(payload) == served(server.books, no_usage=1)
 
 
@@ -66,7 +66,7 @@ def test_however_a_response_is_read_it_is_heard(server, tmp_path, chat, read):
     async def way():
         assert json.loads(await given(read(chat, CHAT)))["usage"]["prompt_tokens"] == server.books.tokens().prompt
 
-    assert counted(payload_of(way, tmp_path)) == served(server.books)
+    assert counted(payload_of_work(way, tmp_path)) == served(server.books)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -78,7 +78,7 @@ def test_an_error_status_is_an_error_of_the_call_and_is_given_back(server, tmp_p
         assert (await given(ask(chat, STREAM if stream else CHAT, stream=stream)))[0] == status
 
     server.fail_next(status)
-    assert counted(payload_of(way, tmp_path)) == served(server.books, errors={kind: 1})
+    assert counted(payload_of_work(way, tmp_path)) == served(server.books, errors={kind: 1})
 
 
 def test_no_connection_is_an_error_of_the_call(tmp_path, ask):
@@ -86,7 +86,7 @@ def test_no_connection_is_an_error_of_the_call(tmp_path, ask):
         with pytest.raises(Exception, match=r"(?i)connect"):
             await given(ask("http://127.0.0.1:9/v1/chat/completions", CHAT))
 
-    got = counted(payload_of(way, tmp_path))
+    got = counted(payload_of_work(way, tmp_path))
     assert (got["calls"], got["errors"]) == (1, {"connection": 1})
 
 
@@ -99,13 +99,13 @@ def test_a_stream_that_breaks_is_an_error_of_the_call(server, tmp_path, ask, cha
         assert not isinstance(caught.value, AssertionError)
 
     server.fail_next(plan)
-    got = counted(payload_of(way, tmp_path))
+    got = counted(payload_of_work(way, tmp_path))
     assert (got["calls"], got["errors"]) == (1, {kind: 1})
 
 
 def test_an_error_that_a_stream_tells_of_is_an_error_of_the_call(server, tmp_path, ask, chat):
     server.fail_next("overloaded")
-    got = counted(payload_of(lambda: ask(chat, STREAM, stream=True), tmp_path))
+    got = counted(payload_of_work(lambda: ask(chat, STREAM, stream=True), tmp_path))
     assert (got["calls"], got["errors"]) == (1, {"server": 1})
 
 
@@ -113,7 +113,7 @@ def test_a_stream_that_is_broken_off_is_one_call_of_its_step(server, tmp_path, a
     async def way():
         assert (await given(ask(chat, STREAM, stream=True, stop=True)))[1].startswith("data:")
 
-    got = counted(payload_of(way, tmp_path))
+    got = counted(payload_of_work(way, tmp_path))
     assert (got["calls"], got["errors"], got["no_usage"]) == (1, {}, 1)
 
 
@@ -125,7 +125,7 @@ def test_a_cancelled_call_is_a_cancelled_call(server, tmp_path, chat, wire, stre
             await asyncio.wait_for(WIRES[wire](chat, STREAM, stream=stream), 0.3)
 
     server.fail_next("stuck")
-    got = counted(payload_of(way, tmp_path))
+    got = counted(payload_of_work(way, tmp_path))
     assert (got["calls"], got["errors"]) == (1, {"cancelled": 1})
 
 
@@ -143,7 +143,7 @@ def dropped_requests(url):
 @pytest.mark.parametrize("drop", [dropped_httpx, dropped_requests])
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_response_that_is_dropped_unread_is_one_call_of_its_step(server, tmp_path, chat, drop):
-    assert counted(payload_of(lambda: drop(chat), tmp_path))["no_usage"] == 1
+    assert counted(payload_of_work(lambda: drop(chat), tmp_path))["no_usage"] == 1
 
 
 def test_aiohttp_may_raise_for_the_status_itself(server, tmp_path, chat):
@@ -153,7 +153,7 @@ def test_aiohttp_may_raise_for_the_status_itself(server, tmp_path, chat):
                 await session.post(chat, json=CHAT)
 
     server.fail_next(429)
-    assert counted(payload_of(way, tmp_path)) == served(server.books, errors={"rate_limit": 1})
+    assert counted(payload_of_work(way, tmp_path)) == served(server.books, errors={"rate_limit": 1})
 
 
 def test_a_stream_that_is_compressed_is_understood(tmp_path):
@@ -172,7 +172,7 @@ def test_a_stream_that_is_compressed_is_understood(tmp_path):
         ):
             assert "[DONE]" in "".join(two.iter_text())
 
-    got = counted(payload_of(way, tmp_path))
+    got = counted(payload_of_work(way, tmp_path))
     assert (got["calls"], got["tokens"]) == (1, {"prompt": 7, "completion": 3})
 
 
@@ -230,7 +230,7 @@ def test_other_requests_are_no_calls(server, tmp_path, ask, path, body):
     async def way():
         seen.append(await given(ask(server.base_url + path, body)))
 
-    payload = payload_of(way, tmp_path)
+    payload = payload_of_work(way, tmp_path)
     assert [status for status, _ in seen] in ([400], [404])
     assert "llm/executor/calls" not in payload
 
@@ -274,4 +274,4 @@ def test_a_request_whose_body_is_still_to_come_is_not_read_by_us(tmp_path, serve
         with httpx.Client(transport=transport) as client:
             assert client.post("http://llm.test/v1/completions", content=NothingParsed()).json() == {"model": "m"}
 
-    assert counted(payload_of(way, tmp_path))["calls"] == 0
+    assert counted(payload_of_work(way, tmp_path))["calls"] == 0

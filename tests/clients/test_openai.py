@@ -4,7 +4,8 @@ import openai
 import pytest
 
 from tests.support.sdk import all_of, completions, entered, first_of, given
-from tests.support.watching import CHAT, STREAM, TEXT, counted, payload_of, served
+from tests.support.trainers import payload_of_work
+from tests.support.watching import CHAT, STREAM, TEXT, counted, served
 
 
 async def chat(client):
@@ -41,7 +42,7 @@ def test_a_request_of_the_sdk_is_one_call(server, tmp_path, kind, way):
             await way(client)
 
     server.fail_next(500)
-    assert counted(payload_of(work, tmp_path)) == served(server.books, retries=1)
+    assert counted(payload_of_work(work, tmp_path)) == served(server.books, retries=1)
 
 
 @pytest.mark.parametrize("kind", [openai.OpenAI, openai.AsyncOpenAI])
@@ -53,5 +54,5 @@ def test_a_stream_that_is_broken_off_is_one_call(server, tmp_path, kind):
         ):
             await first_of(stream)
 
-    got = counted(payload_of(work, tmp_path))
+    got = counted(payload_of_work(work, tmp_path))
     assert (got["calls"], got["no_usage"], got["tokens"]) == (1, 1, {})

@@ -19,6 +19,7 @@ from tests.support.sdk import (
     assert_one_call,
     completions,
     entered,
+    first_and_dropped,
     first_of,
     given,
     need,
@@ -104,14 +105,7 @@ async def broken_off_with(client):
 
 
 async def broken_off_and_dropped(client):
-    stream = await given(client.chat.completions.create(**STREAM))
-    await first_of(stream)
-    if isinstance(stream, openai.AsyncStream):
-        await stream.response.aclose()
-    del stream
-    gc.collect()
-    await asyncio.sleep(0)
-    gc.collect()
+    await first_and_dropped(await given(client.chat.completions.create(**STREAM)))
 
 
 async def closed_without_iterating(client):

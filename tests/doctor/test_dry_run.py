@@ -1,8 +1,5 @@
 """`llm-telemetry run --dry`: real programs that end before anything happens, and what is said of them."""
 
-import os
-import subprocess
-import sys
 import textwrap
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -12,7 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from llm_telemetry.doctor.dry_run import _Look
-from tests.support.left_runs import ROOT, said
+from tests.support.children import python
+from tests.support.left_runs import said
 
 TRAINER = """
     class Rewards:
@@ -38,16 +36,8 @@ class Done(NamedTuple):
 def dry(tmp_path):
     def run(program, **environ):
         (tmp_path / "train.py").write_text(textwrap.dedent(program))
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "LLM_TELEMETRY"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "llm_telemetry", "run", "--dry", "train.py"],
-            cwd=tmp_path,
-            env={**clean, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environ},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        command = ("-m", "llm_telemetry", "run", "--dry", "train.py")
+        done = python(*command, cwd=tmp_path, check=False, **environ)
         left = [path.name for path in tmp_path.iterdir() if path.name != "train.py"]
         return Done(done.returncode, " ".join(done.stdout.split()), done.stderr, left)
 

@@ -1,7 +1,6 @@
 """Forked children count for themselves, and the owner's payload contains it, once."""
 
 import concurrent.futures
-import json
 import multiprocessing
 import os
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.children import lines_of
 from tests.support.mocking import chat, openai_api
 from tests.support.trainers import Executor, RewardComputer, Trainer, sync_client, train_step, watch
 
@@ -167,6 +167,6 @@ def test_the_ranks_of_one_launch_are_one_payload_of_rank_0(tmp_path):
     assert [process.wait(60) for process in ranks] == [0, 0]
     assert rank(0, 0).wait(60) == 0
     (file,) = (tmp_path / "llm_telemetry").glob("*.jsonl")
-    payloads = [json.loads(line)["payload"] for line in file.read_text().splitlines()]
+    payloads = [line["payload"] for line in lines_of(file)]
     assert payloads[-1]["cost/total_samples"] == 6
     assert payloads[-1]["cost/executor_calls"] == payloads[-1]["cost/judge_calls"] == 6

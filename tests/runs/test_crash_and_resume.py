@@ -3,9 +3,8 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import types
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,36 +16,19 @@ from llm_telemetry.runs.wandb_file import read_rows, run_folders, run_id_of
 from llm_telemetry.session.session import Session
 from llm_telemetry.settings.config import Config
 from llm_telemetry.sinks.jsonl import JsonlSink
+from tests.support import left_runs
+from tests.support.children import payloads_in, python
 from tests.support.mocking import chat, openai_api
 from tests.support.trainers import RewardComputer, Trainer, train_step, watch
 from tests.support.wandb_server import Server
 
-ROOT = Path(__file__).parents[2]
 COST = 2 * (10 * 0.15 + 5 * 0.60) / 1e6  # USD of a step: one call of the executor, one of the judge
 
 
 @pytest.fixture
 def train(tmp_path):
     """Run the training program in a fresh folder, with W&B offline."""
-
-    def run(*arguments, **environ):
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
-        return subprocess.run(
-            [sys.executable, "-m", "tests.processes.programs.train", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**clean, "PYTHONPATH": str(ROOT), "WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path), **environ},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    return run
-
-
-def payloads(tmp_path):
-    files = sorted(tmp_path.rglob("*.jsonl"), key=lambda path: path.stat().st_mtime)
-    return [json.loads(line)["payload"] for file in files for line in file.read_text().splitlines()]
+    return partial(left_runs.train, tmp_path)
 
 
 def rows(tmp_path):
@@ -62,7 +44,7 @@ def test_the_jsonl_has_every_payload_however_the_run_ends_and_sync_brings_them_t
     train, tmp_path, capsys, ending
 ):
     train("r1", 1, 4, ending)
-    assert [p["llm_telemetry/step"] for p in payloads(tmp_path)] == [1, 2, 3, 4]
+    assert [p["llm_telemetry/step"] for p in payloads_in(tmp_path)] == [1, 2, 3, 4]
     (found,) = find_runs(tmp_path / "wandb")
     assert found.payloads == 4
     assert not found.busy
@@ -93,7 +75,7 @@ def test_processes_of_a_run_that_begin_in_the_same_second_are_told_apart_and_kep
 def test_an_offline_run_that_is_resumed_goes_on_with_its_totals(train, tmp_path, ending):
     train("r1", 1, 3, ending)
     train("r1", 4, 5, "finish")
-    counted = payloads(tmp_path)
+    counted = payloads_in(tmp_path)
     assert [p["cost/total_samples"] for p in counted] == [1, 2, 3, 4, 5]
     assert [p["judge/total_calls"] for p in counted] == [1, 2, 3, 4, 5]
     assert [p["tokens/total"] for p in counted] == [30, 60, 90, 120, 150]
@@ -103,14 +85,14 @@ def test_an_offline_run_that_is_resumed_goes_on_with_its_totals(train, tmp_path,
 def test_a_run_of_another_id_begins_at_zero(train, tmp_path):
     train("r1", 1, 3, "finish")
     train("r2", 1, 1, "finish")
-    assert payloads(tmp_path)[-1]["cost/total_samples"] == 1
+    assert payloads_in(tmp_path)[-1]["cost/total_samples"] == 1
 
 
 def test_steps_that_are_done_again_from_an_older_checkpoint_are_told_and_what_was_spent_stays_spent(train, tmp_path):
     train("r1", 1, 3, "kill")
     result = train("r1", 2, 3, "finish")
     assert "step 2 begins, but this run had reached step 3 before" in result.stderr
-    assert payloads(tmp_path)[-1]["cost/total_samples"] == 5
+    assert payloads_in(tmp_path)[-1]["cost/total_samples"] == 5
 
 
 def test_without_wandb_the_jsonl_lies_in_the_working_directory(train, tmp_path):
@@ -122,7 +104,7 @@ def test_without_wandb_the_jsonl_lies_in_the_working_directory(train, tmp_path):
 def test_a_disabled_wandb_is_no_wandb(train, tmp_path):
     result = train("r1", 1, 2, "finish", WANDB_MODE="disabled")
     assert result.returncode == 0, result.stderr
-    assert [p["llm_telemetry/step"] for p in payloads(tmp_path / "llm_telemetry")] == [1, 2]
+    assert [p["llm_telemetry/step"] for p in payloads_in(tmp_path / "llm_telemetry")] == [1, 2]
 
 
 def test_sync_leaves_a_run_alone_whose_process_lives(train, tmp_path):
@@ -190,10 +172,7 @@ def server():
 
 
 def sync(tmp_path, server):
-    program = [sys.executable, "-m", "llm_telemetry", "sync", str(tmp_path / "wandb")]
-    return subprocess.run(
-        program, env={**os.environ, **server.environment}, capture_output=True, text=True, check=False
-    )
+    return python("-m", "llm_telemetry", "sync", tmp_path / "wandb", cwd=tmp_path, check=False, **server.environment)
 
 
 @pytest.mark.parametrize("ending", ["kill", "finish"])

@@ -1,7 +1,6 @@
 """Whole runs of the demo's trainer, each trained once for all tests that look at it."""
 
 import asyncio
-import json
 import os
 import warnings
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from llm_telemetry.demo.config import DemoConfig
 from llm_telemetry.demo.models import CALM, PRICES, USUAL, WORST, Day, demo_server
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.testing import Books
+from tests.support.children import lines_of
 from tests.support.trainers import watch
 
 
@@ -30,7 +30,7 @@ class Plan:
 
 # Few hang, as each batch with one waits for the timeout. That is far longer than 64 rollouts take to be judged, one
 # after the other, while the loop is blocked: only hung calls may ever be cancelled, on a busy machine too.
-_ROUGH = WORST._replace(solver=replace(WORST.solver, hung=0.006))
+_ROUGH = WORST._replace(solver=replace(WORST.solver, hung=0.012))
 _WORST = {"steps": 3, "batch_size": 12, "group_size": 4, "val_every": 2, "val_samples": 24, "oom_at_step": 2}
 _WORST |= {"workflow_timeout": 12.0, "defect_rate": 0.1}
 _CALM = {"steps": 8, "group_size": 4, "val_every": 8, "oom_at_step": 2, "defect_rate": 0.0, "concurrency": 16}
@@ -114,8 +114,7 @@ def _trained(trainer, plan, folder):
     telemetry, memory = watch(trainer, folder, run=None if plan.wandb else False)
     rows = asyncio.run(trainer.train())
     telemetry.uninstrument()
-    written = [json.loads(line) for line in telemetry.path.read_text().splitlines()]
-    return rows, [line for line in written if "payload" in line], memory.payloads
+    return rows, lines_of(telemetry.path), memory.payloads
 
 
 def _begin(folder):

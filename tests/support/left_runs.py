@@ -4,16 +4,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from llm_telemetry.runs.findings import Severity, format_findings
 from llm_telemetry.runs.last import find_last_run
-
-ROOT = Path(__file__).parents[2]
+from tests.support.children import lines_of, python
 
 
 @pytest.fixture
@@ -27,27 +23,23 @@ def nobodys_machine(monkeypatch, tmp_path):
 
 
 def train(folder, *arguments, **environ):
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "LLM_TELEMETRY"))}
-    place = {"PYTHONPATH": str(ROOT), "WANDB_MODE": "offline", "WANDB_DIR": str(folder)}
-    subprocess.run(
-        [sys.executable, "-m", "tests.processes.programs.train", *map(str, arguments)],
-        cwd=folder,
-        env={**clean, **place, **environ},
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    return folder
+    """Run the training program in a folder, with W&B offline there; return how it ended."""
+    place = {"WANDB_MODE": "offline", "WANDB_DIR": str(folder)}
+    command = ("-m", "tests.processes.programs.train", *arguments)
+    return python(*command, cwd=folder, check=False, **{**place, **environ})
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("finished"), "r1", 1, 8, "finish")
+    folder = tmp_path_factory.mktemp("finished")
+    train(folder, "r1", 1, 8, "finish")
+    return folder
 
 
 @pytest.fixture
 def killed(nobodys_machine, tmp_path):
-    return train(tmp_path, "r2", 1, 3, "kill")
+    train(tmp_path, "r2", 1, 3, "kill")
+    return tmp_path
 
 
 @pytest.fixture
@@ -57,7 +49,7 @@ def edited(nobodys_machine, finished, tmp_path):
     def edit(change=lambda payload: None, state=None):
         shutil.copytree(finished / "wandb", tmp_path / "wandb", symlinks=True)
         (file,) = (tmp_path / "wandb").glob("*run-*/*.jsonl")
-        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        lines = lines_of(file)
         for line in lines:
             change(line["payload"])
             line["state"] |= state or {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import inspect
 
 import openai
@@ -44,6 +45,17 @@ async def all_of(stream):
 
 async def first_of(stream):
     return await (stream.__anext__() if hasattr(stream, "__anext__") else asyncio.to_thread(next, stream))
+
+
+async def first_and_dropped(stream):
+    """Read one event, and leave the rest of the stream to the garbage collector."""
+    await first_of(stream)
+    if hasattr(stream, "__anext__"):
+        await stream.response.aclose()
+    del stream
+    gc.collect()
+    await asyncio.sleep(0)
+    gc.collect()
 
 
 def need(thing, path):

@@ -1,6 +1,7 @@
 """Trainers of the hand-written shape, small enough to read: a test fills in what happens inside."""
 
 import asyncio
+import inspect
 import re
 
 import openai
@@ -124,12 +125,14 @@ def train_step(trainer, step=1):
 
 
 def payload_of_work(work, tmp_path, **settings):
-    """The payload of a step whose executor does `work()`, in which everything must be; what it raises is raised."""
+    """The payload of a step whose executor does `work()`, sync or async, with all in it; what is raised is raised."""
     failures = []
 
     async def execute(problem):
         try:
-            await work()
+            result = work()
+            if inspect.isawaitable(result):
+                await result
         except BaseException as error:
             failures.append(error)
             raise

@@ -1,9 +1,6 @@
 """Calls as the work of a watched executor, and what has to be counted of them."""
 
-import inspect
-
 from llm_telemetry.events import ROLES
-from tests.support.trainers import payload_of_work
 
 MESSAGES = [{"role": "user", "content": "2 + 2?"}]
 CHAT = {"model": "gpt-4o-mini", "messages": MESSAGES}
@@ -11,17 +8,6 @@ STREAM = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
 CLAUDE = {"model": "claude-haiku-4-5", "max_tokens": 100, "messages": MESSAGES}
 TEXT = "The answer is 4, as you can see. Señor ✓"
 KINDS = ("prompt", "completion", "cached", "cache_write")
-
-
-def payload_of(way, tmp_path, **settings):
-    """Let `way` be what the executor does; return the payload of that step, in which everything must be."""
-
-    async def work():
-        result = way()
-        if inspect.isawaitable(result):
-            await result
-
-    return payload_of_work(work, tmp_path, **settings)
 
 
 def counted(payload, role="executor"):

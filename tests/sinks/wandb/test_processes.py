@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.children import python
 from tests.support.wandb_offline import Written
 from tests.support.wandb_trainers import payload_places
 
 pytest.importorskip("wandb")
 
-ROOT = Path(__file__).parents[3]
 START = """
 import os, signal, sys, time
 import wandb
@@ -47,19 +45,12 @@ if __name__ == "__main__":
 """
 
 
-def python(script, tmp_path, **environment):
+def run(script, tmp_path, **environment):
     """Run `script` after `START`, indented as its main part; return the finished process."""
     path = tmp_path / "train.py"
     path.write_text(START + "".join(f"    {line}\n" for line in script.splitlines()))
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", str(path)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    kept = {name: value for name, value in os.environ.items() if name.startswith("WANDB_")}
+    return python(path, cwd=tmp_path, check=False, **kept, **environment)
 
 
 def places(tmp_path):
@@ -86,7 +77,7 @@ EXPECTED = (
 )
 def test_endings(tmp_path, ending, code):
     """However Python ends, what waits is written before W&B ends the run."""
-    process = python(f"train(range(1, 6), sink.write, run.log)\n{ending}", tmp_path)
+    process = run(f"train(range(1, 6), sink.write, run.log)\n{ending}", tmp_path)
     assert process.returncode == code, process.stderr
     assert places(tmp_path) == EXPECTED
 
@@ -99,7 +90,7 @@ train(range(1, 5), sink.write, run.log)
 sink._rider._end()
 sink.write(payload(5))
 """
-    process = python(script, tmp_path)
+    process = run(script, tmp_path)
     assert process.returncode == 0, process.stderr
     assert places(tmp_path) == EXPECTED
 
@@ -122,7 +113,7 @@ sink.write(payload(2))
 run.log({"loss": 2.0})
 train(range(3, 6), sink.write, run.log)
 """
-    process = python(script, tmp_path)
+    process = run(script, tmp_path)
     assert process.returncode == 0, process.stderr
     assert places(tmp_path) == EXPECTED
 
@@ -157,7 +148,7 @@ done.set()
 thread.join()
 train(range(1, 6), sink.write, run.log)
 """
-    process = python(script, tmp_path)
+    process = run(script, tmp_path)
     assert process.returncode == 0, process.stderr
     assert places(tmp_path) == EXPECTED
 
@@ -173,7 +164,7 @@ process.join()
 assert process.exitcode == 0
 train(range(3, 6), sink.write, run.log)
 """
-    process = python(script, tmp_path)
+    process = run(script, tmp_path)
     assert process.returncode == 0, process.stderr
     assert places(tmp_path) == EXPECTED
 
@@ -218,8 +209,8 @@ os._exit(0)
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds W&B's process in /proc")
 def test_core_killed(tmp_path):
     """When W&B's own process is gone, the trainer sees what it sees without us."""
-    alone = python(KILL_CORE, tmp_path, alone="1")
-    watched = python(KILL_CORE, tmp_path)
+    alone = run(KILL_CORE, tmp_path, alone="1")
+    watched = run(KILL_CORE, tmp_path)
     assert watched.stdout == alone.stdout
     assert "ConnectionError" in alone.stdout
     assert "your training goes on" in watched.stderr
@@ -238,7 +229,7 @@ sink.close()
 assert sink.run_dir() is None
 assert not any(name.partition(".")[0] == "wandb" for name in sys.modules)
 """
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+    python("-c", script, cwd=tmp_path)
 
 
 KILLED = """
@@ -264,7 +255,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_a_kill_costs_no_payload_whose_trainer_s_row_is_kept(tmp_path):
     """With `log(step=…)` nothing of ours waits: W&B has what it has of the trainer, validations too."""
-    assert python(KILLED, tmp_path).returncode == -signal.SIGKILL
+    assert run(KILLED, tmp_path).returncode == -signal.SIGKILL
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     rows = [row for row in Written(folder).rows if "loss" in row]
     assert len(rows) >= 20

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this package costs
 if TYPE_CHECKING:
-    from llm_telemetry.api import Telemetry, instrument, uninstrument
+    from llm_telemetry.api import instrument, uninstrument
     from llm_telemetry.collectors.base import Collector
     from llm_telemetry.collectors.cost import CostTracker
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
+    from llm_telemetry.handle import Telemetry
     from llm_telemetry.lifecycle.marks import judge, scope
     from llm_telemetry.settings.config import InstrumentError
     from llm_telemetry.sinks.base import Sink
@@ -42,7 +43,7 @@ _HOME = {
     "InstrumentError": "settings.config",
     "JudgeMetricsCollector": "collectors.judge",
     "Sink": "sinks.base",
-    "Telemetry": "api",
+    "Telemetry": "handle",
     "instrument": "api",
     "judge": "lifecycle.marks",
     "scope": "lifecycle.marks",

@@ -6,6 +6,8 @@ import functools
 import logging
 import os
 import threading
+from collections import deque
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -16,17 +18,26 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Owner = TypeVar("Owner", bound="Owned")
 
-log = logging.getLogger("llm_telemetry")
+
+NAME = "llm_telemetry: "
+"""What every line begins with, as not every handler shows the logger's name."""
 
 
-def _name_us(record: logging.LogRecord) -> bool:
-    """Begin every line with our name: most programs print messages alone, and the user shall know whose they are."""
-    if isinstance(record.msg, str) and not record.msg.startswith(("llm_telemetry:", "llm_telemetry alarm:")):
-        record.msg = f"llm_telemetry: {record.msg}"
-    return True
+class _Log(logging.LoggerAdapter):  # type: ignore[type-arg]  # Python 3.10 cannot be told at runtime
+    """Says whose a line is, and never raises: a handler that fails is the user's, and must not end a training."""
+
+    def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Begin a line with our name."""
+        return (msg if str(msg).startswith(NAME) else f"{NAME}{msg}"), {"stacklevel": 2, **kwargs}
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Write a line; `%` in `msg` as ever."""
+        with suppress(Exception):
+            super().log(level, msg, *args, **kwargs)
 
 
-log.addFilter(_name_us)
+log = _Log(logging.getLogger("llm_telemetry"))
+"""The one logger of this library."""
 
 
 class Failures:
@@ -37,7 +48,7 @@ class Failures:
 
     def __init__(self, *, strict: bool = False) -> None:
         self.strict = strict
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come in between, and fail too
         self._counts: dict[str, int] = {}
 
     def add(self, place: str) -> bool:
@@ -108,13 +119,55 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        _here.depth += 1
         try:
             return function(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the one broad `except` of the library, see docs/how-it-works.md
             report(getattr(function, "__qualname__", repr(function)), error)
             return None
+        finally:
+            _leave_own_work()
 
     return call
+
+
+class _Here(threading.local):
+    """How deep a thread is in work of ours, and what it has put off until it is out of it."""
+
+    depth = 0
+
+    def __init__(self) -> None:
+        self.postponed: deque[Callable[[], object]] = deque()
+
+
+_here = _Here()
+
+
+def after_own_work(method: Callable[P, object]) -> Callable[P, None]:
+    """Have `method`, which takes locks, put off when its own thread is in work of ours: it would wait for itself.
+
+    That is where a signal handler, a finaliser, a log handler, or a user's collector or sink calls it. It is done as
+    soon as the thread is out of that work.
+    """
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        if _here.depth:
+            _here.postponed.append(functools.partial(method, *args, **kwargs))
+            return
+        _here.depth += 1
+        try:
+            method(*args, **kwargs)
+        finally:
+            _leave_own_work()
+
+    return call
+
+
+def _leave_own_work() -> None:
+    _here.depth -= 1
+    while _here.postponed and not _here.depth:
+        attempt(_here.postponed.popleft())
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:

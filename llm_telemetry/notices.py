@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
-log = logging.getLogger("llm_telemetry")
+from llm_telemetry.guard import log
 
 
 class Notices:

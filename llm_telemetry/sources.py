@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import logging
 import re
 
-log = logging.getLogger("llm_telemetry")
+from llm_telemetry.guard import log
 
 UNKNOWN = "unknown"
 OVERFLOW = "other"

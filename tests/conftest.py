@@ -6,8 +6,7 @@ from functools import cache, partial
 
 import pytest
 
-from llm_telemetry import api as front
-from llm_telemetry import guard
+from llm_telemetry import guard, handle
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.session import session
 from llm_telemetry.trainers import wiring
@@ -32,7 +31,7 @@ def pytest_make_parametrize_id(config, val, argname):
 def _loud_and_clean(monkeypatch):
     monkeypatch.setattr(guard.failures, "strict", True)
     yield
-    for telemetry in list(front._handles.values()):
+    for telemetry in list(handle.handles.values()):
         telemetry.uninstrument()
     for watch in list(clients._watches):  # a child's, which would end with its process
         clients.forget(watch.keys)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import logging
 import operator
 import sys
 import threading
@@ -21,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry import api
 from llm_telemetry.activation import ending
 from llm_telemetry.clients import libraries as clients
-from llm_telemetry.guard import guarded, survive_fork
+from llm_telemetry.guard import guarded, log, survive_fork
+from llm_telemetry.handle import was_released
 from llm_telemetry.hooks.patching import Hook, Row, patches
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import STEP_METHODS, TRAINING_METHODS
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from llm_telemetry.session.session import Session
     from llm_telemetry.trainers.kinds import Kind
 
-log = logging.getLogger("llm_telemetry")
 
 _lock = survive_fork(threading.RLock())
 _named: weakref.WeakSet[type] = weakref.WeakSet()
@@ -152,7 +151,7 @@ def _nobody() -> None:
 def _adopt_early(instance: Any, settings: Mapping[str, Any]) -> None:
     """Watch `instance` from here on if all of its parts are there; if not, it is asked again."""
     with _lock:
-        if _is_known(instance) or api.was_released(instance) or functions.session_of(instance) is not None:
+        if _is_known(instance) or was_released(instance) or functions.session_of(instance) is not None:
             return
         try:
             found = adapter_for(instance).find(instance, configured(settings))
@@ -165,7 +164,7 @@ def _adopt_early(instance: Any, settings: Mapping[str, Any]) -> None:
 def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
     """Watch `instance` from here on if it is a trainer; it is asked once."""
     with _lock:
-        if instance is None or _is_known(instance) or api.was_released(instance):
+        if instance is None or _is_known(instance) or was_released(instance):
             return None
         _remember(instance)
         try:

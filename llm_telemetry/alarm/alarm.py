@@ -6,14 +6,13 @@ been told is told again after the cooldown, if it still holds among the evaluati
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.alarm.health import Seen, examine, focus_of, likely_cause
 from llm_telemetry.events import Alert
-from llm_telemetry.guard import guarded
+from llm_telemetry.guard import guarded, log
 from llm_telemetry.tables import format_usd
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from llm_telemetry.settings.limits import Limits
     from llm_telemetry.sources import SourceNames
 
-log = logging.getLogger("llm_telemetry")
 
 BUDGET_TITLE = "budget spent"
 _FAILURES = ("api_failure", "parse_failure")
@@ -137,7 +135,7 @@ def _budget_line(spent: float, limits: Limits) -> str:
 
 def tell(alert: Alert, sinks: Iterable[Any]) -> None:
     """Say it in the log, and to each sink that wants to know."""
-    log.warning("llm_telemetry alarm: %s", alert.text.replace("\n", " "))
+    log.warning("alarm: %s", alert.text.replace("\n", " "))
     for sink in sinks:
         _tell_sink(sink, alert)
 

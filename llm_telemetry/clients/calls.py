@@ -245,7 +245,7 @@ class Tap:
 
 _held: weakref.WeakKeyDictionary[Any, OpenCall] = weakref.WeakKeyDictionary()
 """Streams and unread responses that the trainer still has."""
-_holding = survive_fork(threading.Lock())
+_holding = survive_fork(threading.RLock())
 
 
 def hold(response: Any, call: OpenCall) -> None:

@@ -65,7 +65,7 @@ class _Watch:
 
 
 _watches: list[_Watch] = []
-_lock = survive_fork(threading.Lock())
+_lock = survive_fork(threading.RLock())
 
 
 class _Arrivals(ImportWatcher):

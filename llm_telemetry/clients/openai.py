@@ -8,12 +8,11 @@ the documented API, and why.
 from __future__ import annotations
 
 import importlib
-import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.clients.calls import OpenCall, held_call, know
 from llm_telemetry.clients.replies import body_of
-from llm_telemetry.guard import guarded
+from llm_telemetry.guard import guarded, log
 from llm_telemetry.hooks.observe import drive
 from llm_telemetry.hooks.patching import Row
 from llm_telemetry.hooks.scopes import SCOPE, Scope
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Role
 
-log = logging.getLogger("llm_telemetry")
 
 ENDPOINTS = ("/completions", "/responses", "/responses/compact", "/embeddings", "/v1/messages", "/v1/complete")
 """Ends of the paths that are LLM calls; `/chat/completions` and Azure's deployments end so too. The last two are

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,12 @@ from llm_telemetry.collectors.aggregates import Sums, ratio
 from llm_telemetry.collectors.eval_stats import contradictions, counters_of
 from llm_telemetry.collectors.naming import Key, name_all
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, SPLITS, Evaluation, Outcome, Split
+from llm_telemetry.guard import log
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-log = logging.getLogger("llm_telemetry")
 
 
 @dataclass(slots=True)
@@ -173,14 +171,10 @@ class JudgeMetricsCollector:
         """Return a judge's name in keys; a dataset of the same name keeps its own."""
         return f"{judge}_judge" if judge in window.by_source or judge == "failures" else judge
 
-    def begin(self, split: Split) -> None:
-        """Begin a new window."""
-        self._windows[split] = Window()
-
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window."""
         logs = self.get_wandb_logs(split)
-        self.begin(split)
+        self._windows[split] = Window()
         return logs
 
     def state(self) -> dict[Split, int]:

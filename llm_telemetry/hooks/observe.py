@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Coroutine
 from inspect import CO_COROUTINE
-from types import FunctionType, MethodType
+from types import CoroutineType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.scopes import SCOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from contextvars import Token
 
     from llm_telemetry.hooks.scopes import Scope
@@ -36,7 +35,8 @@ class Span(Protocol):
 
 def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Call `wrapped` inside `span`; same result, same exception, same timing."""
-    if type(wrapped) in _PLAIN and wrapped.__code__.co_flags & CO_COROUTINE:
+    function = wrapped.__func__ if type(wrapped) is MethodType else wrapped
+    if type(function) is FunctionType and function.__code__.co_flags & CO_COROUTINE:
         return _later(span, wrapped(*args, **kwargs))
     token = enter(span)
     try:
@@ -46,26 +46,24 @@ def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs
         raise
     finally:
         leave(token)
-    kind = _awaitable(type(result))  # type: ignore[arg-type]  # mypy: no type is Hashable
-    if kind is Coroutine:
+    if type(result) is CoroutineType:
         return _later(span, result)
-    if kind is asyncio.Future:
-        result.add_done_callback(lambda future: _end_future(span, future))
-    else:
+    if not _end_with(span, result):
         close(span, result, None)
     return result
 
 
-_PLAIN = (FunctionType, MethodType)
-"""A hook on a parent's method is none of these: it shows the code of what it wraps, but begins when it is called."""
+@guarded
+def _end_with(span: Span, result: Any) -> bool:
+    """Close the span when a future is done; `False` for any other result.
 
-
-@functools.lru_cache(maxsize=1024)
-def _awaitable(kind: type) -> type | None:
-    """Tell how to wait for results of this type; asking a pydantic model's class takes 2 µs, so it is asked once."""
-    if issubclass(kind, Coroutine):
-        return Coroutine
-    return asyncio.Future if hasattr(kind, "_asyncio_future_blocking") else None
+    What can be awaited and is neither (an awaitable context manager, say) is given back untouched: a coroutine of ours
+    in its place would have fewer abilities.
+    """
+    if not any(base is asyncio.Future for base in type.mro(type(result))):
+        return False
+    result.add_done_callback(guarded(functools.partial(_end_future, span)))
+    return True
 
 
 def _later(span: Span, coroutine: Any) -> Any:
@@ -106,10 +104,8 @@ async def _drive_coroutine(span: Span, inner: Inner) -> Any:
 def _end_future(span: Span, future: asyncio.Future[Any]) -> None:
     if future.cancelled():
         close(span, None, asyncio.CancelledError())
-    elif (error := future.exception()) is not None:
-        close(span, None, error)
-    else:
-        close(span, future.result(), None)
+    else:  # `exception()` would mark it as retrieved, and asyncio would not say that nobody has
+        close(span, future._result, future._exception)  # type: ignore[attr-defined]
 
 
 @guarded

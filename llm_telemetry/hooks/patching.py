@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import logging
 import operator
 import sys
 from collections import Counter
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wrapt
 
+from llm_telemetry.guard import log
 from llm_telemetry.objects import weakly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-log = logging.getLogger("llm_telemetry")
 
 _ABSENT = object()
 

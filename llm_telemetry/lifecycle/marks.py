@@ -6,10 +6,10 @@ Both do nothing at all while nothing is watched, so they may stay in the code fo
 from __future__ import annotations
 
 import functools
-import logging
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from llm_telemetry.events import ROLES
+from llm_telemetry.guard import log
 from llm_telemetry.hooks.patching import Hook
 from llm_telemetry.hooks.scopes import SCOPE
 from llm_telemetry.lifecycle import evaluation
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from llm_telemetry.hooks.scopes import Scope
     from llm_telemetry.session.session import Session
 
-log = logging.getLogger("llm_telemetry")
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _told: set[object] = set()
@@ -145,5 +144,5 @@ def _is_role(role: object) -> bool:
     known = role is None or role in ROLES
     if not known and role not in _told:
         _told.add(role)
-        log.warning("llm_telemetry.scope(role=%r): there is no such role; there are %s", role, ", ".join(ROLES))
+        log.warning("scope(role=%r): there is no such role; there are %s", role, ", ".join(ROLES))
     return known

@@ -1,52 +1,59 @@
-"""The way out of a session: each payload to each sink, once, in the order in which they were made."""
+"""Payloads on their way to the sinks."""
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.guard import attempt
+from llm_telemetry.alarm.alarm import tell
+from llm_telemetry.guard import guarded
+from llm_telemetry.session.turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from llm_telemetry.events import Payload
-    from llm_telemetry.sinks.base import Sink
+    from llm_telemetry.events import Alert, Payload
 
 
 class Outbox:
-    """Keeps payloads until every sink has been given them.
+    """Gives payloads to the sinks: in order, one thread at a time, and no other thread waits for it.
 
     Args:
-        sinks: Where payloads go, in this order; one that fails is told, and keeps nobody else from its payload.
+        sinks: Where payloads go, in this order.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks = sinks
-        self._unsent: deque[tuple[Payload, Iterator[Sink]]] = deque()
-        self._sending = threading.Lock()
+    def __init__(self, sinks: Sequence[Any]) -> None:
+        self._sinks = list(sinks)
+        self._waiting: deque[tuple[Payload, Alert | None]] = deque()
+        self._turn = Turn()
 
-    def add(self, payload: Payload) -> None:
-        """Take a payload; it goes out with the next `send`."""
-        self._unsent.append((payload, iter(self._sinks)))
-
-    def send(self) -> None:
-        """Give the sinks what they have not been given; after an interruption the next call goes on where it was.
-
-        A call in the middle of another, by a thread, a signal's handler or a sink, leaves it to that one.
-        """
-        while self._unsent and self._sending.acquire(blocking=False):
+    def put(self, payload: Payload, alert: Alert | None) -> None:
+        """Have a payload written, and an alert told after it: at once, or by the thread that is writing."""
+        self._waiting.append((payload, alert))
+        while self._waiting and self._turn.take(wait=False):
             try:
-                payload, sinks = self._unsent[0]
-                for sink in sinks:
-                    attempt(sink.write, payload)
-                self._unsent.popleft()
+                while self._waiting:
+                    self._write(*self._waiting.popleft())
             finally:
-                self._sending.release()
+                self._turn.give()
+
+    def _write(self, payload: Payload, alert: Alert | None) -> None:
+        for sink in self._sinks:
+            _write(sink, payload)
+        if alert is not None:
+            tell(alert, self._sinks)
 
     def close(self) -> None:
-        """Send the rest, and close the sinks."""
-        self.send()
+        """Close the sinks."""
         for sink in self._sinks:
-            attempt(sink.close)
+            _close(sink)
+
+
+@guarded
+def _write(sink: Any, payload: Payload) -> None:
+    sink.write(payload)
+
+
+@guarded
+def _close(sink: Any) -> None:
+    sink.close()

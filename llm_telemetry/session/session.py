@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import logging
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.alarm.alarm import tell
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import SPLITS, STEP_KEY, Event, Payload, Split
-from llm_telemetry.guard import Failures, guarded, owned
+from llm_telemetry.guard import Failures, guarded, log, owned
 from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.verdicts import custom_reader
 from llm_telemetry.notices import Notices
@@ -23,15 +20,16 @@ from llm_telemetry.session.outbox import Outbox
 from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver, fresh_folder
+from llm_telemetry.session.turn import Turn
 from llm_telemetry.settings.config import InstrumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from llm_telemetry.events import Alert
     from llm_telemetry.judging.verdicts import Unreadable, Verdict
     from llm_telemetry.settings.config import Config
 
-log = logging.getLogger("llm_telemetry")
 
 AGAIN = (
     "step %d begins, but this run had reached step %d before: it goes on from an older checkpoint. What was spent on "
@@ -67,8 +65,7 @@ class Session:
         self.children = SpoolReader(fresh_folder())
         self.rollouts: RolloutBook | ForwardedRollouts = RolloutBook(self.record, self._hear_children, self.tell)
         self.read_verdict = _reader(config.judge_parser)
-        self.sinks = list(sinks)
-        self._outbox = Outbox(self.sinks)
+        self._outbox = Outbox(sinks)
         self.before_phase: list[Callable[[], object]] = []
         self.before_flush: list[Callable[[], object]] = []
         self.step = 0
@@ -76,7 +73,7 @@ class Session:
         """The step that a former process of this run has reached; `None` where there was none."""
         self._listeners = self.counts.listeners()
         self._inbox: deque[Event] = deque()
-        self._lock = threading.Lock()
+        self._turn = Turn()
         self._phases: list[Phase] = []
         self._interrupted: dict[Split, Phase] = {}
         self._dirty: set[Split] = set()
@@ -95,11 +92,11 @@ class Session:
             self._forward.record(event)
             return
         self._inbox.append(event)
-        if self._lock.acquire(False):  # without its name: this runs for every call
+        if self._turn.take(wait=False):
             try:
                 self._book()
             finally:
-                self._lock.release()
+                self._turn.give()
 
     @owned
     def _book(self) -> None:
@@ -125,11 +122,11 @@ class Session:
 
     def forward_to(self, writer: SpoolWriter) -> None:
         """Count nothing here from now on: tell the owner, in another process, what is seen."""
-        self._lock = threading.Lock()  # a fork may have caught it locked, by a thread that is not here
+        self._turn = Turn()  # a fork may have caught it taken, by a thread that is not here
         self._inbox.clear()
         self._forward = writer
         self.rollouts = ForwardedRollouts(writer)
-        self.sinks.clear()
+        self._outbox = Outbox(())
         self.before_phase.clear()
 
     @owned
@@ -211,28 +208,30 @@ class Session:
             self.rollouts.close(phase.split, None if everything else phase)
         else:
             self.rollouts.settle(phase.split)
-        with self._lock:
+        if not self._turn.take(wait=True):
+            return None  # this thread is in the middle of counting: what there is stays for the next flush
+        try:
             self._book()
             if phase.split not in self._dirty and (manual or phase.split == "val"):
                 return None
-            payload = self._make_payload(phase)
-            self._outbox.add(payload)
-            self.counts.begin(phase.split)
-            self._dirty.discard(phase.split)
-            alert = self.counts.check(payload)
-        self._outbox.send()
-        if alert is not None:
-            tell(alert, self.sinks)
+            payload, alert = self._make_payload(phase)
+        finally:
+            self._turn.give()
+        self._outbox.put(payload, alert)
         return payload
 
-    def _make_payload(self, phase: Phase) -> Payload:
-        """Return what there is to tell; no window ends here, so that nothing is lost where this fails."""
-        state, evidence = self.state(), self.counts.evidence.kept(phase.split, phase.step)
-        facts = self._facts() if self._facts is not None else {}
-        values = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors(), **facts}
-        values |= {key: value for key, value in self.counts.collect(phase.split).items() if key not in values}
+    def _make_payload(self, phase: Phase) -> tuple[Payload, Alert | None]:
+        self._dirty.discard(phase.split)
+        values = {STEP_KEY: phase.step, **self._collect(phase.split)}
+        evidence = self.counts.evidence.collect(phase.split, phase.step)
+        alarm = self.counts.alarm
+        alert = None if alarm is None else alarm.check(phase.step, values.get(keys.TOTAL_COST.name))
         totals = {key: value for key, value in values.items() if keys.is_total(key)}
-        return Payload(phase.step, phase.split, values, totals, time.time(), state, evidence)
+        return Payload(phase.step, phase.split, values, totals, time.time(), self.state(), evidence), alert
+
+    def _collect(self, split: Split) -> dict[str, float]:
+        facts = self._facts() if self._facts is not None else {}
+        return {**self.counts.collect(split), keys.TELEMETRY_ERRORS.name: self._errors(), **facts}
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""
@@ -240,10 +239,13 @@ class Session:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on with the counts of a former process of the same run."""
-        with self._lock:
-            self.counts.restore(state)
-            self._former_errors = state["errors"]
-            self.step = self.reached = state["step"]
+        if self._turn.take(wait=True):
+            try:
+                self.counts.restore(state)
+                self._former_errors = state["errors"]
+                self.step = self.reached = state["step"]
+            finally:
+                self._turn.give()
 
     def _errors(self) -> int:
         return self._former_errors + self.failures.total()
@@ -264,13 +266,6 @@ class Session:
         """Put back what somebody has removed."""
         for prepare in self.before_flush:
             prepare()
-
-    def is_busy(self) -> bool:
-        """Tell whether a payload is being made, or an event booked, at this very moment."""
-        if not self._lock.acquire(blocking=False):
-            return True
-        self._lock.release()
-        return False
 
     @owned
     def close(self) -> None:

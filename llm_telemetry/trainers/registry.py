@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llm_telemetry.guard import guarded
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
     from llm_telemetry.trainers.adapter import Adapter
 
-log = logging.getLogger("llm_telemetry")
 
 GROUP = "llm_telemetry.adapters"
 """The entry points of installed packages that bring adapters: each a class without arguments, or an instance."""

@@ -422,7 +422,8 @@ def test_the_alarm_is_told_after_the_payload_and_without_the_session_s_lock():
         def alert(self, alert):
             super().alert(alert)
             assert self.payloads[-1].step == alert.step
-            assert not one.is_busy()
+            assert one._turn.take(wait=False)
+            one._turn.give()
 
     sink = Watching()
     one = session([sink])
@@ -561,9 +562,9 @@ def test_a_bad_judge_is_told_once_with_the_server_s_numbers(api, tmp_path, caplo
     assert alert.step == 1
     assert alert.numbers["evaluations"] == 60
     assert alert.numbers[limit] * 60 == len(set(books)) == 20
-    (line,) = [record for record in caplog.records if "llm_telemetry alarm" in record.getMessage()]
+    (line,) = [record for record in caplog.records if "llm_telemetry: alarm" in record.getMessage()]
     assert (line.levelno, line.name) == (logging.WARNING, "llm_telemetry")
-    assert line.getMessage() == "llm_telemetry alarm: " + " ".join(alert.text.splitlines())
+    assert line.getMessage() == "llm_telemetry: alarm: " + " ".join(alert.text.splitlines())
     assert "33.3 % (20 of 60" in alert.text
     assert MARKER not in caplog.text + repr(sink.alerts)
 

@@ -141,11 +141,11 @@ def test_sync_says_where_it_found_nothing(tmp_path):
 def test_a_full_disk_costs_the_line_and_not_the_training(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(guard.failures, "strict", False)
     (tmp_path / "llm_telemetry.jsonl").symlink_to("/dev/full")
-    sink = JsonlSink(types.SimpleNamespace(run_id=None, sequence=int, path=lambda: tmp_path / "llm_telemetry.jsonl"))
+    sink = JsonlSink(types.SimpleNamespace(run_id=None, path=lambda: tmp_path / "llm_telemetry.jsonl"))
     session = Session(Config(), [sink])
     for step in (1, 2):
         session.close_phase(session.open_phase("train", step), None)
-    assert caplog.text.count("telemetry failed in") == 1
+    assert caplog.text.count("llm_telemetry: failed in") == 1
     assert session.state()["errors"] == 2
 
 

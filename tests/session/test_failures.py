@@ -71,7 +71,7 @@ def test_strict_is_one_trainer_s_own(tmp_path, caplog):
     assert ["failed in" in record.getMessage() for record in caplog.records].count(True) == 1
     with pytest.raises(OSError, match="disk full"):
         loud.train_step(1)
-    telemetry._session.sinks.clear()
+    telemetry._session._outbox._sinks.clear()
     telemetry.uninstrument()
     again = trainer()
     watch(again, tmp_path / "3", sinks=[Broken()])

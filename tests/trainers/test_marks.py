@@ -182,7 +182,7 @@ def test_a_role_that_does_not_exist_is_told_once_and_training_goes_on(tmp_path, 
 
     assert payload_of(step(body), tmp_path)["llm/other/calls"] == 2
     assert [record.getMessage() for record in caplog.records if "jugde" in record.getMessage()] == [
-        "llm_telemetry.scope(role='jugde'): there is no such role; there are executor, judge, policy, other"
+        "llm_telemetry: scope(role='jugde'): there is no such role; there are executor, judge, policy, other"
     ]
 
 

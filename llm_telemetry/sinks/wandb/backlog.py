@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from llm_telemetry.guard import log
 from llm_telemetry.sinks.wandb.rows import Row, may_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-log = logging.getLogger("llm_telemetry")
 
 LARGEST_BACKLOG = 10_000
 """Rows that may wait for a place in W&B; about 5 kB each."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.events import STEP_KEY
-from llm_telemetry.guard import guarded
+from llm_telemetry.guard import guarded, log
 from llm_telemetry.sinks.wandb.rows import RESCUED, RESCUED_STEP_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-log = logging.getLogger("llm_telemetry")
 
 TAKEN = "llm_telemetry: your trainer logs %s itself: the values of such keys are left to it."
 

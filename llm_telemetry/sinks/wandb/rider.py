@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from llm_telemetry.guard import guarded
+from llm_telemetry.guard import guarded, log
 from llm_telemetry.sinks.wandb import access, rows
 from llm_telemetry.sinks.wandb.backlog import Backlog
 from llm_telemetry.sinks.wandb.writer import RowWriter
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from llm_telemetry.sinks.wandb.rows import Call, Row
 
-log = logging.getLogger("llm_telemetry")
 
 DROPPED = (
     "llm_telemetry: W&B drops a row of your trainer: it logged step=%d, but W&B is at step %d and only goes forward "

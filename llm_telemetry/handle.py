@@ -1,0 +1,184 @@
+"""The handle that `instrument()` returns: a session, its sinks and its hooks, put together and taken apart."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry.clients import libraries as clients
+from llm_telemetry.clients.calls import finish_held
+from llm_telemetry.guard import after_own_work, guarded, log
+from llm_telemetry.hooks.patching import patches
+from llm_telemetry.lifecycle.by_hand import Lifecycle
+from llm_telemetry.objects import weakly
+from llm_telemetry.processes.children import forget_children, join_ranks, tell_children
+from llm_telemetry.runs.place import Place
+from llm_telemetry.session.session import Session, active
+from llm_telemetry.settings.config import Config
+from llm_telemetry.sinks.console import ConsoleSink
+from llm_telemetry.sinks.jsonl import JsonlSink
+from llm_telemetry.sinks.wandb.sink import WandbSink
+from llm_telemetry.trainers.wiring import hook_all, unhook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from llm_telemetry.collectors.cost import CostTracker
+    from llm_telemetry.collectors.dataset import DatasetMetricsCollector
+    from llm_telemetry.collectors.judge import JudgeMetricsCollector
+    from llm_telemetry.trainers.adapter import Found
+    from llm_telemetry.trainers.description import Description
+
+
+handles: dict[int, Telemetry] = {}
+"""Of all trainers that are watched, by the id of the trainer."""
+_released: dict[int, weakref.ref[Any]] = {}
+"""Trainers that telemetry was taken off: nobody watches them again unasked."""
+
+
+class Telemetry(Lifecycle):
+    """What `instrument()` returns; as a context manager it takes itself off at the end."""
+
+    def __init__(self, trainer: Any, config: Config, found: Found, description: Description, version: str) -> None:
+        """Make the session and put the hooks in place; `instrument()` does this."""
+        self._config = config
+        self._trainer = weakly(trainer)
+        self._key = id(trainer)
+        self._looked_back = False
+        self._gives_way = False
+        self._description = description
+        self._finalizer: weakref.finalize[Any, Any] | None = None
+        wandb = (
+            None
+            if config.run is False
+            else WandbSink(config.run, rescue_rows=config.rescue_rows, before_end=self._flush_now)
+        )
+        self._place = Place(config, wandb)
+        self._jsonl = JsonlSink(self._place, description.as_json(version))
+        own: list[Any] = [
+            self._jsonl if config.jsonl else None,
+            wandb,
+            ConsoleSink(config.console) if config.console else None,
+        ]
+        sinks = [*(sink for sink in own if sink is not None), *config.sinks]
+        self._session = Session(config, sinks, self._place.facts)
+        self._session.before_phase.append(self._begin)
+        self._session.before_flush += [patches.verify, clients.catch_up]
+        join_ranks(self._session)
+        self._hooks = hook_all(self._session, trainer, found.watched)
+        tell_children(self._session, found.watched)
+        self._session.counts.judge.expect(part.label for _, part in found.watched if part.label)
+        active.append(self._session)
+
+    @classmethod
+    def off(cls) -> Telemetry:
+        """Return a handle on nothing: it works, and has nothing to tell."""
+        nothing = cls.__new__(cls)
+        nothing._config = Config(enabled=False)
+        nothing._gives_way = False
+        nothing._place = Place(nothing._config, None)
+        nothing._jsonl = JsonlSink(nothing._place)
+        nothing._session = Session(nothing._config)
+        nothing._session.closed = True
+        return nothing
+
+    @guarded
+    def _begin(self) -> None:
+        """At the start of each step see whether there is a W&B run by now; go on with its counts, once."""
+        self._place.attach()
+        if not self._looked_back and (
+            self._place.run is not None or self._config.run is False or self.path is not None
+        ):
+            self._looked_back = True
+            state = self._place.state()
+            if state is not None:
+                self._session.restore(state)
+
+    @property
+    def dataset(self) -> DatasetMetricsCollector:
+        """What was counted of rollouts since the last payload."""
+        return self._session.counts.dataset
+
+    @property
+    def judge(self) -> JudgeMetricsCollector:
+        """What was counted of evaluations since the last payload."""
+        return self._session.counts.judge
+
+    @property
+    def cost(self) -> CostTracker:
+        """What was spent since the run began."""
+        return self._session.counts.cost
+
+    @property
+    def path(self) -> Path | None:
+        """The JSONL with every payload; `None` before the first."""
+        return self._jsonl.path
+
+    def __str__(self) -> str:
+        """Say in one line what is watched, and where the payloads go."""
+        if self._session.closed:
+            return "nothing is watched"
+        return f"{self._description.in_words()}; payloads in {self._place.foreseen()}"
+
+    @after_own_work
+    def flush(self) -> None:
+        """Make a payload now of what no step's end has flushed.
+
+        Called in the middle of telemetry's own work (by a signal handler, say), it is done right after that.
+        """
+        self._flush_now()
+
+    def _flush_now(self) -> None:
+        self._session.flush_rest()
+
+    def print_summary(self) -> None:
+        """Print what was counted since the last payload, and the costs of the run."""
+        for show in (self.dataset.print_summary, self.judge.print_summary, self.cost.print_summary):
+            show()
+
+    @after_own_work
+    def uninstrument(self) -> None:
+        """Flush what is left, close the files and remove every hook; twice is a no-op."""
+        if self._session not in active:
+            return
+        if self._finalizer is not None:
+            self._finalizer.detach()  # first: the trainer may go while the rest is flushed
+        finish_held(self._session)
+        self._session.close()
+        active.remove(self._session)
+        forget_children(self._session)
+        unhook(self._hooks)
+        handles.pop(self._key, None)
+        if isinstance(self._trainer, weakref.ref):
+            _released[self._key] = self._trainer
+
+    def go_with(self, trainer: Any) -> None:
+        """Take itself off when the trainer is gone."""
+        try:
+            self._finalizer = weakref.finalize(trainer, self.uninstrument)
+            self._finalizer.atexit = False
+        except TypeError:  # slots without `__weakref__`
+            log.debug("%s cannot be referenced weakly", type(trainer).__name__)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Take the telemetry off; the exception, if there is one, goes on its way."""
+        self.uninstrument()
+
+
+def handle_of(trainer: Any) -> Telemetry | None:
+    """Return the handle of a trainer that is watched."""
+    handle = handles.get(id(trainer))
+    return handle if handle is not None and handle._trainer() is trainer else None
+
+
+def was_released(trainer: Any) -> bool:
+    """Tell whether telemetry was on `trainer`, and has been taken off."""
+    known = _released.get(id(trainer))
+    return known is not None and known() is trainer

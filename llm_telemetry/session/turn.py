@@ -1,0 +1,32 @@
+"""The lock of what is counted, which nobody waits for in vain."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Turn:
+    """A lock that its own thread does not wait for.
+
+    A signal handler, a finaliser or a user's collector may run in the middle of a thread's work under the lock, and
+    want it again: a plain lock would wait for ever, and a re-entrant one would let half-done additions be seen.
+    """
+
+    __slots__ = ("_holder", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holder: int | None = None
+
+    def take(self, *, wait: bool) -> bool:
+        """Take the lock; `False` when this thread has it already, or another one has and there is no waiting."""
+        me = threading.get_ident()
+        if self._holder == me or not self._lock.acquire(wait):
+            return False
+        self._holder = me
+        return True
+
+    def give(self) -> None:
+        """Give the lock back."""
+        self._holder = None
+        self._lock.release()

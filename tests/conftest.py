@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import ssl
 from functools import cache, partial
 
 import pytest
@@ -11,6 +12,9 @@ from llm_telemetry.clients import libraries as clients
 from llm_telemetry.session import session
 from llm_telemetry.trainers import wiring
 from tests.support.once import Shared
+
+# A client loads all certificates, which takes 40 ms of CPU; there are thousands of clients here, and none speaks TLS.
+ssl.create_default_context = cache(ssl.create_default_context)
 
 # LiteLLM does not go with openai 3; the environment `middle` of tests/matrix has it.
 collect_ignore = [] if importlib.util.find_spec("litellm") else ["clients/test_litellm.py"]

@@ -33,6 +33,7 @@ class Language(NamedTuple):
     partly: str = ""  # words before a verdict word that halve it
     owner: str = ""  # words before the subject
     subject: str = ""  # what a verdict is about
+    of: str = ""  # words behind the subject: "of the student"
     stems: str = ""  # a sentence with a subject holds one of them, plain; empty if that need not be asked
     copula: str = ""  # words between the subject and the verdict
     article: str = ""
@@ -47,19 +48,43 @@ class Language(NamedTuple):
     manners: str = ""  # behind a lone verdict word: it is none ("right, let me see")
     object: str = ""  # behind any but a transitive word: it is an order ("correct the spelling")
     transitive: str = ""
-    # Labels, by what may stand behind them:
+    # Names under which a verdict is filed, as labels, as keys and as tags, by what may stand there; `_` is a space too:
     prefix: str = ""  # words that may precede a label in its clause; any other ("student's", "initial") may not
     verdict: str = ""
     adjective: str = ""
+    fault: str = ""  # "yes" means wrong
     grade: str = ""
     total: str = ""  # "Total: 42" may be anything, so the scale must be told
     choice: str = ""
-    flag: str = ""  # "yes" is right
-    fault: str = ""  # "yes" is wrong
-    weak: str = ""  # these only count where no strong label speaks
+    # These only count where none of those speaks:
+    result: str = ""
+    answer: str = ""
+    merit: str = ""  # "yes" speaks for the answer
+    vice: str = ""  # "yes" speaks against it
+    aspect: str = ""  # a grade of one of several
 
 
 def together(*languages: Language, **own: str) -> Language:
     """Put the words of several languages together, field by field, with simplified characters."""
     fields = zip(Language._fields, zip(*languages, strict=True), strict=True)
     return Language(**{name: simplify("|".join(filter(None, words))) for name, words in fields} | own)
+
+
+def alternatives(field: str) -> list[str]:
+    """Return the alternatives of a field."""
+    found, depth, start = [], 0, 0
+    for position, letter in enumerate(f"{field}|"):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "|" and not depth:
+            found.append(field[start:position])
+            start = position + 1
+    return found
+
+
+def by_letter(field: str) -> str:
+    """Group the alternatives of a field by their first letter: tried one by one, they take several times as long."""
+    groups: dict[str, list[str]] = {}
+    for one in alternatives(field) if field else ():
+        groups.setdefault(one[:1] if one[:1].isalpha() and one[1:2] not in ("?", "*", "{") else "", []).append(one)
+    loose = groups.pop("", [])
+    return "|".join([*(f"{first}(?:{'|'.join(one[1:] for one in ones)})" for first, ones in groups.items()), *loose])

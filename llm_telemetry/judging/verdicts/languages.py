@@ -11,24 +11,29 @@ from .language import Language, together
 # ruff: noqa: RUF001
 
 
-_FAULTS = "errors?|mistakes?|flaws?|hallucinations?|contradictions?"
+_FAULT = (
+    "(?:errors?|mistakes?|flaws?|hallucinations?|contradictions?|inaccurac(?:y|ies)|issues?|problems?|bugs?|cheating)"
+)
+_HAS = "(?:(?:contains?|includes?|has|have|any|found|made|factual|logical|major)_)"
 
 ENGLISH = Language(
     yes="true|yes|yep|yeah|correct|right|accurate|equivalent|equal|equals|identical|same|consistent|valid|match"
     "|matches|matched|matching|agree|agrees|coincide|pass|passes|passed|accept|accepted|acceptable|approved|supported"
-    "|supports|entailed|y",
+    "|supports|entailed|match found|full marks|full credit|y",
     no="false|no|nope|incorrect|wrong|inaccurate|inequivalent|non equivalent|nonequivalent|unequal|different|differ"
-    "|inconsistent|invalid|mismatch|mismatched|fail|fails|failed|reject|rejected|untrue|erroneous|no match|unsupported"
-    "|contradicts|contradicted|refutes|refuted|unacceptable|hallucinated|disagree|disagrees"
-    "|not attempted|absolutely not|definitely not|certainly not|of course not|not really|not even close|n",
+    "|inconsistent|invalid|mismatch|mismatched|fail|fails|failed|reject|rejected|untrue|erroneous|unsupported"
+    "|no match(?: found)?|no credit|no points|zero points|contradicts|contradicted|refutes|refuted|unacceptable"
+    "|hallucinated|disagree|disagrees|not attempted"
+    "|absolutely not|definitely not|certainly not|of course not|not really|not even close|n",
     nots="not|never|hardly|barely|far from|neither|no longer|in no way|by no means|(?:is|are|was|were|do|does|did)n't"
-    "|(?:do|does|did) not|ain't|can(?:no|')t(?: be)?|can not(?: be)?|fail(?:s|ed)? to|without"
-    "|anything but",
+    "|(?:do|does|did) not|ain't|can(?:no|')t(?: be)?(?: marked| considered)?|can not(?: be)?|fail(?:s|ed)? to|without"
+    "|anything but|nowhere near",
     one_not=r"\b(?:not|never|hardly|barely|far from|neither|no longer|in no way|by no means"
-    r"|(?:is|are|was|were|do|does|did)n't|ain't|can(?:no|')t|fail(?:s|ed)? to|without|anything but)\b",
+    r"|(?:is|are|was|were|do|does|did)n't|ain't|can(?:no|')t|fail(?:s|ed)? to|without|anything but|nowhere near)\b",
     wholly="completely|fully|entirely|quite|really|exactly|mathematically|semantically|factually|numerically|strictly"
     "|totally|absolutely|definitely|clearly|certainly|indeed|essentially|substantially|perfectly|at all|also"
-    "|logically|functionally|exact|both|all|very|simply|plainly|therefore|thus|hence|actually|just|100 ?%",
+    "|logically|functionally|strongly|perfect|exact|both|all|very|simply|plainly|therefore|thus"
+    "|hence|actually|just|100 ?%",
     partly="part(?:ial)?ly|mostly|nearly|almost|somewhat|largely|half|roughly|basically|generally|more or less",
     subject="answers?|responses?|solutions?|results?|they|it|both|expressions?|values?|predictions?|outputs?"
     "|submissions?|statements?|forms?|numbers?|this|that|two|sets?|claims?|candidate|strings?|names?|dates?"
@@ -51,9 +56,11 @@ ENGLISH = Language(
     r"(?:be )?(?:considered|regarded|deemed|marked|judged|counted)(?: as| to be)?)|'s|'re)",
     article="an?|the",
     noun=r"\s+(?:answer|response|solution)(?=\s*[.!]*\s*$)",
-    intro=r"(?:(?:sadly|unfortunately|regrettably|alas|well|ok|okay|hmm+)[,.]?\s+"
+    of=r"(?:of|by|from) (?:the |this )?\w{1,15}|given|provided",
+    intro=r"(?:(?:sadly|unfortunately|regrettably|alas|well|ok|okay|hmm+|sure|certainly|therefore|thus|hence|so|overall"
+    r"|in (?:conclusion|summary|short)|to sum up|tl;dr|bottom line|finally|ultimately)[,.!:]?\s+"
     r"|i(?:'d| would)? (?:say|judge|consider|mark|deem|find|believe|think|conclude)[:,]?\s+(?:that\s+)?)?",
-    manners=r"\W{0,3}(?:sure|of course|i can|i could|i'?ll|i will|i'd|i would|let me|let's|let us|happy to|please"
+    manners=r"[^\w\n]{0,3}(?:sure|of course|i can|i could|i'?ll|i will|i'd|i would|let me|let's|let us|happy to|please"
     r"|here)\b",
     object=r"\s+(?:the|its|that's)\b",
     transitive="match|matches|matched|matching|equals|passes|passed|fails|failed"
@@ -66,22 +73,28 @@ ENGLISH = Language(
     none="neither|none of(?: the)?",
     prefix="so|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|would|will|can|must|give|gave|assign|award"
     "|rate|this|it|is|answer|response|quality|evaluation|assessment|equivalence|correctness|judge|total|binary"
-    "|conclusion|in|and|consequently|accordingly|of|corrected|revised|updated|amended|new",
-    verdict="correct/incorrect|true/false|yes/no|judge?ment|verdict|decision|determination|ruling|assessment"
-    "|evaluation(?: result)?|grading|label|(?:user |response )safety",
-    adjective="correct(?:ness)?|equivalent|equivalence|match|passed|true[ _]false|criteri(?:on|a)[ _]met"
-    "|meets[ _]criteria",
+    "|conclusion|in|and|consequently|accordingly|of|corrected|revised|updated|amended|new|test",
+    verdict="correct/incorrect|true/false|yes/no|judge?ment|verdict|decision|determination|ruling|finding|assessment"
+    "|classification|evaluation(?:_result)?|grading|label|(?:user|response)_safety",
+    adjective=r"correct(?:ness)?|right|accurate|true_false|(?:semantically_)?equivalent|equivalence|same(?:_meaning|_answer)?"
+    r"|pass(?:ed|es)?|match|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
+    rf"|criteri(?:on|a)_met|(?:requirements?_|conditions?_)?(?:met|satisfied|fulfilled)|(?:task_)?success|successful"
+    rf"|(?:task_|goal_)?(?:solved|resolved|completed|achieved)|correctly_answered|answered_correctly|no_{_FAULT}",
+    fault=rf"{_HAS}+{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:s|ed)"
+    "|contradict(?:ion|ory)|fails?|failed|failure|reject|rejected|refused|inconsistent|different|differs|disagrees|refuted"
+    "|invalid|unacceptable|fabricated|made_up|misleading|not_(?:correct|equivalent|right|accurate|the_same|a_match)",
     grade=r"scores?|rating|grade|marks?|points|accuracy|quality|reward|rate|give|deserves?|award|assign"
     r"|(?:rate|give|score|grade|deserves?|award|assign) (?:it|this|that|an?|(?:this|the) \w{1,12})"
-    r"|on a scale (?:of|from) \d{1,2} (?:to|-) \d{1,3}",
+    r"|on a scale (?:of|from) \d{1,2} (?:to|-) \d{1,3}|(?:total|quality|correctness|normali[sz]ed|similarity)_score",
     total="overall|total",
-    choice="(?:winner|preferred|preference|better|best|choice|chosen)"
-    "(?:[ _](?:response|answer|assistant|model|output))?",
-    flag="supported|faithful|grounded|relevant|factual|safe",
-    fault=rf"contains[ _](?:any[ _])?(?:{_FAULTS})|has[ _](?:any[ _])?(?:{_FAULTS})|any[ _](?:{_FAULTS})"
-    r"|errors?[ _](?:found|detected)|mistakes?[ _]found|wrong|incorrect|inaccurate|hallucinat(?:ions?|ed)|toxic"
-    "|toxicity|harmful|unsafe|violation",
-    weak="answer|result|conclusion|outcome|status|final|output",
+    choice="(?:winner|preferred|preference|better|best|choice|chosen)(?:_(?:response|answer|assistant|model|output))?",
+    result="result|conclusion|outcome|status",
+    answer="answer|final|output",
+    merit="supported|faithful|grounded|relevant|factual|safe|acceptable|helpful",
+    vice="hallucinat(?:ions?|ed|es|ing)|toxic|toxicity|harmful|unsafe|violat(?:ion|es|ed)|biased|unfaithful|unsupported"
+    "|irrelevant|offensive|hateful|off_topic|plagiari[sz]ed|errors|mistakes",
+    aspect="(?:coherence|fluency|relevance|consistency|helpfulness|clarity|groundedness|faithfulness|completeness"
+    "|harmlessness|conciseness|usefulness|depth|style|engagement|safety)(?:_score|_rating)?",
 )
 
 GERMAN = Language(
@@ -91,8 +104,9 @@ GERMAN = Language(
     wholly="vollständig|völlig|ganz|genau|eindeutig|absolut|leider|auch|somit",
     partly="teilweise|größtenteils|fast|überwiegend|halb|weitgehend",
     owner="die|der|das|diese|beiden|gegebene|des|studenten|modells|kandidaten",
-    subject="antwort(?:en)?|lösung(?:en)?|ergebnis(?:se)?|ausdrücke|werte|aussage|beide",
+    subject="das|antwort(?:en)?|lösung(?:en)?|ergebnis(?:se)?|ausdrücke|werte|aussage|beide",
     stems="antwort|lösung|ergebnis|ausdrücke|werte|aussage|beide",
+    of=r"(?:des|der) \w{1,15}",
     copula="ist|sind|war|waren",
     article="eine?",
     reason=r"\b(?:weil|denn|da|aber|und)\b",
@@ -102,18 +116,20 @@ GERMAN = Language(
     prefix="daher|somit|meine?|endgültiges?|finales?|gesamt",
     verdict="urteil|endurteil|beurteilung|entscheidung",
     adjective="korrekt|richtig",
-    grade="bewertung|punkte|punktzahl|gesamtpunktzahl",
-    weak="ergebnis|fazit|antwort",
+    grade="bewertung|gesamtbewertung|punkte|punktzahl|gesamtpunktzahl",
+    result="ergebnis|fazit",
+    answer="antwort",
 )
 FRENCH = Language(
     yes="oui|vraie?s?|correcte?s?|justes?|exacte?s?|équivalente?s?|identiques?|conformes?|valide",
     no="non|faux|fausses?|incorrecte?s?|erronée?s?|inexacte?s?|différente?s?|invalide",
     nots="pas|jamais",
-    wholly="tout à fait|totalement|entièrement|complètement|bien|donc|aussi",
+    wholly="malheureusement|tout à fait|totalement|entièrement|complètement|bien|donc|aussi",
     partly="partiellement|presque|en partie",
     owner="la|le|les|l'|cette|ces|deux|du|de|modèle|étudiant|candidat",
-    subject="réponses?|solutions?|résultats?|expressions|valeurs|affirmation",
+    subject="c'est|ce n'est|réponses?|solutions?|résultats?|expressions|valeurs|affirmation",
     stems="répon|solution|résultat|expression|valeurs|affirmation",
+    of=r"(?:du|de la|de l'|de) ?\w{1,15}",
     copula="est|sont|n'est|ne sont|était",
     article="une?|la|le",
     reason=r"\b(?:car|parce|puisque|mais|et)\b",
@@ -122,8 +138,9 @@ FRENCH = Language(
     concludes=r"\b(?:donc|ainsi)\b",
     prefix="mon|ma|le|la|donc",
     verdict="jugement|évaluation|décision",
-    total=r"note(?: finale)?(?=\W{1,4}\d)",  # "Note: …" is seldom a grade
-    weak="résultat|réponse",
+    total="note |note finale",  # "Note: …" is English, and no grade
+    result="résultat",
+    answer="réponse",
 )
 SPANISH = Language(
     yes="sí|correct[oa]s?|verdader[oa]s?|ciert[oa]s?|equivalentes?|idéntic[oa]s?|válid[oa]|coinciden?|aprobado",
@@ -132,8 +149,9 @@ SPANISH = Language(
     wholly="totalmente|completamente|exactamente|absolutamente|también|por tanto",
     partly="parcialmente|casi|en parte",
     owner="el|la|los|las|esta|ambas|ambos|dos|del|modelo|estudiante",
-    subject="respuestas?|soluci(?:ón|ones)|resultados?|expresiones|valores|afirmación",
+    subject="es|esto|respuestas?|soluci(?:ón|ones)|resultados?|expresiones|valores|afirmación",
     stems="respuesta|soluci|resultado|expresion|valores|afirmación",
+    of=r"(?:del|de la|de) \w{1,15}",
     copula="es|está|son|están|era",
     article="una?",
     reason=r"\b(?:porque|ya que|pero|y)\b",
@@ -143,7 +161,8 @@ SPANISH = Language(
     prefix="mi|el|por tanto|veredicto",
     verdict="veredicto|juicio|evaluación|decisión",
     grade="puntuación|puntaje|calificación|nota(?: final)?",
-    weak="resultado|respuesta",
+    result="resultado",
+    answer="respuesta",
 )
 PORTUGUESE = Language(
     yes="sim|corret[oa]s?|verdadeir[oa]s?|cert[oa]s?|idêntic[oa]s?|aprovado|coincidem?",
@@ -152,15 +171,16 @@ PORTUGUESE = Language(
     wholly="exatamente|também|portanto",
     partly="quase|em parte",
     owner="a|o|as|os|do|da|duas|aluno|il|questa",
-    subject="respostas?|soluç(?:ão|ões)|expressões|afirmação",
+    subject="isso|respostas?|soluç(?:ão|ões)|expressões|afirmação",
     stems="resposta|soluç|expressões|afirmação",
+    of=r"(?:do|da) \w{1,15}",
     copula="é|são|estão|era",
     reason=r"\b(?:pois|mas|e)\b",
     not_mine=r"\b(?:se|diz|segundo)\b",
     prefix="meu|minha|o|a",
     verdict="veredito|julgamento|avaliação|decisão",
     grade="pontuação",
-    weak="resposta",
+    answer="resposta",
 )
 ITALIAN = Language(
     yes="sì|corrett[oaie]|ver[oa]|esatt[oa]|giust[oa]|equivalenti|identic[oi]",
@@ -169,21 +189,23 @@ ITALIAN = Language(
     partly="parzialmente|quasi|in parte",
     subject="rispost[ae]|soluzion[ei]|risultato",
     stems="rispost|soluzion|risultato",
+    of=r"(?:del|dello|della) \w{1,15}",
     copula="è|sono",
     verdict="verdetto|giudizio|valutazione",
     grade="punteggio|voto",
 )
 RUSSIAN = Language(
-    yes="да|верн(?:о|ый|ая|ы|ым|ой)|правильн(?:о|ый|ая|ы|ым|ой)|корректн(?:о|ый|ая|ым)|истина|совпада(?:ет|ют)"
+    yes="да|вер(?:ен|на)|верн(?:о|ый|ая|ы|ым|ой)|правильн(?:о|ый|ая|ы|ым|ой)|корректн(?:о|ый|ая|ым)|истина|совпада(?:ет|ют)"
     "|эквивалентны?|точно|зачтено",
-    no="нет|неверн(?:о|ый|ая|ы|ым|ой)|неправильн(?:о|ый|ая|ы|ым|ой)|некорректн(?:о|ый|ая)|ошибочн(?:о|ый|ая)|ложь"
+    no="нет|невер(?:ен|на)|неверн(?:о|ый|ая|ы|ым|ой)|неправильн(?:о|ый|ая|ы|ым|ой)|некорректн(?:о|ый|ая)|ошибочн(?:о|ый|ая)|ложь"
     "|ложно|не совпада(?:ет|ют)|различаются|не эквивалентны|не зачтено",
     nots="не",
     wholly="полностью|совершенно|абсолютно",
     partly="частично|почти|отчасти|в основном",
     owner="этот|эти|оба|данный|ответ|модели|студента|кандидата",
-    subject="ответы?|решени[ея]|результаты?|выражения|значения|утверждение",
-    stems="ответ|решени|результат|выражения|значения|утверждение",
+    subject="это|ответы?|решени[ея]|результаты?|выражения|значения|утверждение",
+    stems="это|ответ|решени|результат|выражения|значения|утверждение",
+    of="модели|студента|кандидата|ученика",
     copula="является|являются|был|была",
     reason=r"\b(?:потому|так как|но|и)\b",
     turn=r"\bно\b",
@@ -193,7 +215,8 @@ RUSSIAN = Language(
     verdict="вердикт|решение|суждение",
     adjective="правильно",
     grade="оценка|балл|баллы",
-    weak="итог|результат|ответ",
+    result="итог|результат",
+    answer="ответ",
 )
 KOREAN = Language(
     yes="정답|정답(?:이다|입니다|이에요)|네|예|맞음|맞다|맞습니다|맞아요"
@@ -214,7 +237,7 @@ KOREAN = Language(
     verdict="판정|판단|평가|평결",
     adjective="정답 여부",
     grade="점수|총점",
-    weak="결과|결론",
+    result="결과|결론",
 )
 CHINESE = Language(
     yes="正确无误|正确|准确|等价|等同|一致|相同|相等|相符|吻合|符合|匹配|通过|合格|成立|没有错误|没有错|没错|无误|属实|对|是|真",
@@ -234,7 +257,8 @@ CHINESE = Language(
     prefix="最终|最后|综合|总体|整体|因此|所以|综上|故|我的|我|本题|该题|给出的?|的|评估",
     verdict="(?:判断|判定|评判|评估|评定)结果|判断|判定|评判|评定|评价|结论|裁决|判决|是否正确|是否等价|是否一致|正确性|等价性",
     grade="得分|评分|分数|总分|打分",
-    weak="结果|答案",
+    result="结果",
+    answer="答案",
 )
 JAPANESE = Language(
     yes="正解|正しい|合っています|合っている|はい|同じ|同等|一致する|一致します|一致している|適切",
@@ -258,6 +282,9 @@ _SPACED = (GERMAN, FRENCH, SPANISH, PORTUGUESE, ITALIAN, RUSSIAN, KOREAN)
 _NOTS = "|".join(filter(None, (language.nots for language in _SPACED)))
 _COPULA = "|".join(filter(None, (language.copula for language in _SPACED)))
 SPACED = together(
-    *_SPACED, one_not=rf"\b(?:{_NOTS})\b", copula=rf"(?:\s+(?P<unable>no|não|non|не))?(?:\s+(?:{_COPULA}))?"
+    *_SPACED,
+    none="no|não|non",
+    one_not=rf"\b(?:{_NOTS})\b",
+    copula=rf"(?:\s+(?P<unable>no|não|non|не))?(?:\s+(?:{_COPULA}))?",
 )
 UNSPACED = together(CHINESE, JAPANESE)

@@ -20,8 +20,10 @@ _TAG = re.compile(r"<(?P<name>[^\W\d]\w{1,29})(?:\s[^<>\n]{0,40})?>(?P<value>[^<
 _NAMED = re.compile(r"(?<![\w<])(?P<name>true_false)[*`]{0,2}\s{0,2}[:：=](?P<value>[^\n<]{1,60})", re.IGNORECASE)
 # <answer> is read last of all the marked ones: judges quote the tags of those they judge. <mark> is other markup.
 _ANSWER = re.compile(r"<(?P<final>final_)?(?:answer|output)>(?P<value>[^<]{1,160})", re.IGNORECASE)
-_LATER = ("answer", "output", "mark")
+_LATER = ("answer", "final_answer", "output", "mark")
 _BRACKET = re.compile(r"\[\[(?P<value>[^\[\]\n]{1,20})\]\]")
+# Boxes to tick: a ticked "correct" beside an empty "incorrect".
+_BOX = re.compile(r"(?:\[(?P<mark>[ xX✓✔])\]|(?P<sign>[☐☑☒]))[ \t]{0,4}(?P<value>[^\n\[☐☑☒]{1,60})")
 # The form of a widely used open judge: "[RESULT] 4", always 1 to 5 points.
 _RESULT = re.compile(r"\[RESULT\][ \t]{0,4}\(?(?P<value>[1-5])\b(?![./])")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s?\{(?P<value>(?:[^{}\n]|\{[^{}\n]{0,60}\}){1,60})\}")
@@ -60,6 +62,9 @@ def read_bracket(reply: Reply) -> Reading | None:
     """Read `[[A]]`, `[[A=B]]`, `[[tie]]`, `[[7]]`, `[[yes]]`, and `[RESULT] 4`."""
     if "[[" in reply.text:
         return settle(list(_bracketed(reply)), reply)
+    if "[ ]" in reply.text or "☐" in reply.text:
+        ticked = (match for match in both_ends(_BOX, reply.text) if match["mark"] != " " and match["sign"] != "☐")
+        return settle([one for match in ticked for one in _found(match, match["value"], "words", reply)], reply)
     match = _RESULT.search(reply.text) if "[RESULT]" in reply.text else None
     return graded(float(match["value"]), reply.scale or (1.0, 5.0), match["value"]) if match else None
 

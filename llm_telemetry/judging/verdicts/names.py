@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from .grammar import fold
+from .languages import ENGLISH, SPACED, UNSPACED
 from .verdict import AMBIGUOUS, Reading, Unreadable, Verdict, inverse, same
 
 if TYPE_CHECKING:
@@ -29,45 +31,25 @@ class Row(NamedTuple):
         return inverse(reading) if self.is_negative and not inverted and isinstance(reading, Verdict) else reading
 
 
-def _row(rank: int, sort: Sort, names: str, *, is_negative: bool = False) -> Row:
-    return Row(rank, sort, is_negative, re.compile(names))
+def _row(rank: int, sort: Sort, *fields: str, is_negative: bool = False) -> Row:
+    words = (getattr(language, field) for field in fields for language in (ENGLISH, SPACED, UNSPACED))
+    return Row(rank, sort, is_negative, re.compile("|".join(filter(None, words))))
 
 
-_FAULTS = "errors?|mistakes?|flaws?|hallucinations?|contradictions?|inaccurac(?:y|ies)"
-_WRONGS = (
-    rf"(?:(?:contains|has|have|any|made|factual)_)+(?:{_FAULTS})|(?:{_FAULTS})_(?:found|detected|present)"
-    "|wrong|incorrect|inaccurate|mismatch|contradict(?:s|ion|ory|ed)"
-)
-_VICES = (
-    "hallucinat(?:ions?|ed|es)|toxic|toxicity|harmful|unsafe|violation|violates|biased|unfaithful|unsupported"
-    "|irrelevant"
-)
 _ROWS = (
-    _row(
-        0,
-        "binary",
-        "correct|correctness|true_false|equivalent|equivalence|pass|passed|passes|match|matches|acc|verdict|judge?ment"
-        "|decision|label|agrees|valid|(?:(?:criteri(?:on|a)|requirements?|conditions?)_)?(?:met|satisfied|fulfilled)"
-        "|(?:meets|satisfies)(?:_\\w{1,12})?|success|successful"
-        "|是否正确|是否等价|是否一致|判断|判定|结论|判断结果|评价|评判",
-    ),
-    _row(0, "flag", _WRONGS, is_negative=True),
-    _row(
-        1,
-        "score",
-        "(?:(?:total|quality|correctness|accuracy|reward)_)?(?:score|points|mark)|rating|grade|reward|total|accuracy"
-        "|quality|得分|评分|分数|总分",
-    ),
-    _row(2, "binary", "result|outcome|evaluation|conclusion|assessment|结果"),
-    _row(
-        3, "choice", "winner|preference|choice|(?:better|best|preferred|chosen)(?:_(?:response|answer|model|output))?"
-    ),
+    _row(0, "binary", "verdict", "adjective"),
+    _row(0, "flag", "fault", is_negative=True),
+    _row(1, "score", "grade", "total"),
+    _row(2, "binary", "result"),
+    _row(3, "choice", "choice"),
     _row(4, "words", "answer"),
-    _row(5, "flag", "supported|faithful|relevant|grounded|factual|safe|acceptable"),
-    _row(5, "flag", _VICES, is_negative=True),
+    _row(5, "flag", "merit"),
+    _row(5, "flag", "vice", is_negative=True),
 )
 # Words of a name that say nothing: "is_correct", "final_verdict", "llm_judge_score", "evaluation_result".
-_FILLER = re.compile(r"(?:is|final|overall|my|the|judge|llm|answer|response|model|test|was|it)_(?=.)")
+_FILLER = re.compile(
+    "^(?:is|are|was|final|overall|my|the|judge|llm|answer|response|model|test|it|a)_(?=.)|(?<=.)_(?:result|label|verdict)$"
+)
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[\s\-]+")
 _LIMIT = 40
 """Characters of the longest name that can be one of ours."""
@@ -78,14 +60,13 @@ def row_of(name: str) -> Row | None:
     """Return the row of `name`, whatever its case and its filling words; `None` if it has none."""
     if len(name) > _LIMIT:
         return None
-    name = _WORDS.sub("_", name.strip()).lower()
-    rest = name
+    rest = fold(_WORDS.sub("_", name.strip(" ?")))
     while True:
         row = next((row for row in _ROWS if row.names.fullmatch(rest)), None)
-        filler = _FILLER.match(rest)
-        if row is not None or filler is None:
+        shorter = _FILLER.sub("", rest, count=1)
+        if row is not None or shorter == rest:
             return row
-        rest = rest[filler.end() :]
+        rest = shorter
 
 
 def read_named(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from .languages import ENGLISH
 from .phrases import Phrase, concludes, is_disowned, sentence_before, statements
 from .reply import Reply, touches_end
-from .values import VALUE_LIMIT, clean, read_grade, read_letter, read_value, read_words
+from .values import VALUE_LIMIT, clean, read_grade, read_letter, read_position, read_value, read_words
 from .verdict import AMBIGUOUS, Reading, Unreadable, Verdict, binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# ruff: noqa: RUF001
 
 _ALONE = 60
 """Characters of a reply or a line that may be a letter or a number and nothing else."""
@@ -32,6 +33,9 @@ _BESIDE_OPTION = re.compile(r"\s*[\"']?\s*(?:/|\||,|\bor\b|\band\b)\s*[\"']?(?:t
 _AFTER_OPTION = re.compile(r"\b(?:true|false|yes|no)[\"']?\s*(?:/|\||,|\bor|\band)\s*[\"']?$", re.IGNORECASE)
 # A lone True has no grammar around it, so any negation near it is taken for its own.
 _NEAR_NOT = re.compile(rf"(?:\b(?:{ENGLISH.nots}|no|anything but|nowhere)\b|n't)[^.;:!?\n]{{0,40}}$", re.IGNORECASE)
+# "… so I checked. No.": a last sentence that is a verdict and nothing else; behind a question it answers that.
+_LAST_SENTENCE = re.compile(r"(?:[^\s?？][.!…。]|[-=]>|→)\s+([^.!?\n]{1,20}[.!]{0,3})$")
+_LAST_RATIO = re.compile(r"[,;:–—-]\s+(\d{1,3}(?:[.,]\d)?\s?/\s?(?:5|10|20|100))[.!]?$")
 _ZERO_ONE = re.compile(r"[*`\"'\s]*[01][*`\"'\s.]*")
 
 
@@ -78,7 +82,7 @@ def _read_alone(text: str, reply: Reply) -> Reading | None:
     if len(text) > _ALONE:
         return None
     value = clean(text)
-    is_lone = read_letter(value) is not None or read_grade(value, "binary", reply.scale) is not None
+    is_lone = read_position(value) is not None or read_grade(value, "binary", reply.scale) is not None
     return read_value(text, "binary", reply.scale) if is_lone else None
 
 
@@ -91,6 +95,14 @@ def _read_opening(text: str) -> Reading | None:
 
 def _read_last_line(text: str, reply: Reply) -> Reading | None:
     before, newline, line = text.rpartition("\n")
+    sentence = _LAST_SENTENCE.search(line)
+    if sentence is not None:
+        lone = read_words(clean(sentence[1]))
+        if lone is not None and (not isinstance(lone, Verdict) or lone.raw.strip() == clean(sentence[1]).strip(" .!")):
+            return lone
+    ratio = _LAST_RATIO.search(line)
+    if ratio is not None:
+        return read_grade(ratio[1], "score", reply.scale)
     if not (newline and before) or len(line) > _LINE:
         return None
     words = read_words(clean(line), marks=line)

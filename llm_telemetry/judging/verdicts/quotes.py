@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # ruff: noqa: RUF001
 
-_RUN = re.compile(r"(?:\\+[nrt]?|[\s\"'`*_>“”‘’«»「」]+)*([^\\\s\"'`*_>“”‘’«»「」]+)")
+# An escape, which is noise, or a run of what is none.
+_RUN = re.compile(r"\\+[nrt]?|([^\\\s\"'`*_>“”‘’«»「」]+)")
 _QUOTED = re.compile(
     r"```[^\n`]{0,12}\n(.{1,4000}?)```|(?m:^(>[^\n]{1,2000}))|\"([^\"\n]{1,2000})\"|“([^”\n]{1,2000})”"
     r"|`([^`\n]{1,2000})`|«([^»\n]{1,2000})»|「([^」\n]{1,2000})」|(?<!\w)'([^'\n]{1,2000})'(?!\w)",
@@ -117,7 +118,7 @@ def _quotations(reply: str, wanted: str) -> Iterator[tuple[int, int]]:
 
 
 def _bare(text: str) -> _Bare:
-    runs = list(_RUN.finditer(text))
+    runs = [run for run in _RUN.finditer(text) if run[1]]
     starts = [0, *accumulate(len(run[1]) for run in runs)]
     return _Bare("".join(run[1] for run in runs), starts[:-1], [run.start(1) for run in runs])
 

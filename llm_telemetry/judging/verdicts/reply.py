@@ -12,13 +12,14 @@ from .verdict import AMBIGUOUS, RAW_LIMIT, Reading, Unreadable, Verdict, same
 _OPEN, _CLOSE = ("<think>", "<thinking>", "◁think▷"), ("</think>", "</thinking>", "◁/think▷")
 _CHANNEL = "<|message|>"
 """Of a reply in channels the last is the one that is meant for the reader."""
-# What a chat template leaves behind when a server does not strip it.
-_TOKENS = re.compile(  # with the wide bars of some templates
+# What a chat template leaves behind when a server does not strip it, some with wide bars.
+_SIGNS = ("<|", "<｜", "s>", "_of_turn>", "INST]", "[TOOL_CALLS]", "tool_call>")
+_TOKENS = re.compile(
     r"<[|｜][^<>|｜\n]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]|\[TOOL_CALLS\]|</?tool_call>"
 )
-_ROLE = re.compile(r"\s*(?:assistant|model)\s*\n")
+_ROLE = re.compile(r"\s*(?:assistant|model|judge|ai|evaluator|grader)\s*[:\n]", re.IGNORECASE)
+_FENCE = "```"
 _WRAPPED = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|texttt)\s?\{([^{}]{0,80})\}")
-_FENCED = re.compile(r"```\w{0,12}[ \t]*\n((?:(?!```)[\s\S])*)```")
 _HEAD, _TAIL = 4_000, 8_000
 """Characters of a longer reply's two ends in which a verdict is looked for; it opens or closes a reply."""
 _ASIDES = ("reasoning", "rationale", "explanation", "analysis", "thought", "scratchpad", "feedback")
@@ -32,7 +33,8 @@ _WHEN = re.compile(r"(?:</\w{0,20}>)?[\s\"'`*)]{0,4}(?:if|when|for a|means|denot
 # Before a candidate: the judge takes back what it said.
 _RETRACTS = re.compile(
     r"\b(?:wait|actually|correction|on reflection|on second thought|let me re\w*|reconsider\w*|i (?:mis|over)\w+"
-    r"|mistaken|revis\w+|upon)\b|重新|更正|修正|再(?:看|想|检查)",
+    r"|mistaken|revis\w+|upon|hold on|chang\w+ my|at first|scratch that|oops|recheck\w*|recomput\w+|on closer"
+    r"|take (?:it|that) back)\b|重新|更正|修正|再(?:看|想|检查)",
     re.IGNORECASE,
 )
 _GAP_LIMIT = 2_000
@@ -63,8 +65,8 @@ def strip(text: str) -> str | Unreadable:
     whole = _without_tokens(_without_thoughts(text)).strip()
     if "<" in whole and _UNCLOSED.search("\n" + whole):
         return Unreadable("unclosed_think")
-    fenced = _FENCED.fullmatch(whole) if whole.startswith("```") else None
-    return fenced[1].strip() if fenced else whole
+    is_fenced = whole.startswith(_FENCE) and whole.endswith(_FENCE) and whole.count(_FENCE) == 2  # noqa: PLR2004 - the opening and the closing one
+    return whole[len(_FENCE) : -len(_FENCE)].partition("\n")[2].strip() if is_fenced and "\n" in whole else whole
 
 
 def both_ends_of(whole: str) -> str:
@@ -84,9 +86,8 @@ def prepare(whole: str) -> Reply:
 
 def _without_tokens(text: str) -> str:
     """Remove the marks of turns and of the end; a reply in channels is its last one."""
-    if "<" not in text and "[" not in text:
-        return text
-    text = _TOKENS.sub(" ", text.rpartition(_CHANNEL)[2])
+    if ("<" in text or "[" in text) and any(sign in text for sign in _SIGNS):
+        text = _TOKENS.sub(" ", text.rpartition(_CHANNEL)[2])
     role = _ROLE.match(text)
     return text[role.end() :] if role else text
 
@@ -94,8 +95,8 @@ def _without_tokens(text: str) -> str:
 def _without_thoughts(text: str) -> str:
     """Remove all from the first opening to the last closing tag; a template may have kept the opening to itself."""
     for opening, closing in zip(_OPEN, _CLOSE, strict=True):
-        end = text.rfind(closing)
-        if end >= 0:
+        if closing in text:  # several times as fast as looking from the end
+            end = text.rfind(closing)
             start = text.find(opening, 0, end)
             text = text[: max(start, 0)] + "\n" + text[end + len(closing) :]
     return text

@@ -8,13 +8,13 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from .names import read_named, settle_equals
-from .reply import Reply, both_ends
+from .names import read_named
+from .reply import Finding, Reply, both_ends, settle
 from .values import Scale, Sort, guess, read_value, told_scale
 from .verdict import AMBIGUOUS, NO_VERDICT, Reading, Verdict, binary, graded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 
 _JSON_LIMIT = 262_144
@@ -46,10 +46,14 @@ def read_structured(reply: Reply) -> Reading | None:
     if "{" not in text and text[:1] != "[":
         return None
     if text[0] in '{["':
-        value = _load(text)[0]
-        if value is not None:
+        value, length = _load(text)
+        if value is not None and "{" not in text[length:]:
             return _read(value, reply)
-    reading = _settle(_fenced(text, reply), reply) or _settle(_embedded(text, reply), reply) or _read_pairs(reply)
+    reading = (
+        settle([*_fenced(text, reply)], reply._replace(text=text))
+        or settle([*_embedded(text, reply)], reply._replace(text=text))
+        or _read_pairs(reply)
+    )
     return NO_VERDICT if reading is None and _OBJECT.match(text) else reading
 
 
@@ -74,7 +78,14 @@ def read_mapping(mapping: Mapping[Any, Any], reply: Reply, depth: int = 0) -> Re
         reading = _read(_load(value)[0] if _is_object(value) else value, reply, depth + 1)
         if reading is not None and reading != NO_VERDICT:
             return reading
-    return (_read_scalar(entries[0][1], "words") if len(entries) == 1 else None) or NO_VERDICT
+    return (_read_only(entries[0][1]) if len(entries) == 1 else None) or NO_VERDICT
+
+
+def _read_only(value: object) -> Reading | None:
+    """Read the only value of a mapping, under an unknown name: what a yes there means, only the name would tell."""
+    reading = read_value(value, "words") if isinstance(value, str) else None
+    is_yes_or_no = isinstance(value, str) and read_value(value, "flag") is not None
+    return None if is_yes_or_no else reading
 
 
 def scale_in(mapping: Mapping[Any, Any]) -> Scale | None:
@@ -86,25 +97,28 @@ def scale_in(mapping: Mapping[Any, Any]) -> Scale | None:
     return None
 
 
-def _settle(readings: Iterable[Reading | None], reply: Reply) -> Reading | None:
-    spoken = [reading for reading in readings if reading is not None and reading != NO_VERDICT]
-    return settle_equals(spoken[-1:] if reply.is_purged else spoken)
-
-
-def _fenced(text: str, reply: Reply) -> Iterator[Reading | None]:
-    pieces = text.split(_FENCE)[-_FENCES:] if _FENCE in text else []
+def _fenced(text: str, reply: Reply) -> Iterator[Finding]:
+    """Read the objects that are fenced, the last ones of a great many."""
+    before, *pieces = text.rsplit(_FENCE, _FENCES)
+    end = len(before)
     for piece in pieces:
-        yield _read(_load(_LANGUAGE.sub("", piece, count=1))[0], reply)
+        start, end = end + len(_FENCE), end + len(_FENCE) + len(piece)
+        yield from _spoken(_read(_load(_LANGUAGE.sub("", piece, count=1))[0], reply), start, end)
 
 
-def _embedded(text: str, reply: Reply) -> Iterator[Reading | None]:
+def _embedded(text: str, reply: Reply) -> Iterator[Finding]:
     """Read the outermost objects in prose, one after the other."""
     end = 0
     for match in islice(_OBJECT.finditer(text), _OBJECTS):
         if match.start() >= end:
             value, length = _load(text[match.start() :])
             end = match.start() + length
-            yield _read(value, reply)
+            yield from _spoken(_read(value, reply), match.start(), end)
+
+
+def _spoken(reading: Reading | None, start: int, end: int) -> Iterator[Finding]:
+    if reading is not None and reading != NO_VERDICT:
+        yield Finding(reading, start, end)
 
 
 def _is_object(value: object) -> bool:

@@ -30,22 +30,31 @@ VALUE_LIMIT = 400
 """Characters of a value that are looked at."""
 
 _YES_MARKS, _NO_MARKS = "✅✔✓☑👍", "❌✗✘✖👎"
-_DROP = dict.fromkeys(map(ord, "*`“”「」『』$⭐★☆\u200b\u200c\u200d\ufeff\ufe0f" + _YES_MARKS + _NO_MARKS))
+_EMOJI = range(0x1F300, 0x1FB00)
+_DROP = dict.fromkeys(_EMOJI) | dict.fromkeys(
+    map(ord, "*`“”«»「」『』$⭐★☆\u200b\u200c\u200d\ufeff\ufe0f" + _YES_MARKS + _NO_MARKS)
+)
 _CLEAN = _DROP | {ord("’"): "'", ord("‘"): "'", ord("_"): " ", ord('"'): None, ord("\xa0"): " "}
 _WRAPPED = re.compile(r"\\(?:boxed|text|textbf|textit|mathrm|mathbf|texttt|mbox|fbox)\s?\{([^{}]{0,80})\}")
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{(\d{1,4})\}\s?\{(\d{1,4})\}")
-_OPENING = re.compile(r"(?:[\s(\[{（【#>~|$=:：]|[-—–]+(?=\s))*")
+_OPENING = re.compile(r"(?:[\s(\[{（【#>~|$=:：]|[-—–]+(?=\s)|->)*")
+_MARKUP = re.compile(r"</?(?:[bipu]|br|em|strong|div|span|li|code|pre|h[1-6])\b[^<>]{0,40}>", re.IGNORECASE)
 _LOOSE_QUOTE = re.compile(r"(?<!\w)'|'(?!\w)")
 _LETTER = re.compile(r"(?P<letter>[ABC])(?=\s*$|\s*[.,:;)\]\n(—（，。]|\s+-)(?:[\s:.)\]-]{1,4}(?P<gloss>.{0,60}))?")
 _MARK_LETTER = re.compile(
     r"(?P<letter>[ABCIPN]|[cip](?=\W*$))(?=\s*$|\s*[.,:;)\]\n(—（，。]|\s+(?:-|because|since|as)\b)"
 )
 _FLAG = re.compile(
-    r"(?:yes|true|1|y|是|有|да|ja|oui|sí|sim|はい|예|네|(?P<no>no|false|0|n|none|否|无|無|нет|nein|non|não|いいえ|아니요))(?![\w/|])(?!\s*(?:[/|]|or\b))",
+    r"(?:yes|true|1|y|是|有|да|ja|oui|sí|sim|はい|예|네|(?P<no>no|false|0|n|none|否|无|無|нет|nein|non|não|いいえ|아니요))"
+    r"(?=\s*(?:$|[.,;:!)\]}\n(—，。；]|-\s)|\s+(?:because|since|as)\b)",
     re.IGNORECASE,
 )
+_NOUNS = "the|assistant|response|answer|model|output|candidate|option|solution|system|chatbot|summary|completion|reply"
+# One of two, behind "winner" or with its noun: "response_a", "Model 2", "the second answer", "(b)".
 _SIDE = re.compile(
-    r"(?:(?:the|assistant|response|answer|model|output|candidate|option|solution|system|chatbot|summary|completion|reply)[\s_]{0,2})*\(?(?P<letter>[AB])\b(?=\W*$|\)?\s*(?:[.,;:)\]\n(—]|is\b|because\b|since\b|as\b|-\s))(?!\s*(?:/|\||or\b|and\b))",
+    rf"(?P<named>(?:(?:{_NOUNS})[\s_]{{0,2}})*)\(?(?P<letter>[AB]|[12]|first|second)\b\)?(?:\s(?:{_NOUNS}))?"
+    r"(?:'s \w{1,12})?(?=\W*$|\s*[.,;:)\]\n(—]|\s+(?:is|wins|won|because|since|as|-)(?:\s|\b))"
+    r"(?!\s*(?:[/|]|or\b|and\b))",
     re.IGNORECASE,
 )
 _TIE = re.compile(r"(?:tie|draw)\b(?=\W*$)", re.IGNORECASE)
@@ -60,7 +69,7 @@ _OUT_OF = re.compile(rf"{_NUMBER}{_UNIT}\s*(?:/|out of|of|von|sur|de|su|из)\s*
 _PERCENT = re.compile(rf"{_NUMBER}\s*(?:%|％|percent\b|per cent\b)", re.IGNORECASE)
 _PLAIN = re.compile(
     rf"{_NUMBER}(?P<unit>\s*(?:points?|pts|marks?|stars?|分|点|점))?"
-    r"(?=\s*$|[.!?](?:\s|$)|[,，](?!\d)|\s*[;:!)\]}|\n(（。；—<]|\s+-{1,2}\s|\s+(?:because|since|as|for|due|on|and|but|with|stars?)\b)",
+    r"(?=\s*$|[.!?](?:\s|$)|[,，](?!\s*\d)|\s*[;:!)\]}|\n(（。；—<]|\s+-{1,2}\s|\s+(?:because|since|as|for|due|on|and|but|with|stars?)\b)",
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"(?P<low>\d{1,3}(?:\.\d)?)\s*(?:-|–|—|~|～|to|through|至|到)\s*(?P<top>\d{1,4}(?:\.\d)?)(?![\d/])")
@@ -74,6 +83,8 @@ def clean(text: str) -> str:
     """Take markup, quotes and LaTeX wrappers off a value."""
     for _ in range(2 if "\\" in text else 0):
         text = _FRACTION.sub(r"\1/\2", _WRAPPED.sub(r"\1", text))
+    if "<" in text:
+        text = _MARKUP.sub("", text)
     text = text.translate(_CLEAN)
     if "'" in text:
         text = _LOOSE_QUOTE.sub("", text)
@@ -95,7 +106,9 @@ def read_value(text: str, sort: Sort, scale: Scale | None = None) -> Reading | N
     grade = read_grade(value, _MEANING.get(sort, "binary"), scale)
     if grade is not None and (sort != "adjective" or grade.correct is not None or grade.confident):
         return grade
-    return read_mark_letter(value) if sort == "score" else read_letter(value)
+    if sort == "score":
+        return read_mark_letter(value)
+    return read_position(value)
 
 
 def read_words(value: str, far: str = "", marks: str = "") -> Reading | None:
@@ -137,13 +150,19 @@ def read_letter(value: str) -> Verdict | None:
     return binary(match["letter"] == "A", match["letter"], confident=match["letter"] != "C" or gloss is not None)
 
 
+def read_position(value: str) -> Verdict | None:
+    """Read a letter, or one of two by its noun: response B."""
+    side = _SIDE.match(value)
+    return read_choice(value) if side and side["named"].strip(" _") not in ("", "the") else read_letter(value)
+
+
 def read_choice(value: str) -> Verdict | None:
     """Read which of two is better: A, response B, model_a, a tie, A>B."""
     side = _SIDE.match(value)
     if side is None:
         return read_letter(value)
-    letter = side["letter"].upper()
-    return binary(letter == "A", letter)
+    is_first = side["letter"].upper() in ("A", "1", "FIRST")
+    return binary(is_first, "A" if is_first else "B")
 
 
 def read_mark_letter(value: str) -> Verdict | None:

@@ -4,9 +4,16 @@
 place, and run before anything was changed for them. On that first run 664 of 675, 143 of 164 and 55 of 60 were read
 as expected; 3, 2 and 0 were read as a verdict they do not hold. Since then they guard what was mended.
 
-`round_2` came later, from forms that had been found unread or read as their opposite: other languages, negative keys,
-letters of a grade, stop tokens. Of its first run 50 % were as expected and 5.9 % the opposite. Its rows say nothing of
-the family, nor why there is no verdict.
+The rounds came later, from forms that had been found unread or read as their opposite: other languages, negative keys,
+letters of a grade, stop tokens, what public projects ask their judges for. Each was written, run, and only then mended:
+
+| | answers | first run as expected | first run the opposite |
+| --- | --- | --- | --- |
+| `round_2` | 869 | 49.9 % | 5.9 % |
+| `round_3` | 370 | 77.8 % | 3.0 % |
+| `round_4` | 201, a third of them traps | 74.6 % | 0.0 % |
+
+Their rows say nothing of the family, nor why there is no verdict. Texts that were there already are not repeated.
 """
 
 import json
@@ -21,7 +28,7 @@ ROWS = [json.loads(line) for line in Path(__file__).with_name("corpus.jsonl").re
 
 
 FIRST = [row for row in ROWS if row["family"] != "any"]
-LATER = ["round_2"]
+LATER = [row for row in ROWS if row["family"] == "any"]
 
 
 def reading_of(row):
@@ -66,13 +73,11 @@ def test_every_answer_is_read_as_expected(capsys):
     assert missed == []
 
 
-@pytest.mark.parametrize("name", LATER)
-def test_nearly_every_later_answer_is_read_as_expected_and_hardly_any_as_its_opposite(name):
-    rows = [row for row in ROWS if row["set"] == name]
-    right, opposite = (sum(map(test, rows)) for test in (is_as_expected, is_opposite))
-    print(f"{name}: {right} of {len(rows)} as expected, {opposite} opposite")  # noqa: T201
-    assert right / len(rows) >= 0.97
-    assert opposite / len(rows) <= 0.005
+def test_nearly_every_later_answer_is_read_as_expected_and_hardly_any_as_its_opposite():
+    right, opposite = (sum(map(test, LATER)) for test in (is_as_expected, is_opposite))
+    print(f"{right} of {len(LATER)} as expected, {opposite} opposite")  # noqa: T201
+    assert right / len(LATER) >= 0.97
+    assert opposite / len(LATER) <= 0.005
 
 
 def test_the_corpus_is_as_large_and_as_mixed_as_promised():

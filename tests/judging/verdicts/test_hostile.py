@@ -19,6 +19,8 @@ SEEDS = [
     "true_false: ", "True ", "True or ", "False, ", "no, ", "yes and ", "i would give this a ",
     "is it correct? ", "\u200b", "？",
     "是", "不", "不是", "答案", "答案的", "判断：", "结论", "。", "正确", "部分", "<analysis>", "correct: ", "A ", "A=",
+    "die antwort ist nicht ", "la respuesta ", "no es ", "не ", "ответ ", "정답 ", "判定", "正しく", "{a:", "(a=",
+    "[ ] ", "<|", "<a>", "\\frac{", "I prefer ", "response a is ", "=> ", "has_any_", "any ", "1,", "7/10, ", "```a\n",
     "💥", "\ud800",
 ]  # fmt: skip
 FRAGMENTS = st.sampled_from(
@@ -31,6 +33,15 @@ FRAGMENTS = st.sampled_from(
 def test_work_grows_no_faster_than_the_text(seed, size):
     """A quadratic reader would need minutes for a megabyte."""
     assert_linear(lambda length: read_verdict((seed * (length // len(seed) + 1))[:length]), size)
+
+
+@pytest.mark.parametrize("seed", [*SEEDS, "the answer is 4. ", '"a" ', "x\n"], ids=repr)
+def test_work_grows_no_faster_than_reply_and_candidate(seed):
+    def read(length):
+        text = (seed * (length // len(seed) + 1))[:length]
+        read_verdict(text, candidate=text[: length // 2])
+
+    assert_linear(read, 2_900)
 
 
 @pytest.mark.parametrize("tail", ["Verdict: correct", '{"correct": true}', "<verdict>correct</verdict>", "\nYes"])

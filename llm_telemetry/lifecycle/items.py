@@ -5,16 +5,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llm_telemetry.lifecycle.rewards import plain, reward_in, rewards_in
 from llm_telemetry.objects import fields_of
-from llm_telemetry.session.items import SOURCE_FIELDS, is_item, items_in, problem_in, rows_in, singular, source_in
+from llm_telemetry.session.items import (
+    SOURCE_FIELDS,
+    ids_in,
+    is_item,
+    items_in,
+    problem_in,
+    rows_in,
+    singular,
+    source_in,
+)
 from llm_telemetry.session.rollouts import OpenRollout
+from llm_telemetry.session.signs import signs_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from llm_telemetry.hooks.scopes import Scope
     from llm_telemetry.session.session import Session
+    from llm_telemetry.session.signs import Sign
 
     Row = Mapping[Any, Any]
 
@@ -23,6 +33,12 @@ _BATCH_FIELDS = ("predictions", "completions", "answers", "responses", "problems
 ITEM_TEXTS = tuple(map(singular, _BATCH_FIELDS))
 """Names under which an item's texts are given, predictions before problems."""
 _SAMPLES = re.compile(r"n|k|(num|n)_?(samples|generations|rollouts|completions|return_sequences)|group_size|samples")
+_SAID = r"prediction|completion|answer|response|output|candidate|solution|generation"
+_PAIR = re.compile(
+    rf"({_SAID})_?([ab12]|left|right|first|second)|(first|second|left|right|chosen|rejected)(_({_SAID}))?"
+)
+_MADE = re.compile(r"prediction|completion|response|output|generation|messages|turns|transcript")
+"""Fields of a trajectory: what the model has said."""
 _NO_ITEM = re.compile(r"conf|cfg|args|setting|option|model|token|client|polic|logger|trainer|executor|judge|cache|pool")
 """Arguments with such names may hold the name of a dataset, and are no items."""
 
@@ -41,6 +57,10 @@ class Given(NamedTuple):
         """The rows, or the arguments as the only one."""
         return self.rows or [self.fields]
 
+    def asks_for(self, count: int) -> bool:
+        """Tell whether an argument asks for so many rollouts of each item."""
+        return any(value == count for name, value in self.fields.items() if _SAMPLES.fullmatch(str(name)))
+
 
 def given_in(fields: Row) -> Given:
     """Read a function's arguments, by name."""
@@ -55,6 +75,15 @@ def given_in(fields: Row) -> Given:
         if inner and len(inner) == (len(rows) or len(inner)):
             rows = [{**(rows[i] if rows else fields), **row} for i, row in enumerate(inner)]
     return Given(fields, rows, is_one=not rows and any(map(is_item, _items(fields))))
+
+
+def compared_in(fields: Row) -> Given:
+    """Read the arguments of a reward function, which may compare two answers, as `response_a` and `response_b`."""
+    sides = [name for name in fields if _PAIR.fullmatch(str(name))]
+    if len(sides) != 2:  # noqa: PLR2004 - a pair
+        return given_in(fields)
+    rest = {name: value for name, value in fields.items() if name not in sides}
+    return Given(fields, [{**rest, "response": fields[name]} for name in sides], is_one=False)
 
 
 def rows_of(fields: Row) -> list[Row]:
@@ -76,6 +105,25 @@ def _items(fields: Row) -> Iterator[Row]:
             yield from items_in(inner)
 
 
+def signs_of(fields: Row) -> Mapping[Sign, object]:
+    """Return the signs of what a function was given: its arguments, and the ids that are named in them."""
+    ids: dict[Sign, object] = {("id", *named): None for item in _items(fields) for named in ids_in(item)}
+    return {**signs_in(*fields.values()), **ids}
+
+
+def answer_in(fields: Row) -> tuple[object, ...]:
+    """Return what a trajectory is known again by when it is rewarded again; nothing where there is none.
+
+    Texts alone would not do: another sample may say the same, at the address of one that is gone.
+    """
+    for value in fields.values():
+        said = [inner for name, inner in fields_of(value).items() if _MADE.search(str(name))]
+        known = next(iter(signs_in(value)), ("",)) if said else ("",)
+        if known[0] == "object":
+            return (known, *signs_in(*said))
+    return ()
+
+
 def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:
     """Open a rollout for what the function was given: its source is in there, or known from the item."""
     items = list(_items(fields))
@@ -84,55 +132,3 @@ def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:
     told = next((source for source in sources if source is not None), None) or scope.source
     source = told or session.sources.find(problem) or source_in(fields)
     return OpenRollout(scope.split, scope.phase, source, problem, session.number)
-
-
-def outcomes_in(given: Given, result: Any) -> list[tuple[Row, Any]]:
-    """Return what an executor has done: for each rollout its item, and what was returned for it."""
-    made = _made(result)
-    count = len(made)
-    if given.rows and count == len(given.rows):
-        return list(zip(given.rows, made, strict=True))
-    told = rows_in(result)
-    if told and (given.rows or len(told) > 1) and not (given.is_one and not _is_asked_for(given, count)):
-        return list(zip(told, made if len(made) == len(told) else told, strict=True))
-    if given.rows:
-        return (
-            [({}, one) for one in made] if count and count % len(given.rows) == 0 else [(r, None) for r in given.rows]
-        )
-    if count > 1 and _is_asked_for(given, count):
-        return [(given.fields, one) for one in made]
-    return [(given.fields, result)]
-
-
-def rewards_for(given: Given, result: Any) -> list[tuple[Row, float | None]]:
-    """Return what a reward function has computed: for each rollout what is known of it, and its reward.
-
-    A function that returns nothing has noted the rewards where it found the items.
-    """
-    if result is None:
-        result = next(filter(rows_in, given.fields.values()), None) if given.rows else {**given.fields}
-    if given.rows:
-        return list(zip(given.rows, rewards_in(result, len(given.rows), _responses(given.fields)), strict=True))
-    made = plain(result)
-    several = len(made) if isinstance(made, list) and not given.is_one else 0
-    if several > 1:
-        return [(fields_of(one), reward_in(one)) for one in made]
-    return [(given.fields, reward_in(result))]
-
-
-def _responses(fields: Row) -> tuple[int, ...]:
-    """Return the shape of the responses' tokens in a `DataProto`, if that is an argument."""
-    batches = (fields_of(fields_of(value).get("batch")) for value in fields.values())
-    return next((tuple(batch["responses"].shape) for batch in batches if "responses" in batch), ())
-
-
-def _made(result: Any) -> list[Any]:
-    """Return the elements of a list; of a tuple the first list, as in `(answers, costs)`."""
-    if isinstance(result, tuple):
-        result = next((part for part in result if isinstance(part, list)), None)
-    return result if isinstance(result, list) else []
-
-
-def _is_asked_for(given: Given, count: int) -> bool:
-    """Tell whether an argument asks for so many rollouts of each item."""
-    return any(value == count for name, value in given.fields.items() if _SAMPLES.fullmatch(str(name)))

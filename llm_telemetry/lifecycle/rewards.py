@@ -57,7 +57,7 @@ def rewards_in(result: Any, count: int, responses: tuple[int, ...] = ()) -> list
 
 def batch_in(
     result: Any, count: int, names: Sequence[str] = _REWARDS_FIELDS, responses: tuple[int, ...] = ()
-) -> list[Any] | tuple[Any, ...] | None:
+) -> Sequence[Any] | None:
     """Return the `count` values in what a batch function returned: a list, one in a tuple, or a field."""
     told = fields_of(result)
     told = {**fields_of(told.get("batch")), **told}
@@ -66,11 +66,14 @@ def batch_in(
         tokens.append(_sums(result))
     inside = result if type(result) is tuple else ()
     parts = (*inside, *(told[name] for name in names if name in told), *tokens, result)
-    return next((batch for part in parts if _is_batch(batch := plain(part), count)), None)
+    lists = (list_ for part in parts if isinstance(list_ := plain(part), list | tuple))
+    return next((batch for list_ in lists for batch in (list_, flat(list_)) if len(batch) == count), None)
 
 
-def _is_batch(value: Any, count: int) -> bool:
-    return isinstance(value, list | tuple) and len(value) == count
+def flat(groups: Sequence[Any]) -> Sequence[Any]:
+    """Return the elements of a list of lists; any other list as it is."""
+    nested = bool(groups) and all(isinstance(group, list) for group in groups)
+    return [one for group in groups for one in group] if nested else groups
 
 
 def _sums(tokens: Any) -> Any:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
-from llm_telemetry.lifecycle.items import given_in, open_rollout, outcomes_in, rewards_for
+from llm_telemetry.lifecycle.items import answer_in, compared_in, given_in, open_rollout, signs_of
+from llm_telemetry.lifecycle.outcomes import outcomes_in, rewards_for
 from llm_telemetry.lifecycle.rewards import describe, says_failed
 from llm_telemetry.session.signs import signs_in
 
@@ -93,7 +94,7 @@ def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
     rollouts = []
     for row in given.all:
         rollout = open_rollout(scope.session, scope, row)
-        rollout.signs = signs_in(*row.values())
+        rollout.signs, rollout.answer = signs_of(row), answer_in(row)
         rollout.follow(last)
         rollouts.append(rollout)
     return rollouts
@@ -129,6 +130,7 @@ class Execution:
         """Let the rollouts wait for their rewards."""
         done = outcomes_in(self._given, result if error is None else None)
         if len(done) != len(self.rollouts):
+            self._scope.session.rollouts.forget(self.rollouts)
             self.rollouts = _open_all(self._outer, self._given._replace(rows=[row for row, _ in done]))
         for rollout, (_, made) in zip(self.rollouts, done, strict=True):
             rollout.signs = {**rollout.signs, **signs_in(made)}
@@ -182,7 +184,7 @@ class Reward:
 
 def reward(_session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
     """Open a reward, unless one is being computed: a part of it is no reward of its own."""
-    return None if scope.role == "judge" else Reward(scope, given_in(fields))
+    return None if scope.role == "judge" else Reward(scope, compared_in(fields))
 
 
 class Handout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.objects import fields_of
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _LONGEST_NAME = 80
+_ID = re.compile(r"(^|_)(id|uid|uuid|idx|index)$")
 _DEPTH = 3
 
 SOURCE_FIELDS = ("source", "data_source", "datasource", "dataset", "dataset_name", "task", "domain", "tag")
@@ -44,6 +46,13 @@ def problem_in(fields: Mapping[Any, Any]) -> int | None:
     return next((fingerprint(text) for text in texts if text), None)
 
 
+def ids_in(fields: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:
+    """Yield what tells an item, or a rollout, from others, by name: `task_id`, `uid` and the like."""
+    for name, value in fields.items():
+        if isinstance(value, int | str) and not isinstance(value, bool) and _ID.search(str(name)):
+            yield str(name), value
+
+
 def fingerprint(text: str) -> int:
     """Return a number that stands for a text, in every process the same."""
     return int.from_bytes(hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest(), "big")
@@ -55,8 +64,15 @@ def _text(value: Any) -> str:
         return value
     if not is_chat(value):
         return ""
-    asked = [str(message.get("content")) for message in value if message.get("role") == "user"]
-    return asked[0] if len(asked) == 1 else "\n".join(str(message.get("content")) for message in value)
+    asked = [_said(message) for message in value if message.get("role") == "user"]
+    return asked[0] if len(asked) == 1 else "\n".join(map(_said, value))
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    """Return the text of a message, which may be one of several parts."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"text": content}]
+    return "\n".join(text for part in parts if type(part) is dict and isinstance(text := part.get("text"), str))
 
 
 def is_chat(value: Any) -> bool:
@@ -84,9 +100,15 @@ def is_item(fields: Mapping[Any, Any]) -> bool:
     return any(problem_in(inner) is not None or source_in(inner) is not None for inner in items_in(fields))
 
 
-def rows_in(table: Any) -> list[Mapping[Any, Any]]:
-    """Return the items of a table: a list of items, or an object or a mapping of columns; none where it is no table."""
+def rows_in(table: Any, *, grouped: bool = True) -> list[Mapping[Any, Any]]:
+    """Return the items of a table: a list of items, or of groups of them, or an object or a mapping of columns.
+
+    It is empty where it is no table.
+    """
     if isinstance(table, list | tuple) and not hasattr(type(table), "_fields"):
+        if grouped and table and all(isinstance(group, list) for group in table):
+            groups = [rows_in(group, grouped=False) for group in table]
+            return [row for group in groups for row in group] if all(groups) else []
         are_items = table and all(is_item(fields_of(element)) for element in table)  # a list of numbers is soon left
         return [fields_of(element) for element in table] if are_items else []
     return _rows_of(_columns(fields_of(table)))

@@ -77,6 +77,12 @@ class RolloutBook:
                 self._executing.add(rollout.split)
                 self._waiting.add(rollout)
 
+    def forget(self, rollouts: Iterable[OpenRollout]) -> None:
+        """Know nothing of rollouts that have come to something else."""
+        with self._lock:
+            for rollout in rollouts:
+                self._waiting.remove(rollout)
+
     def executed(self, rollout: OpenRollout, *, failed: bool) -> None:
         """Note that the executor is done with `rollout`."""
         with self._lock:
@@ -103,7 +109,7 @@ class RolloutBook:
                 self._look_around()
                 found = self._find(wanted, last)
             if found is None and wanted.split not in self._executing:
-                found = wanted
+                found = self._opened_before(wanted) or wanted
             if isinstance(found, OpenRollout):
                 self._give(found, wanted, reward)
         if found is None:
@@ -182,6 +188,12 @@ class RolloutBook:
             if found is not None:
                 return found
         return last if last is not None and last.closed and may_be_same(wanted, last) else None
+
+    def _opened_before(self, wanted: OpenRollout) -> OpenRollout | None:
+        """Return the rollout that an earlier reward of the same answer has opened."""
+        alike = self._rewarded.like(wanted, None, other_words=False) if wanted.answer else None
+        same = (one for one in (alike.rollouts if alike else ()) if one.answer == wanted.answer)
+        return next(same, None)
 
     def _is_executing(self, rollout: OpenRollout) -> bool:
         return not rollout.closed and rollout not in self._waiting and rollout not in self._rewarded

@@ -49,6 +49,8 @@ class OpenRollout:
     """Of what the executor was given, and has returned."""
     reward_signs: Mapping[Sign, object] = field(default_factory=dict)
     """Of what its reward function was given."""
+    answer: tuple[object, ...] = ()
+    """What its trajectory is known again by, where there is no executor."""
     previous: OpenRollout | None = None
     """The one that was executed before it in the same task."""
     failed: bool = False

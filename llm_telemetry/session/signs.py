@@ -43,19 +43,18 @@ def _within(values: Sequence[Any]) -> Iterator[Any]:
 
 
 def _inside(value: Any) -> Sequence[Any]:
-    if isinstance(value, list | tuple):
-        return value
-    return () if isinstance(value, str) else list(fields_of(value).values())
+    return value if issubclass(type(value), list | tuple) else list(fields_of(value).values())
 
 
 def _sign(value: Any) -> tuple[Sign, object] | None:
     """Return a sign, and what keeps it good; `None` for what is the same object in many places."""
-    if isinstance(value, str):
-        return (("text", id(value), hash(value)), None) if len(value) > 1 else None  # one character is one object
-    if isinstance(value, dict):
-        text = next(((k, v) for k, v in dict.items(value) if isinstance(k, str) and isinstance(v, str)), None)
+    kind = type(value)  # what a proxy pretends to be does not count
+    if issubclass(kind, str):
+        return (("text", id(value), str.__hash__(value)), None) if len(value) > 1 else None  # one letter is one object
+    if issubclass(kind, dict):
+        text = next(((k, v) for k, v in dict.items(value) if type(k) is str and type(v) is str), None)
         return None if text is None else (("dict", id(value), hash(text)), None)
-    if value is None or isinstance(value, _SAY_NOTHING):
+    if value is None or issubclass(kind, _SAY_NOTHING):
         return None
     try:
         known = weakref.ref(value)

@@ -68,6 +68,9 @@ class ForwardedRollouts:
     def begun(self, rollouts: object) -> None:
         """Tell it when they are executed."""
 
+    def forget(self, rollouts: object) -> None:
+        """Have told nothing of them."""
+
     def executed(self, rollout: OpenRollout, *, failed: bool) -> None:
         """Tell the owner that the executor is done with `rollout`."""
         self._writer.write("executed", {**_told(rollout), "failed": failed})

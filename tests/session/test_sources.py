@@ -110,6 +110,12 @@ def test_an_item_is_found_in_what_is_nested(fields):
     assert problems == [problem_in({"question": "?"})]
 
 
+def test_a_list_that_contains_itself_has_no_rows_and_does_no_harm():
+    nested = []
+    nested.append(nested)
+    assert rows_in(nested) == []
+
+
 def test_a_text_is_no_item():
     assert list(items_in({"sample": "?"})) == [{"sample": "?"}]
 
@@ -188,7 +194,7 @@ def test_the_items_that_are_handed_out_are_remembered(handed_out):
     assert found == ["x", "y", None]
 
 
-@pytest.mark.parametrize("handed_out", [None, 3, "text", [], {}, [[[[ITEMS]]]], {"problem": []}, iter(ITEMS)])
+@pytest.mark.parametrize("handed_out", [None, 3, "text", [], {}, [[[[[[[ITEMS]]]]]]], {"problem": []}, iter(ITEMS)])
 def test_what_are_no_items_is_passed_over(handed_out):
     index = SourceIndex()
     index.learn(handed_out)

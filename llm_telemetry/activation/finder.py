@@ -10,7 +10,7 @@ import os
 import sys
 
 from llm_telemetry.hooks.imports import ImportWatcher, is_class
-from llm_telemetry.names import HTTP, MAINS, SDKS, STEP_METHODS
+from llm_telemetry.names import HTTP, MAINS, REWARD_STEPS, SDKS, STEP_METHODS, TRAINER_MODULES
 from llm_telemetry.settings.words import SPOOL, TRAINER, VARIABLE, parse_switch, parse_targets, refuse
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this module costs
@@ -74,7 +74,7 @@ class Finder(ImportWatcher):
         """Know the trainers that the user has named, as pairs of a module and a dotted name in it."""
         self._targets = tuple(targets)
         self._found: set[tuple[str, str]] = set()
-        self._always = {*self.clients, _DEMO, *(module for module, _ in self._targets)}
+        self._always = {*self.clients, *TRAINER_MODULES, _DEMO, *(module for module, _ in self._targets)}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -144,7 +144,7 @@ class Finder(ImportWatcher):
         step = {f"{cls.__qualname__}.{name}": name for name in vars(cls)}
         named = [name for home, name in self._targets if home == module and (name == cls.__qualname__ or name in step)]
         self._found.update((module, name) for name in named)
-        if named or not vars(cls).keys().isdisjoint(STEP_METHODS):
+        if named or not vars(cls).keys().isdisjoint(STEP_METHODS + REWARD_STEPS):
             from llm_telemetry.activation import adopt  # noqa: PLC0415 - this is what waiting was for
 
             adopt.watch_class(cls, named=bool(named), step=next((step[n] for n in named if n in step), None))

@@ -17,6 +17,8 @@ class KnownParts:
 
     def __init__(self) -> None:
         """Know none."""
+        self.trainer: Callable[[], Any] = lambda: None
+        """Gives the trainer itself, for as long as it lives."""
         self._parts: dict[int, Callable[[], Any]] = {}
         self._clients: dict[tuple[int, str, int], tuple[Callable[[], Any], Role]] = {}
 

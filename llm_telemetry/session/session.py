@@ -143,6 +143,10 @@ class Session:
         """The innermost open step or validation."""
         return self._phases[-1] if self._phases else None
 
+    def open_one(self, split: Split) -> Phase | None:
+        """Return the latest training step or validation that is under way."""
+        return next((phase for phase in reversed(self._phases) if phase.split == split), None)
+
     def is_open(self, phase: Phase | None) -> bool:
         """Tell whether this step or validation is under way."""
         return phase in self._phases

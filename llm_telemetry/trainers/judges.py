@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import sys
@@ -90,11 +91,25 @@ def _held_judges(owner: Any) -> list[Part]:
     return [part for part in (*functions, *objects) if _judges_predictions(part.function)]
 
 
+def judges_below(function: Any) -> list[Part]:
+    """Find the judges of a reward function that is held in a list: methods of its object, functions beside it."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    owner = getattr(function, "__self__", function)
+    if inspect.isfunction(function) or inspect.ismodule(owner) or isinstance(owner, type):
+        return [_labelled(part) for part in _beside(function, [])]
+    method = function.__name__ if inspect.ismethod(function) else "__call__"
+    return [_labelled(part) for part in _judges_of(Part(owner, method)) if part.name != method]
+
+
 def _judges_beside(reward: Part) -> list[Part]:
     """Find judge functions in the module of a reward function: those that it, or its object, calls by name."""
-    function = inspect.unwrap(reward.function)
+    return _beside(reward.function, [getattr(reward.owner, name) for name in methods_of(reward.owner)])
+
+
+def _beside(function: Any, methods: Sequence[Any]) -> list[Part]:
+    function = inspect.unwrap(function)
     module = sys.modules.get(getattr(function, "__module__", None) or "")
-    methods = [getattr(reward.owner, name) for name in methods_of(reward.owner)]
     called = {name for one in (function, *methods) for name in _names_in(getattr(one, "__code__", None))}
     functions = {
         name: value for name, value in [*stored_in(module).items()] if name in called and inspect.isfunction(value)

@@ -28,6 +28,7 @@ def hook_all(session: Session, trainer: Any, watched: Sequence[Watched]) -> list
         InstrumentError: A class does not let itself be hooked.
     """
     keys: list[Key] = []
+    session.parts.trainer = weakly(trainer)
     try:
         for row in (threads.ROW, *_rows(session, watched)):
             if (key := patches.apply(row)) is not None:

@@ -1,0 +1,1 @@
+"""Real TRL: tiny models, real training steps, judges over HTTP on the loopback interface."""

@@ -52,6 +52,7 @@ def test_all_examples_are_run_here():
         "train_watched",
         "train_extended",
         "no_trainer",
+        "trl_grpo_judge",
     }
 
 

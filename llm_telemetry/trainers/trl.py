@@ -39,7 +39,7 @@ _OURS = ("executor", "reward", "step", "validation", "items")
 
 
 class TRL(Adapter):
-    """`trl.GRPOTrainer` and `trl.RLOOTrainer`, from 0.20 on."""
+    """`trl.GRPOTrainer` and `trl.RLOOTrainer`, as far as they have a reward step of this name; see docs/trl.md."""
 
     name = "trl"
 

@@ -1,14 +1,15 @@
-"""What every test of TRL needs: the library itself, and a judge to ask."""
+"""What every test of TRL needs: a judge to ask. Without the dependency group `trl` none of them is collected."""
+
+import hashlib
+import importlib.util
+import logging
 
 import pytest
 
-pytest.importorskip("trl", reason="the dependency group trl is not installed")
-
-import hashlib
-import logging
-
-from tests.support import llm_server
+from llm_telemetry.testing import LLMServer
 from tests.support.trainers import Memory
+
+collect_ignore_glob = ["test_*.py"] if importlib.util.find_spec("trl") is None else []
 
 
 def verdict_on(text):
@@ -19,16 +20,8 @@ def verdict_on(text):
 @pytest.fixture
 def judge_server(monkeypatch):
     """An endpoint whose model says yes or no."""
-
-    def body(path, asked, number, books):
-        said = "yes" if verdict_on(asked["messages"][-1]["content"]) else "no"
-        whole = llm_server.openai_body(path, asked, number, books)
-        whole["choices"][0]["message"]["content"] = said
-        return whole
-
-    monkeypatch.setitem(llm_server.BODIES, "openai", body)
-    with llm_server.serving() as server:
-        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    with LLMServer(lambda request: "yes" if verdict_on(request.user) else "no") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "none")
         yield server
 

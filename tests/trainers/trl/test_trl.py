@@ -168,8 +168,8 @@ def test_every_number_is_exact(tmp_path, memory, judge_server, kind, way, chat):
     assert {place: judged(payload) for place, payload in seen.items()} == truth.rows
     last = memory.payloads[-1].values
     asked = sum(n for row in truth.rows.values() for (_, what), n in row.items() if what == "count")
-    assert last["cost/judge_calls"] == judge_server.books.calls == asked
-    assert last["tokens/total"] == judge_server.books.tokens["prompt"] + judge_server.books.tokens["completion"]
+    assert last["cost/judge_calls"] == judge_server.books.calls() == asked
+    assert last["tokens/total"] == judge_server.books.tokens().prompt + judge_server.books.tokens().completion
     assert (last["telemetry/errors"], last["cost/executor_calls"]) == (0, 0)
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Role = Literal["executor", "judge", "policy", "other"]
 Split = Literal["train", "val"]
-Outcome = Literal["correct", "incorrect", "score", "parse_failure", "api_failure"]
+Outcome = Literal["correct", "incorrect", "score", "parse_failure", "api_failure", "undecided"]
 
 ERRORS = ("rate_limit", "timeout", "connection", "server", "auth", "bad_request", "cancelled", "other")
 """What a call can end with."""
@@ -64,6 +64,19 @@ class Evidence(NamedTuple):
     """The exception that the last call or the judge function ended with; empty without one."""
 
 
+class Clue(NamedTuple):
+    """What an evaluation shows of how its judge function reads replies; no text."""
+
+    returned: str
+    """What the function returned, as something to compare."""
+    form: str
+    """The form of the reply that counted, see `judging.forms`; empty when the API failed."""
+    read: int
+    """Whether we read the reply: 0 not, -1 otherwise than the function, 1 in its words, 2 in a form made for it."""
+    outcome: Outcome | None
+    """The outcome by what was returned, `None` where that says nothing."""
+
+
 class Evaluation(NamedTuple):
     """One item judged by one call of the judge function; it has exactly one outcome."""
 
@@ -86,6 +99,8 @@ class Evaluation(NamedTuple):
     """Asked in both orders, the judge named the same position twice; `None` for a single order."""
     evidence: Evidence | None = None
     """What it looked like, where that was asked for and there is something to see."""
+    clue: Clue | None = None
+    """What there is to learn from it; gone when collectors see it."""
 
 
 class CapturedEvaluation(NamedTuple):

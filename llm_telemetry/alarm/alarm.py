@@ -45,7 +45,9 @@ class Alarm:
         self._told: dict[str, float] = {}
 
     def add(self, evaluation: Evaluation) -> None:
-        """Take a closed evaluation; of its texts nothing is kept."""
+        """Take a closed evaluation; of its texts nothing is kept. One that is undecided tells nothing of the judge."""
+        if evaluation.outcome == "undecided":
+            return
         failure = evaluation.outcome if evaluation.outcome in _FAILURES else None
         kind = failure and (evaluation.failure or failure)
         source = self._names(evaluation.source)

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OutcomeSums(Sums):
-    """Outcomes of evaluations; the first five fields are named like the `Outcome`s and add up to all evaluations."""
+    """Outcomes of evaluations; the first six fields are named like the `Outcome`s and add up to all evaluations."""
 
     correct: int = 0
     incorrect: int = 0
     score: int = 0
     parse_failure: int = 0
     api_failure: int = 0
+    undecided: int = 0
     disagreed: int = 0
     scaled: int = 0
     """Graded verdicts whose scale is known: a grade of 7 on an unknown one has no share in the mean."""
@@ -62,6 +63,11 @@ class OutcomeSums(Sums):
     @property
     def calls(self) -> int:
         """All evaluations."""
+        return self.decided + self.undecided
+
+    @property
+    def decided(self) -> int:
+        """Those of which it is known what came of them."""
         return self.verdicts + self.parse_failure + self.api_failure
 
     @property
@@ -222,7 +228,7 @@ class JudgeMetricsCollector:
         print_table(("judge", *(outcome.replace("_", " ") for outcome in _OUTCOMES)), rows)
 
 
-_OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "score", "parse_failure", "api_failure")
+_OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "score", "parse_failure", "api_failure", "undecided")
 
 
 def _check(outcome: str, failure: str | None) -> None:
@@ -241,14 +247,15 @@ def _brief(sums: OutcomeSums) -> dict[Key, float | None]:
 def _describe(sums: OutcomeSums) -> dict[Key, float | None]:
     """Return the numbers of all sources."""
     return {
-        keys.SUCCESS_RATE: ratio(sums.verdicts, sums.calls),
-        keys.PARSE_FAILURE_RATE: ratio(sums.parse_failure, sums.calls),
-        keys.API_FAILURE_RATE: ratio(sums.api_failure, sums.calls),
+        keys.SUCCESS_RATE: ratio(sums.verdicts, sums.decided),
+        keys.PARSE_FAILURE_RATE: ratio(sums.parse_failure, sums.decided),
+        keys.API_FAILURE_RATE: ratio(sums.api_failure, sums.decided),
         keys.CORRECT_RATIO: ratio(sums.correct, sums.binary),
         keys.AVG_SCORE: ratio(sums.score_sum, sums.scaled),
         keys.CORRECT_COUNT: sums.correct,
         keys.INCORRECT_COUNT: sums.incorrect,
         keys.EVALUATIONS: sums.calls,
+        keys.UNDECIDED: sums.undecided,
         keys.DISAGREEMENTS: sums.disagreed,
         keys.ATTEMPTS_AVG: ratio(sums.attempts, sums.asked),
         keys.AGREEMENT_RATE: ratio(sums.agreement_sum, sums.votes),

@@ -69,18 +69,22 @@ AVG_COST = _step(
 SUCCESS_RATE = _step(
     "judge/success_rate",
     "0 to 1",
-    "verdicts / calls",
-    "evaluations with a verdict (correct, incorrect or score), over all evaluations",
+    "verdicts / decided",
+    "evaluations with a verdict (correct, incorrect or score), over all that are decided",
     by_source=True,
 )
 PARSE_FAILURE_RATE = _step(
-    "judge/parse_failure_rate", "0 to 1", "parse_failure / calls", "parse failures over all evaluations", by_source=True
+    "judge/parse_failure_rate",
+    "0 to 1",
+    "parse_failure / decided",
+    "parse failures over all that are decided",
+    by_source=True,
 )
 API_FAILURE_RATE = _step(
     "judge/api_failure_rate",
     "0 to 1",
-    "api_failure / calls",
-    "API failures over all evaluations; the three rates add up to 1",
+    "api_failure / decided",
+    "API failures over all that are decided; the three rates add up to 1",
     by_source=True,
 )
 CORRECT_RATIO = _step(
@@ -88,6 +92,14 @@ CORRECT_RATIO = _step(
 )
 EVALUATIONS = _step(
     "judge/calls", "evaluations", "sum", "all evaluations; API calls are `llm/judge/calls`", by_source=True
+)
+UNDECIDED = _step(
+    "judge/undecided",
+    "evaluations",
+    "sum",
+    "those of them whose reply has no verdict in a known form, at a judge whose function has not shown yet that it "
+    "reads such replies: in no rate",
+    by_source=True,
 )
 AVG_SCORE = _step(
     "judge/avg_score",

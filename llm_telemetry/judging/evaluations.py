@@ -7,12 +7,15 @@ same text in another order is a comparison turned round.
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from llm_telemetry.events import Clue
 from llm_telemetry.judging.comparisons import Comparison, words
+from llm_telemetry.judging.forms import form_of
 from llm_telemetry.judging.verdicts import Unreadable, Verdict, agree, passes, read_verdict
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ _CONTENTS = ("messages", "input", "prompt")
 """Where a request holds what is asked."""
 _MOST_LOOKS = 50_000
 """How often a batch's texts are looked for in its questions at most; each takes about a microsecond."""
+_WORDS = ("bare", "last_resort")
+"""Families of verdicts that stand in words alone."""
 _LETTERS = frozenset("ABC")
 """Verdicts that name a position; C is a tie."""
 
@@ -89,6 +94,8 @@ class Ruling(NamedTuple):
     """The answers that name a position."""
     reply: Reply
     """The answer that counted."""
+    clue: Clue | None = None
+    """What there is to learn from it of the judge function."""
 
 
 class Heard(NamedTuple):
@@ -126,6 +133,9 @@ def rule(
     counted = _counted(heard[-1], majority) if heard else None
     said = None if counted is None else counted.reading
     outcome, verdict = _outcome(said, used, raised, asked=bool(heard))
+    learnable = not raised and read is None and said != Unreadable("unclosed_think")
+    if learnable and outcome == "parse_failure":
+        outcome, verdict = "undecided", used  # the function may have read what we cannot
     comparable = isinstance(said, Verdict) and used is not None and (agreement is None or majority is not None)
     return Ruling(
         outcome,
@@ -136,6 +146,7 @@ def rule(
         agreement,
         tuple(_comparisons(groups, heard)),
         Reply() if counted is None else counted.reply,
+        _clue(counted, used) if learnable else None,
     )
 
 
@@ -249,9 +260,31 @@ def _outcome(
     if verdict is None:  # it raised, or returned nothing
         return ("api_failure" if said is None else "parse_failure"), None
     verdict = _like(verdict, said)
-    if verdict.correct is None:
-        return "score", verdict
-    return ("correct" if verdict.correct else "incorrect"), verdict
+    return _outcome_of(verdict), verdict
+
+
+def _clue(counted: Heard | None, used: Verdict | None) -> Clue | None:
+    """Return what the function shows of itself by what it returned for this answer, or for none."""
+    if counted is None:
+        return None
+    returned = "" if used is None else f"{zlib.crc32(used.raw.encode()):x}"
+    by_return = None if used is None else _outcome_of(used)
+    if counted.reading is None:
+        return Clue(returned, "", 0, by_return)
+    return Clue(returned, form_of(counted.reply.text), _is_read(counted.reading, used), by_return)
+
+
+def _is_read(reading: Verdict | Unreadable, used: Verdict | None) -> int:
+    """Return how surely we read what the function returned, see `Clue`."""
+    if isinstance(reading, Unreadable):
+        return 0
+    if used is not None and not agree(reading, used):
+        return -1
+    return 1 if reading.family in _WORDS else 2
+
+
+def _outcome_of(verdict: Verdict) -> Outcome:
+    return "score" if verdict.correct is None else "correct" if verdict.correct else "incorrect"
 
 
 def _like(verdict: Verdict, said: Verdict | None) -> Verdict:
@@ -265,7 +298,7 @@ def _failure(outcome: Outcome, counted: Heard | None, raised: str | None) -> str
     """Say why there is no verdict."""
     if outcome == "api_failure":
         return raised or "other" if counted is None else counted.reply.failure or "empty"
-    if outcome != "parse_failure":
+    if outcome not in ("parse_failure", "undecided"):
         return None
     said = None if counted is None else counted.reading
     return said.kind if isinstance(said, Unreadable) else "no_verdict"

@@ -98,6 +98,7 @@ class OpenEvaluation:
                 ruling.agreement,
                 next((flip for flip in flips if flip is not None), None),
                 evidence,
+                ruling.clue,
             )
         )
 

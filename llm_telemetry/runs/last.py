@@ -83,15 +83,16 @@ def _counts(payload: Mapping[str, float]) -> Counter[str]:
     for split in SPLITS:
         for key, holes in _SUMMED:
             counts[key.of(**holes)] += int(payload.get(key.of(split, **holes), 0))
-        calls = payload.get(keys.EVALUATIONS.of(split), 0)
+        decided = payload.get(keys.EVALUATIONS.of(split), 0) - payload.get(keys.UNDECIDED.of(split), 0)
         for rate in _RATES:
-            counts[rate.name] += round(payload.get(rate.of(split), 0) * calls)
+            counts[rate.name] += round(payload.get(rate.of(split), 0) * decided)
     return counts
 
 
 _SUMMED: tuple[tuple[Key, dict[str, Any]], ...] = (
     (keys.COUNT, {}),
     (keys.EVALUATIONS, {}),
+    (keys.UNDECIDED, {}),
     *((keys.FAILURES, {"failure": kind}) for kind in (*API_FAILURES, *PARSE_FAILURES)),
     *((key, {"role": role}) for key in (keys.CALLS, keys.NO_USAGE) for role in ROLES),
 )

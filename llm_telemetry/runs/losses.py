@@ -88,7 +88,11 @@ def _check_judge(run: LastRun) -> list[Finding]:
     of_all = format_count(evaluations, "judge evaluation")
     parse = run.share(keys.PARSE_FAILURE_RATE.name, keys.EVALUATIONS.name)
     api = run.share(keys.API_FAILURE_RATE.name, keys.EVALUATIONS.name)
+    undecided = run.sums[keys.UNDECIDED.name]
     findings = []
+    if undecided:
+        what = f"{undecided:,} of {of_all} are undecided: the judge's words are not known here"
+        findings.append(_lost(what, undecided, evaluations, "give judge_parser, or look at some: capture_failures=3"))
     if parse > PARSE_FAILURES:
         what = f"{parse:.1%} of {of_all} ended in text without a readable verdict"
         findings.append(_loss(what, _likely(run, events.PARSE_FAILURES)))

@@ -13,6 +13,7 @@ from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.events import Call, Evaluation, Rollout, Split, UnmatchedReward
 from llm_telemetry.guard import guarded
+from llm_telemetry.judging.learner import Learner
 from llm_telemetry.settings.limits import limits_of
 from llm_telemetry.sources import SourceNames
 
@@ -37,21 +38,34 @@ class Counts:
         self.calls = CallCollector()
         self.evidence = EvidenceCollector(config.capture_failures)
         self.alarm = None if limits is None else Alarm(limits, names)
+        self.learner = Learner(self._add_evaluation)
         self._users = config.collectors
+        self._user_adds = tuple(guarded(collector.add) for collector in self._users)
 
     def listeners(self) -> dict[type, tuple[Callable[[Any], object], ...]]:
         """Return the table: kind of event → who takes it."""
-        alarm = () if self.alarm is None else (self.alarm.add,)
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
             Call: (self.cost.add_call, self.calls.add_call),
-            Evaluation: (self.judge.add_evaluation, self.evidence.add_evaluation, *alarm),
             Rollout: (self.dataset.add_rollout, self.cost.add_rollout),
         }
-        users: tuple[Callable[[Any], object], ...] = tuple(guarded(collector.add) for collector in self._users)
-        return {**{kind: adds + users for kind, adds in own.items()}, UnmatchedReward: (self.dataset.add_unmatched,)}
+        return {
+            **{kind: adds + self._user_adds for kind, adds in own.items()},
+            Evaluation: (self.learner.add,),
+            UnmatchedReward: (self.dataset.add_unmatched,),
+        }
+
+    def _add_evaluation(self, evaluation: Evaluation) -> None:
+        """Count an evaluation whose outcome is final."""
+        self.judge.add_evaluation(evaluation)
+        self.evidence.add_evaluation(evaluation)
+        if self.alarm is not None:
+            self.alarm.add(evaluation)
+        for add in self._user_adds:
+            add(evaluation)
 
     def collect(self, split: Split) -> dict[str, float]:
         """Return the keys of a payload, and begin new windows for `split`."""
+        self.learner.settle(split)
         self.dataset.add_costs(split, self.cost.by_source(split))
         values: dict[str, float] = {}
         for collector in (*self._users, self.dataset, self.judge, self.cost, self.calls):

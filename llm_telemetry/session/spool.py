@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from llm_telemetry.events import Call, Evaluation, Evidence, Rollout, UnmatchedReward, Usage
+from llm_telemetry.events import Call, Clue, Evaluation, Evidence, Rollout, UnmatchedReward, Usage
 from llm_telemetry.session.rollouts import OpenRollout
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PARTS_FILE = "parts.json"
 SETTINGS_FILE = "settings.json"
 _EVENTS = {"call": Call, "evaluation": Evaluation, "rollout": Rollout, "unmatched": UnmatchedReward}
 _KINDS = {event: kind for kind, event in _EVENTS.items()}
-_NESTED: dict[str, type[Any]] = {"usage": Usage, "evidence": Evidence}
+_NESTED: dict[str, type[Any]] = {"usage": Usage, "evidence": Evidence, "clue": Clue}
 """The fields of events that are records themselves."""
 
 

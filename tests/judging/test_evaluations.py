@@ -7,6 +7,7 @@ from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, Evaluation
 from llm_telemetry.judging.comparisons import Comparison, Comparisons
 from llm_telemetry.judging.evaluations import Attempt, Reply, group, rule, rule_batch
+from llm_telemetry.judging.learner import Learner
 from llm_telemetry.judging.verdicts import returned_verdict
 
 TEXTS = st.sampled_from(
@@ -28,7 +29,9 @@ ATTEMPTS = st.lists(st.builds(attempt, QUESTIONS, st.lists(REPLIES, max_size=3))
 
 
 def holds_together(ruling, attempts):
-    kinds = {"api_failure": API_FAILURES, "parse_failure": PARSE_FAILURES}.get(ruling.outcome, (None,))
+    kinds = {"api_failure": API_FAILURES, "parse_failure": PARSE_FAILURES, "undecided": PARSE_FAILURES}.get(
+        ruling.outcome, (None,)
+    )
     assert ruling.failure in kinds
     assert ruling.score is None or (ruling.outcome == "score" and 0 <= ruling.score <= 1)
     assert ruling.agreement is None or 0 < ruling.agreement <= 1
@@ -75,6 +78,7 @@ EVALUATIONS = st.builds(
         ruling.failure,
         ruling.attempts,
         ruling.agreement,
+        clue=ruling.clue,
     ),
     st.builds(lambda attempts, used: rule(group(attempts), returned_verdict(used), None), ATTEMPTS, RETURNED),
     st.sampled_from(["gsm8k", "math"]),
@@ -85,11 +89,15 @@ EVALUATIONS = st.builds(
 @given(st.lists(EVALUATIONS, min_size=1, max_size=12))
 def test_failures_judges_and_sources_add_up(evaluations):
     collector = JudgeMetricsCollector()
+    learner = Learner(collector.add_evaluation)
     for evaluation in evaluations:
-        collector.add_evaluation(evaluation)
+        learner.add(evaluation)
+    learner.settle("train")
     logs = collector.get_wandb_logs()
     failed = sum(value for key, value in logs.items() if key.startswith("judge/failures/"))
-    assert failed == round((logs["judge/parse_failure_rate"] + logs["judge/api_failure_rate"]) * logs["judge/calls"])
+    decided = logs["judge/calls"] - logs["judge/undecided"]
+    rates = logs.get("judge/parse_failure_rate", 0) + logs.get("judge/api_failure_rate", 0)
+    assert failed == round(rates * decided)
     for names in ({"gsm8k", "math"}, {"strict", "mild"}):
         own = [logs[f"judge/{name}/calls"] for name in names if f"judge/{name}/calls" in logs]
         if names == {"gsm8k", "math"} or len({evaluation.judge for evaluation in evaluations}) > 1:

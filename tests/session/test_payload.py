@@ -67,6 +67,7 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
         "judge/correct_count": 1,
         "judge/incorrect_count": 0,
         "judge/calls": 1,
+        "judge/undecided": 0,
         "judge/disagreements": 0,
         "judge/attempts_avg": 1,
         "judge/total_calls": 1,
@@ -75,6 +76,7 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
         "judge/gsm8k/api_failure_rate": 0,
         "judge/gsm8k/correct_ratio": 1,
         "judge/gsm8k/calls": 1,
+        "judge/gsm8k/undecided": 0,
         "cost/total_cost": pytest.approx(sum(cost)),
         "cost/executor_cost": pytest.approx(cost[0]),
         "cost/judge_cost": pytest.approx(cost[1]),
@@ -109,7 +111,7 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
         pytest.param([chat("<true_false>True</true_false>")], "correct", id="tag"),
         pytest.param([chat("<true_false>False</true_false>")], "incorrect", id="negative-tag"),
         pytest.param([chat('{"correct": true}')], "correct", id="json"),
-        pytest.param([chat("I would rather talk about the weather.")], "parse_failure", id="prose"),
+        pytest.param([chat("I would rather talk about the weather.")], "undecided", id="prose"),
         pytest.param([chat("<think>Let me see, 2 + 2", finish="length")], "parse_failure", id="cut-off"),
         pytest.param([chat("")], "api_failure", id="empty"),
         pytest.param([chat(None)], "api_failure", id="null"),
@@ -121,7 +123,11 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
 def test_an_evaluation_has_one_outcome(api, tmp_path, judge, outcome):
     payload = payload_of(api, tmp_path, judge=judge)
     assert payload["judge/calls"] == 1
-    rates = {"parse_failure": payload["judge/parse_failure_rate"], "api_failure": payload["judge/api_failure_rate"]}
+    rates = {
+        "parse_failure": payload.get("judge/parse_failure_rate", 0),
+        "api_failure": payload.get("judge/api_failure_rate", 0),
+        "undecided": payload["judge/undecided"],
+    }
     rates |= {"correct": payload["judge/correct_count"], "incorrect": payload["judge/incorrect_count"]}
     assert [name for name, share in rates.items() if share] == [outcome]
 

@@ -105,8 +105,6 @@ def refused(**message):
         (chat("Let me see, the answer", finish="content_filter"), "api", "content_filter"),
         (chat("Let us compare the two, step by step: first", finish="length"), "parse", "truncated"),
         (chat("<think>it is true, because"), "parse", "unclosed_think"),
-        (chat("What a nice day."), "parse", "no_verdict"),
-        (chat("Verdict: correct\nVerdict: incorrect"), "parse", "ambiguous"),
     ],
 )
 def test_a_failure_has_a_kind(api, tmp_path, answer, outcome, kind):
@@ -114,6 +112,25 @@ def test_a_failure_has_a_kind(api, tmp_path, answer, outcome, kind):
     payload = judged_by(tmp_path, lambda _: says_yes(ask()))
     assert failures_in(payload) == {kind: 1}
     assert payload[f"judge/{outcome}_failure_rate"] == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [("What a nice day.", "no_verdict"), ("Verdict: correct\nVerdict: incorrect", "ambiguous")]
+)
+def test_a_judge_of_known_words_that_says_others_gave_no_verdict(api, tmp_path, answer, kind):
+    answers(api, chat("true"), chat(answer))
+    trainer = Loop(reward_each, reward=Computer(lambda _: says_yes(ask())), data=Items(GSM, times=2))
+    payload = payload_of(trainer, tmp_path)
+    assert failures_in(payload) == {kind: 1}
+    assert (payload["judge/parse_failure_rate"], payload["judge/undecided"]) == (0.5, 0)
+
+
+def test_a_reply_of_which_nobody_knows_whether_it_was_read_is_in_no_rate(api, tmp_path):
+    answers(api, chat("What a nice day."))
+    payload = judged_by(tmp_path, lambda _: says_yes(ask()))
+    assert (payload["judge/calls"], payload["judge/undecided"]) == (1, 1)
+    assert failures_in(payload) == {}
+    assert not {key for key in payload if key.startswith("judge/") and key.endswith(("_rate", "_ratio"))}
 
 
 def test_failures_add_up_to_the_evaluations_without_a_verdict(api, tmp_path):
@@ -617,7 +634,7 @@ def test_one_judge_alone_has_no_keys_of_its_own(api, tmp_path):
     payload = judged_by(tmp_path, lambda _: says_yes(ask()))
     assert {key for key in payload if key.startswith("judge/") and key.count("/") == 2} == {
         f"judge/gsm8k/{key}"
-        for key in ("success_rate", "parse_failure_rate", "api_failure_rate", "correct_ratio", "calls")
+        for key in ("success_rate", "parse_failure_rate", "api_failure_rate", "correct_ratio", "calls", "undecided")
     }
 
 

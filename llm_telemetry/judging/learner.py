@@ -1,0 +1,130 @@
+"""Decides about replies that we cannot read when their payload is made; until then they wait, and judges are learnt."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from llm_telemetry.judging.forms import places_in
+from llm_telemetry.judging.learning import Knowledge, Lesson, decide, learn
+from llm_telemetry.notices import Notices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llm_telemetry.events import Clue, Evaluation, Split
+
+UNDECIDED = (
+    "llm_telemetry: %d of the last %d replies of %s have no verdict in a form that is known here, and what the judge "
+    "function returned does not show yet that it reads them. They are counted in judge/undecided, and in no rate. "
+    "Give judge_parser, or look at some with capture_failures=3."
+)
+_MEMORY = 256
+"""Evaluations of a judge that are learnt from, the latest."""
+_MOST_WAITING = 2048
+_MOST_EVIDENCE = 64
+_MOST_JUDGES = 64
+_GROWTH = 1.3
+"""Learn again when there are so many times as many lessons."""
+_ENOUGH = 20
+"""Replies after which it is told that a judge cannot be learnt."""
+
+
+class _Judge:
+    """What is known of one judge."""
+
+    def __init__(self) -> None:
+        self.lessons: deque[Lesson] = deque(maxlen=_MEMORY)
+        self.new = 0
+        self.learnt_from = 0
+        self.known = Knowledge()
+
+    def add(self, lesson: Lesson) -> None:
+        self.lessons.append(lesson)
+        self.new += 1
+
+    def learn(self) -> None:
+        """Learn anew where there is much to add."""
+        if self.new and self.learnt_from + self.new >= min(_GROWTH * self.learnt_from, self.learnt_from + _MEMORY):
+            self.learnt_from += self.new
+            self.new = 0
+            self.known = learn(self.lessons)
+
+
+class Learner:
+    """Stands before the collectors: passes on what is decided, keeps what is not until `settle`.
+
+    To be used under the session's lock; no code of the user's runs in it but that of `deliver`.
+
+    Args:
+        deliver: Takes each evaluation, once, with its final outcome.
+    """
+
+    def __init__(self, deliver: Callable[[Evaluation], object]) -> None:
+        self._deliver = deliver
+        self._judges: dict[str, _Judge] = {}
+        self._waiting: deque[tuple[Evaluation, Lesson | None]] = deque()
+        self._notices = Notices()
+
+    def add(self, evaluation: Evaluation) -> None:
+        """Take an evaluation as it was recorded, here or in a child process."""
+        lesson = _lesson(evaluation.clue)
+        if lesson is not None:
+            self._judge(evaluation.judge).add(lesson)
+        bare = evaluation._replace(clue=None)
+        if evaluation.outcome == "undecided":
+            self._wait(bare if len(self._waiting) < _MOST_EVIDENCE else bare._replace(evidence=None), lesson)
+        elif evaluation.evidence is not None and self._waiting:
+            self._wait(bare, None)  # the first failures of a step are kept: they come in their order
+        else:
+            self._deliver(bare)
+
+    def _wait(self, evaluation: Evaluation, lesson: Lesson | None) -> None:
+        self._waiting.append((evaluation, lesson))
+        if len(self._waiting) > _MOST_WAITING:
+            self._decide(*self._waiting.popleft())
+
+    def settle(self, split: Split) -> None:
+        """Decide about what waits for the payload of `split`, by all that is known now."""
+        due = [one for one in self._waiting if one[0].split == split]
+        self._waiting = deque(one for one in self._waiting if one[0].split != split)
+        for name in {evaluation.judge for evaluation, _ in due}:
+            self._judge(name).learn()
+        for evaluation, lesson in due:
+            self._decide(evaluation, lesson)
+
+    def _judge(self, name: str) -> _Judge:
+        judge = self._judges.pop(name, None) or _Judge()
+        self._judges[name] = judge  # the latest last
+        while len(self._judges) > _MOST_JUDGES:
+            del self._judges[next(iter(self._judges))]
+        return judge
+
+    def _decide(self, evaluation: Evaluation, lesson: Lesson | None) -> None:
+        if lesson is None:
+            self._deliver(evaluation)
+            return
+        judge = self._judge(evaluation.judge)
+        outcome = decide(lesson, judge.known)
+        if (
+            outcome == "undecided" and evaluation.failure == "truncated"
+        ):  # the API tells that the verdict was not reached
+            outcome = "parse_failure"
+        if outcome == "undecided" and len(judge.lessons) >= _ENOUGH:
+            unread = sum(one.read == 0 and one.places is not None for one in judge.lessons)
+            self._notices(UNDECIDED, unread, len(judge.lessons), evaluation.judge or "the judge")
+        failed = outcome == "parse_failure"
+        self._deliver(
+            evaluation._replace(
+                outcome=outcome,
+                score=evaluation.score if outcome == "score" else None,
+                failure=evaluation.failure if failed else None,
+                evidence=evaluation.evidence if failed or outcome == "undecided" else None,
+            )
+        )
+
+
+def _lesson(clue: Clue | None) -> Lesson | None:
+    if clue is None:
+        return None
+    return Lesson(clue.returned, clue.outcome, places_in(clue.form) if clue.form else None, clue.read)

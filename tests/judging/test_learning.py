@@ -1,0 +1,172 @@
+"""A judge whose words we do not know is learnt by what its function returns, and never counted as broken."""
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_telemetry.alarm.alarm import Alarm
+from llm_telemetry.events import Clue, Evaluation
+from llm_telemetry.judging.evaluations import Attempt, Reply, group, rule
+from llm_telemetry.judging.forms import form_of, places_in
+from llm_telemetry.judging.learner import _MEMORY, _MOST_WAITING, Learner
+from llm_telemetry.judging.verdicts import Unreadable, read_verdict, returned_verdict
+from llm_telemetry.settings.limits import Limits
+from llm_telemetry.sources import SourceNames
+from tests.support.unknown_judges import FORMS, KNOWN, judge
+
+FALLBACKS = {"False": (False, bool), "0.0": (0.0, float), "0.5": (0.5, float), "None": (None, bool)}
+MORE = {"True": (True, bool), "-1": (-1, float)}
+
+
+def recorded(judged, *, raises=False, split="train"):
+    """The evaluation that a hook records of it; `raises`: the function raises where it would fall back."""
+    attempt = Attempt({"messages": [{"role": "user", "content": "?"}]})
+    attempt.replies = [Reply(judged.text, None if judged.text else "server")]
+    raised = "other" if raises and judged.truth.endswith("failure") else None
+    ruling = rule(group([attempt]), None if raised else returned_verdict(judged.returned), raised)
+    facts = (ruling.outcome, ruling.score, ruling.disagreed, "", ruling.failure, ruling.attempts)
+    return Evaluation(split, "s", *facts, clue=ruling.clue)
+
+
+def learnt(judgements, windows=1, **how):
+    """What collectors are told of these judgements, in so many payloads."""
+    told = []
+    learner = Learner(told.append)
+    size = len(judgements) // windows
+    for number, judged in enumerate(judgements, 1):
+        learner.add(recorded(judged, **how))
+        if number % size == 0:
+            learner.settle("train")
+    learner.settle("train")
+    return told
+
+
+def shares(outcomes):
+    """Success rate, parse failure rate, correct ratio, in percent."""
+    count = Counter(outcomes)
+    decided = count.total() - count["undecided"]
+    binary = count["correct"] + count["incorrect"]
+    rates = ((binary + count["score"], decided), (count["parse_failure"], decided), (count["correct"], binary))
+    return tuple(100 * part / (whole or 1) for part, whole in rates)
+
+
+def alert_after(told):
+    alarm = Alarm(Limits(), SourceNames())
+    for evaluation in told:
+        alarm.add(evaluation)
+    return alarm.check(1, None)
+
+
+def test_hardly_any_of_these_judges_is_read_here():
+    read = set()
+    for name, form in FORMS.items():
+        texts = [judged.text for judged in judge(form, False, 1) if judged.truth in ("correct", "incorrect")]
+        read |= {name for text in texts if not isinstance(read_verdict(text), Unreadable)}
+    assert len(FORMS.keys() - read) >= 16, read
+
+
+@pytest.mark.parametrize("fallback", [*FALLBACKS, *MORE, "an exception"])
+@pytest.mark.parametrize("form", FORMS)
+def test_two_hundred_evaluations_of_unknown_words_are_within_two_points_of_the_truth(form, fallback):
+    value, kind = {**FALLBACKS, **MORE}.get(fallback, (None, bool))
+    for seed in range(2):
+        judgements = judge(FORMS[form], value, seed, kind=kind)
+        told = learnt(judgements, raises=fallback == "an exception")
+        assert shares(e.outcome for e in told) == pytest.approx(shares(j.truth for j in judgements), abs=2)
+        assert sum(e.outcome == "undecided" for e in told) <= 4
+        assert alert_after(told) is None
+
+
+@pytest.mark.parametrize("fallback", FALLBACKS)
+def test_a_judge_whose_words_are_known_is_counted_exactly(fallback):
+    value, kind = FALLBACKS[fallback]
+    for seed in range(4):
+        judgements = judge(KNOWN, value, seed, kind=kind)
+        told = learnt(judgements, windows=4)
+        assert Counter(e.outcome for e in told) == Counter(j.truth for j in judgements)
+
+
+def test_without_a_single_api_failure_the_fallback_is_found_all_the_same():
+    for form in ("an inverse label", "a field", "a winner"):
+        judgements = judge(FORMS[form], False, 3, failed=0)
+        told = learnt(judgements)
+        assert shares(e.outcome for e in told) == pytest.approx(shares(j.truth for j in judgements), abs=2)
+
+
+def test_what_the_api_s_failures_return_need_not_be_what_unreadable_replies_return():
+    judgements = [
+        judged._replace(returned=None) if judged.truth == "api_failure" else judged
+        for judged in judge(FORMS["an equation"], False, 4)
+    ]
+    assert shares(e.outcome for e in learnt(judgements)) == pytest.approx(shares(j.truth for j in judgements), abs=2)
+
+
+def test_nothing_is_said_of_a_judge_that_has_shown_nothing(caplog):
+    judgements = [
+        judged._replace(returned=False) for judged in judge(FORMS["a word"], False, 5, unreadable=1, failed=0)
+    ]
+    told = learnt(judgements)
+    assert {(e.outcome, e.failure) for e in told} == {("undecided", None)}
+    assert alert_after(told) is None
+    (line,) = [r.getMessage() for r in caplog.records]
+    assert line.startswith("llm_telemetry: 200 of the last 200 replies of the judge have no verdict in a form")
+
+
+def test_a_window_is_not_counted_by_the_half_of_it_that_can_be_told():
+    """A `True` cannot be the fallback `False`; a rate over those alone would be 100 percent."""
+    judgements = judge(FORMS["a word"], False, 6, count=20, failed=0.1, unreadable=0.4)[:8]
+    ratios = {e.outcome for e in learnt(judgements)} & {"correct", "incorrect"}
+    assert ratios in (set(), {"correct", "incorrect"})
+
+
+def test_what_a_payload_has_left_undecided_stays_so_and_the_next_ones_are_decided():
+    judgements = judge(FORMS["a code"], False, 7)
+    told = []
+    learner = Learner(told.append)
+    learner.add(recorded(judgements[0]))
+    learner.settle("train")
+    for judged in judgements[1:]:
+        learner.add(recorded(judged))
+    learner.settle("val")
+    assert len(told) < len(judgements) / 2
+    learner.settle("train")
+    assert len(told) == len(judgements)
+    assert "undecided" not in {e.outcome for e in told[1:]}
+
+
+def test_each_evaluation_comes_once_whatever_happens_and_memory_is_bounded():
+    told = []
+    learner = Learner(told.append)
+    judgements = judge(FORMS["at the end"], False, 8, count=3000)
+    for judged in judgements:
+        learner.add(recorded(judged))
+    assert len(learner._waiting) <= _MOST_WAITING
+    assert len(learner._judges[""].lessons) == _MEMORY
+    learner.settle("train")
+    learner.settle("train")
+    assert len(told) == len(judgements)
+    assert all(e.clue is None for e in told)
+
+
+def test_children_s_evaluations_teach_the_same_and_hold_no_text():
+    judgements = judge(FORMS["a winner"], False, 9)
+    sent = [json.dumps(recorded(judged)._asdict()) for judged in judgements]
+    assert not any(word in line.lower() for line in sent for word in ("student", "teacher", "wins", "candidate"))
+    told = []
+    learner = Learner(told.append)
+    for line in sent:
+        facts = json.loads(line)
+        learner.add(Evaluation(**{**facts, "clue": facts["clue"] and Clue(*facts["clue"])}))
+    learner.settle("train")
+    assert told == learnt(judgements)
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=400) | st.sampled_from(["*", "\n\n", "<think>", "a" * 10_000, "x y\n" * 2_000, "。" * 500]))
+def test_any_text_has_a_form_of_bounded_size(text):
+    places = places_in(form_of(text))
+    assert len(places) <= 240
+    assert len({packed >> 32 for packed in places}) == len(places)

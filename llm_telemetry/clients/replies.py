@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # How chat completions, legacy completions and embeddings name their token counts, and how the responses API does.
 _CHAT = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
 _RESPONSES = ("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
-
-
+_MOST_TOKENS = 2**40
+"""Of one call; what is more cannot be a count, whatever the server says."""
 _NOTHING: dict[str, Any] = {}
 
 
@@ -58,7 +58,12 @@ def first(things: Any) -> Any:
 def _count(fields: dict[str, Any], name: str) -> int | None:
     """Return a token count, `None` for what cannot be one."""
     count = fields.get(name)
-    return count if type(count) is int and count >= 0 else None
+    return count if type(count) is int and 0 <= count <= _MOST_TOKENS else None
+
+
+def _part(count: int | None, whole: int | None) -> int | None:
+    """Return a count that is part of another, `None` where it is more than that."""
+    return None if count is not None and whole is not None and count > whole else count
 
 
 def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
@@ -79,7 +84,7 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
     in_detail, out_detail = fields.get(names[2]), fields.get(names[3])
     cached = None if in_detail is None else _count(fields_of(in_detail), "cached_tokens")
     reasoning = None if out_detail is None else _count(fields_of(out_detail), "reasoning_tokens")
-    usage = Usage(prompt, completion, cached, reasoning)
+    usage = Usage(prompt, completion, _part(cached, prompt), reasoning)
     return usage if is_chat else _with_caches(usage, fields)
 
 

@@ -95,8 +95,12 @@ class CallCollector:
             logs |= window.describe(role, split)
         return logs
 
+    def begin(self, split: Split) -> None:
+        """Begin a new window for `split`."""
+        self._windows[split].clear()
+
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window for `split`."""
         logs = self.get_wandb_logs(split)
-        self._windows[split].clear()
+        self.begin(split)
         return logs

@@ -185,11 +185,15 @@ class CostTracker:
         self._price_pending()
         return {name: float(usd) for name, usd in self._by_source[split].items()}
 
+    def begin(self, split: Split) -> None:
+        """Begin a new window for `split`."""
+        self._window[split] = RoleSums()
+        self._by_source[split].clear()
+
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window for `split`."""
         logs = self.get_wandb_logs(split)
-        self._window[split] = RoleSums()
-        self._by_source[split].clear()
+        self.begin(split)
         return logs
 
     @exactly

@@ -127,16 +127,20 @@ class DatasetMetricsCollector:
         """Count a closed rollout; its reward decides whether it is correct."""
         self.add_result(rollout.source, rollout.reward, rollout.reward, failed=rollout.failed, split=rollout.split)
 
-    def add_costs(self, split: Split, costs: Mapping[str, float]) -> None:
-        """Add USD that were spent on rollouts counted elsewhere, by the source's name in keys."""
-        for name, usd in costs.items():
-            sums = self._windows[split][name]
-            sums.cost += usd
-            sums.costed += 1
+    def get_wandb_logs(self, split: Split = "train", costs: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Return `dataset/{source}/…` (or `val/{source}/…`) and the overall keys since the last `collect`.
 
-    def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
-        """Return `dataset/{source}/…` (or `val/{source}/…`) and the overall keys since the last `collect`."""
-        window = {source: sums for source, sums in self._windows[split].items() if sums.count}
+        Args:
+            split: `train` or `val`.
+            costs: USD that were spent on the rollouts and counted elsewhere, by the source's name in keys.
+        """
+        spent = {source: SourceSums(costed=1, cost=usd) for source, usd in (costs or {}).items()}
+        nothing = SourceSums()
+        window = {
+            source: sums.merge(spent.get(source, nothing))
+            for source, sums in self._windows[split].items()
+            if sums.count
+        }
         logs: dict[str, float] = {}
         overall = SourceSums()
         for source, sums in sorted(window.items()):
@@ -147,12 +151,16 @@ class DatasetMetricsCollector:
             logs |= name_all({keys.UNMATCHED_REWARDS: self._unmatched[split]}, split)
         return logs
 
-    def collect(self, split: Split) -> dict[str, float]:
-        """Return the logs and begin a new window."""
+    def begin(self, split: Split) -> None:
+        """Begin a new window."""
         self._tell_scale()
-        logs = self.get_wandb_logs(split)
         self._windows[split].clear()
         del self._unmatched[split]
+
+    def collect(self, split: Split) -> dict[str, float]:
+        """Return the logs and begin a new window."""
+        logs = self.get_wandb_logs(split)
+        self.begin(split)
         return logs
 
     def _tell_scale(self) -> None:

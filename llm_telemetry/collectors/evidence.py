@@ -30,11 +30,14 @@ class EvidenceCollector:
         if evaluation.evidence is not None and self.has_room(evaluation.split):
             self._windows[evaluation.split].append(evaluation)
 
-    def collect(self, split: Split, step: int) -> tuple[CapturedEvaluation, ...]:
-        """Return what was kept in the window of `split`, which ends with `step`, and begin a new one."""
-        window, self._windows[split] = self._windows[split], []
+    def kept(self, split: Split, step: int) -> tuple[CapturedEvaluation, ...]:
+        """Return what was kept in the window of `split`, which ends with `step`."""
         return tuple(
             CapturedEvaluation(step, split, e.source, e.judge, e.outcome, e.failure, e.disagreed, *e.evidence)
-            for e in window
+            for e in self._windows[split]
             if e.evidence is not None
         )
+
+    def begin(self, split: Split) -> None:
+        """Begin a new window."""
+        self._windows[split] = []

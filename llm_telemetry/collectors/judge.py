@@ -177,10 +177,14 @@ class JudgeMetricsCollector:
         """Return a judge's name in keys; a dataset of the same name keeps its own."""
         return f"{judge}_judge" if judge in window.by_source or judge == "failures" else judge
 
+    def begin(self, split: Split) -> None:
+        """Begin a new window."""
+        self._windows[split] = Window()
+
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window."""
         logs = self.get_wandb_logs(split)
-        self._windows[split] = Window()
+        self.begin(split)
         return logs
 
     def state(self) -> dict[Split, int]:

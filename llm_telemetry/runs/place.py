@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import SPLITS
 from llm_telemetry.runs.wandb_file import run_folders
-from llm_telemetry.sinks.jsonl import FILE_NAME, read_lines
+from llm_telemetry.sinks.jsonl import FILE_NAME, read_lines, read_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -83,21 +83,34 @@ class Place:
 
     def state(self) -> dict[str, Any] | None:
         """Return the state to go on from, `None` for a run that begins."""
-        config, run, run_folder = self._config, self.run, self._run_folder
-        if config.resume is False:
+        resume, run = self._config.resume, self.run
+        if resume is False or (run is None and not resume):
             return None
-        files = [*config.folder.glob("*.jsonl")] if config.folder is not None else []
+        state = last_state(self._files(), None if resume else run.id)
+        return state_in_summary(dict(run.summary)) if state is None and run is not None and run.resumed else state
+
+    def sequence(self) -> int:
+        """Return the highest number of a line that a former process of this run has written, 0 without one."""
+        return max(map(read_sequence, self._files()), default=0)
+
+    def _files(self) -> list[Path]:
+        """Return the JSONL files in the folder that was given, and those of the W&B run."""
+        run, run_folder = self.run, self._run_folder
+        files = [*self._config.folder.glob("*.jsonl")] if self._config.folder is not None else []
         if run is None or run_folder is None:
-            return last_state(files) if config.resume else None
-        files += [file for folder in run_folders(run_folder.parent, run.id) if (file := folder / FILE_NAME).exists()]
-        state = last_state(files, None if config.resume else run.id)
-        return state_in_summary(dict(run.summary)) if state is None and run.resumed else state
+            return files
+        of_run = (folder / FILE_NAME for folder in run_folders(run_folder.parent, run.id))
+        return [*files, *(file for file in of_run if file.exists())]
 
 
 def last_state(files: Iterable[Path], run_id: str | None = None) -> dict[str, Any] | None:
-    """Return the state in the latest line of these files (only of this W&B run, if one is given)."""
+    """Return the state in the latest line of these files (only of this W&B run, if one is given).
+
+    The latest has the highest number; lines of older versions have none, and are told apart by their time.
+    """
     lines = (line for file in files for line in read_lines(file) if run_id in (None, line.get("run")))
-    latest = max((line for line in lines if line.get("state")), key=lambda line: line["time"], default=None)
+    stated = (line for line in lines if line.get("state"))
+    latest = max(stated, key=lambda line: (line.get("sequence", 0), line["time"]), default=None)
     return None if latest is None else latest["state"]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.alarm.alarm import Alarm
+from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
@@ -12,7 +14,7 @@ from llm_telemetry.collectors.evidence import EvidenceCollector
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.events import Call, Evaluation, Rollout, Split, UnmatchedReward
-from llm_telemetry.guard import guarded
+from llm_telemetry.guard import attempt, guarded
 from llm_telemetry.judging.learner import Learner
 from llm_telemetry.settings.limits import limits_of
 from llm_telemetry.sources import SourceNames
@@ -20,6 +22,7 @@ from llm_telemetry.sources import SourceNames
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from llm_telemetry.events import Alert, Payload
     from llm_telemetry.settings.config import Config
 
 
@@ -39,8 +42,8 @@ class Counts:
         self.evidence = EvidenceCollector(config.capture_failures)
         self.alarm = None if limits is None else Alarm(limits, names)
         self.learner = Learner(self._add_evaluation)
-        self._users = config.collectors
-        self._user_adds = tuple(guarded(collector.add) for collector in self._users)
+        self._user_adds = tuple(guarded(collector.add) for collector in config.collectors)
+        self._collect_users = [_part_of(collector) for collector in config.collectors]
 
     def listeners(self) -> dict[type, tuple[Callable[[Any], object], ...]]:
         """Return the table: kind of event → who takes it."""
@@ -63,14 +66,28 @@ class Counts:
         for add in self._user_adds:
             add(evaluation)
 
-    def collect(self, split: Split) -> dict[str, float]:
-        """Return the keys of a payload, and begin new windows for `split`."""
+    def settle(self, split: Split) -> None:
+        """Decide what is still open in the window of `split`, before it is collected."""
         self.learner.settle(split)
-        self.dataset.add_costs(split, self.cost.by_source(split))
-        values: dict[str, float] = {}
-        for collector in (*self._users, self.dataset, self.judge, self.cost, self.calls):
-            values |= _collected(collector, split) or {}  # ours come last: no collector replaces a key of ours
-        return values
+
+    def collect(self, split: Split) -> dict[str, float]:
+        """Return the keys of a payload; our windows go on until `begin`, the user's collectors end theirs."""
+        costs = self.cost.by_source(split)
+        own: dict[str, float] = attempt(self.dataset.get_wandb_logs, split, costs) or {}
+        for collector in (self.judge, self.cost, self.calls):
+            own |= attempt(collector.get_wandb_logs, split) or {}
+        theirs = [collect(split) or {} for collect in self._collect_users]
+        values = {key: value for part in (*theirs, own) for key, value in part.items()}  # ours replace theirs
+        return {key: value for key, value in values.items() if math.isfinite(value)}
+
+    def begin(self, split: Split) -> None:
+        """Begin new windows for `split`."""
+        for collector in (self.dataset, self.judge, self.cost, self.calls, self.evidence):
+            collector.begin(split)
+
+    def check(self, payload: Payload) -> Alert | None:
+        """Return what the alarm has to tell after `payload`, if anything."""
+        return None if self.alarm is None else self.alarm.check(payload.step, payload.values.get(keys.TOTAL_COST.name))
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run, for `restore` in another process."""
@@ -89,8 +106,28 @@ class Counts:
         self.cost.unpriced_models.update(state.get("unpriced_models", ()))
 
 
-@guarded
-def _collected(collector: Any, split: Split) -> dict[str, float]:
-    """Return what a collector tells, as far as it is numbers: what is unknown is absent."""
-    told = collector.collect(split)
-    return {key: value for key, value in told.items() if isinstance(value, int | float) and value == value}  # noqa: PLR0124 - NaN
+def _part_of(collector: Any) -> Callable[[Split], dict[str, float] | None]:
+    """Return what asks a user's collector for its keys; one that tells what cannot be told is left out, as a whole."""
+
+    def collect(split: Split) -> dict[str, float]:
+        told = collector.collect(split)
+        return {_key(key): _number(value) for key, value in told.items() if _is_known(value)}
+
+    collect.__qualname__ = f"{type(collector).__qualname__}.collect"  # its failures are told under its name
+    return guarded(collect)
+
+
+def _is_known(value: Any) -> bool:
+    return isinstance(value, int | float) and value == value  # noqa: PLR0124 - NaN
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"a key must be a text, not {key!r}")
+    return key
+
+
+def _number(value: float) -> float:
+    if not math.isfinite(value):  # an OverflowError for whole numbers that no float can hold
+        raise ValueError(f"JSON cannot hold {value}")
+    return int(value) if isinstance(value, int) else float(value)

@@ -10,13 +10,13 @@ from llm_telemetry.guard import guarded
 from llm_telemetry.session.turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from llm_telemetry.events import Alert, Payload
 
 
 class Outbox:
-    """Gives payloads to the sinks: in order, one thread at a time, and no other thread waits for it.
+    """Gives each payload to each sink once: in order, one thread at a time, and no other thread waits for it.
 
     Args:
         sinks: Where payloads go, in this order.
@@ -24,27 +24,32 @@ class Outbox:
 
     def __init__(self, sinks: Sequence[Any]) -> None:
         self._sinks = list(sinks)
-        self._waiting: deque[tuple[Payload, Alert | None]] = deque()
+        self._waiting: deque[tuple[Payload, Alert | None, Iterator[Any]]] = deque()
         self._turn = Turn()
 
-    def put(self, payload: Payload, alert: Alert | None) -> None:
-        """Have a payload written, and an alert told after it: at once, or by the thread that is writing."""
-        self._waiting.append((payload, alert))
+    def add(self, payload: Payload, alert: Alert | None) -> None:
+        """Take a payload, and an alert to be told after it; they go out with the next `send`."""
+        self._waiting.append((payload, alert, iter(self._sinks)))
+
+    def send(self) -> None:
+        """Write what waits, or leave it to the thread that is writing; an interrupted one goes on where it was."""
         while self._waiting and self._turn.take(wait=False):
             try:
                 while self._waiting:
-                    self._write(*self._waiting.popleft())
+                    self._write(*self._waiting[0])
+                    self._waiting.popleft()
             finally:
                 self._turn.give()
 
-    def _write(self, payload: Payload, alert: Alert | None) -> None:
-        for sink in self._sinks:
+    def _write(self, payload: Payload, alert: Alert | None, sinks: Iterator[Any]) -> None:
+        for sink in sinks:
             _write(sink, payload)
         if alert is not None:
             tell(alert, self._sinks)
 
     def close(self) -> None:
-        """Close the sinks."""
+        """Send the rest, and close the sinks."""
+        self.send()
         for sink in self._sinks:
             _close(sink)
 

@@ -26,7 +26,6 @@ from llm_telemetry.settings.config import InstrumentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from llm_telemetry.events import Alert
     from llm_telemetry.judging.verdicts import Unreadable, Verdict
     from llm_telemetry.settings.config import Config
 
@@ -218,24 +217,24 @@ class Session:
             self._book()
             if phase.split not in self._dirty and (manual or phase.split == "val"):
                 return None
-            payload, alert = self._make_payload(phase)
+            payload = self._make_payload(phase)
+            self._outbox.add(payload, self.counts.check(payload))
+            self.counts.begin(phase.split)
+            self._dirty.discard(phase.split)
         finally:
             self._turn.give()
-        self._outbox.put(payload, alert)
+        self._outbox.send()
         return payload
 
-    def _make_payload(self, phase: Phase) -> tuple[Payload, Alert | None]:
-        self._dirty.discard(phase.split)
-        values = {STEP_KEY: phase.step, **self._collect(phase.split)}
-        evidence = self.counts.evidence.collect(phase.split, phase.step)
-        alarm = self.counts.alarm
-        alert = None if alarm is None else alarm.check(phase.step, values.get(keys.TOTAL_COST.name))
-        totals = {key: value for key, value in values.items() if keys.is_total(key)}
-        return Payload(phase.step, phase.split, values, totals, time.time(), self.state(), evidence), alert
-
-    def _collect(self, split: Split) -> dict[str, float]:
+    def _make_payload(self, phase: Phase) -> Payload:
+        """Return what there is to tell; no window ends here, so that nothing is lost where this fails."""
+        self.counts.settle(phase.split)
+        state, evidence = self.state(), self.counts.evidence.kept(phase.split, phase.step)
         facts = self._facts() if self._facts is not None else {}
-        return {**self.counts.collect(split), keys.TELEMETRY_ERRORS.name: self._errors(), **facts}
+        own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors(), **facts}
+        values = {**self.counts.collect(phase.split), **own}
+        totals = {key: value for key, value in values.items() if keys.is_total(key)}
+        return Payload(phase.step, phase.split, values, totals, time.time(), state, evidence)
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -13,8 +16,20 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Payload
 
+log = logging.getLogger("llm_telemetry")
+
 FILE_NAME = "llm_telemetry.jsonl"
 """The file's name in a W&B run's folder."""
+
+
+MOST_WAITING = 1_000
+"""Lines that are kept in memory while they cannot be written."""
+_TAIL = 1 << 20
+"""Bytes at the end of a file in which its last line is looked for first."""
+LEFT = (
+    "llm_telemetry: %d lines could not be written to %s, and are lost with this process: is the disk full, or the "
+    "folder gone?"
+)
 
 
 class RunPlace(Protocol):
@@ -27,11 +42,15 @@ class RunPlace(Protocol):
     def path(self) -> Path:
         """Return the file."""
 
+    def sequence(self) -> int:
+        """Return the highest number of a line that a former process of this run has written, 0 without one."""
+
 
 class JsonlSink:
     """Appends payloads to a file that is made at the first of them.
 
-    A line is in the kernel's hands when `write` returns: it survives the death of the process.
+    A line is in the kernel's hands when `write` returns: it survives the death of the process. One that cannot be
+    written now (the disk is full, the folder is gone) is kept, and written before the next.
 
     Args:
         place: Says which file (asked once, at the first payload, when the W&B run is known), and which run.
@@ -43,22 +62,28 @@ class JsonlSink:
         self._watched = watched
         self._file: int | None = None
         self._torn = False
+        self._lock = threading.Lock()
+        self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
+        self._sequence: int | None = None  # of the line that was written last; clocks go back, and this does not
         self.path: Path | None = None
         """The file, once there is one."""
 
     def write(self, payload: Payload) -> None:
         """Append one line: whose it is, step, split, time (seconds since the epoch), payload, state, evidence if any.
 
-        The first line of a file says what is watched, too.
+        The first line of a file says what is watched, too. Another thread, or a signal's handler, may come in the
+        middle: who is writing already writes that line too.
 
         Raises:
-            OSError: The folder cannot be written, or the disk is full.
+            OSError: The folder cannot be written, or the disk is full; the line is kept.
+            ValueError: There is a number in it that JSON cannot hold; the line is lost.
         """
-        if self._file is None:
-            self._file = self._open()
-        line = json.dumps(self._told(payload), default=float)
-        self._append(self._file, ("\n" * self._torn + line + "\n").encode())
-        self._watched = None
+        self._waiting.append(json.dumps(self._told(payload), default=float, allow_nan=False))
+        while self._waiting and self._lock.acquire(blocking=False):
+            try:
+                self._write_waiting()
+            finally:
+                self._lock.release()
 
     def _told(self, payload: Payload) -> dict[str, Any]:
         told = {
@@ -71,14 +96,35 @@ class JsonlSink:
             "state": dict(payload.state),
         }
         evidence = [captured._asdict() for captured in payload.evidence]
-        more = {"evidence": evidence, "watched": self._watched}
-        return {**told, **{name: value for name, value in more.items() if value}}
+        return {**told, "evidence": evidence} if evidence else told
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what still waits, and close the file.
+
+        Raises:
+            OSError: It cannot be written; then it is lost, and that is told.
+        """
+        try:
+            self._write_waiting()
+        finally:
+            if self._waiting:
+                log.warning(LEFT, len(self._waiting), self.path or "a JSONL file")
+            self._close()
+
+    def _close(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def _write_waiting(self) -> None:
+        while self._waiting:
+            file, is_empty = self._opened()
+            sequence = (self._place.sequence() if self._sequence is None else self._sequence) + 1
+            head = {"sequence": sequence, **({"watched": self._watched} if is_empty and self._watched else {})}
+            line = json.dumps(head)[:-1] + ", " + self._waiting[0][1:]
+            self._append(file, ("\n" * self._torn + line + "\n").encode())
+            self._sequence = sequence
+            self._waiting.popleft()
 
     def _append(self, file: int, line: bytes) -> None:
         """Write the whole line; one that a full disk cuts off must not swallow the next, which begins afresh."""
@@ -87,14 +133,32 @@ class JsonlSink:
             line = line[os.write(file, line) :]
         self._torn = False
 
+    def _opened(self) -> tuple[int, bool]:
+        """Return the file, and whether it is empty; made anew where somebody has removed or replaced it."""
+        if self._file is not None and not self._is_in_place(self._file):
+            self._close()
+        if self._file is None:
+            self._file = self._open()
+        return self._file, os.fstat(self._file).st_size == 0
+
+    def _is_in_place(self, file: int) -> bool:
+        try:
+            return self.path is not None and os.path.samestat(os.fstat(file), self.path.stat())
+        except FileNotFoundError:
+            return False
+
     def _open(self) -> int:
         path = self.path or self._place.path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        self.path = path
-        if os.fstat(file).st_size:
-            self._watched = None
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        self.path, self._torn = path, _ends_torn(file)
         return file
+
+
+def _ends_torn(file: int) -> bool:
+    """Tell whether the last line of a file, which a former sink may have written, was cut off."""
+    size = os.fstat(file).st_size
+    return size > 0 and os.lseek(file, size - 1, os.SEEK_SET) >= 0 and os.read(file, 1) != b"\n"
 
 
 def read_watched(path: Path) -> dict[str, Any]:
@@ -107,13 +171,27 @@ def read_watched(path: Path) -> dict[str, Any]:
     return watched if isinstance(watched, dict) else {}
 
 
+def read_sequence(path: Path) -> int:
+    """Return the number of the last whole line of a JSONL; 0 where it has none, as in those of older versions."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        for start in (max(size - _TAIL, 0), 0):
+            file.seek(start)
+            for text in reversed(file.read().splitlines()):
+                if (line := _line_in(text)) is not None:
+                    return int(line.get("sequence", 0))
+    return 0
+
+
+def _line_in(text: str | bytes) -> dict[str, Any] | None:
+    try:
+        line = json.loads(text)
+    except ValueError:  # cut off in a crash
+        return None
+    return line if isinstance(line, dict) and isinstance(line.get("payload"), dict) else None
+
+
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of a JSONL that a sink has written; what a crash has cut off is left out."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        for text in file:
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue
-            if isinstance(line, dict) and isinstance(line.get("payload"), dict):
-                yield line
+        yield from filter(None, map(_line_in, file))

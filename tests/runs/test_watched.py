@@ -49,6 +49,9 @@ def test_a_file_that_is_gone_on_with_says_it_once(tmp_path):
         def path(self):
             return tmp_path / "x.jsonl"
 
+        def sequence(self):
+            return 0
+
     for step in (1, 2):
         sink = JsonlSink(Place(), {"trainer": "m.T"})
         sink.write(Payload(step, "train", {}, {}, 0.0))

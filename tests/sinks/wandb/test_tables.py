@@ -322,6 +322,10 @@ def test_the_columns_and_the_lines_of_the_jsonl_say_the_same(tmp_path):
         def path():
             return tmp_path / "x.jsonl"
 
+        @staticmethod
+        def sequence():
+            return 0
+
     sink = jsonl.JsonlSink(Place())
     sink.write(told(1))
     sink.write(Payload(2, "train", {STEP_KEY: 2}, {}, 0.0))

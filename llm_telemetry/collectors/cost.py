@@ -176,6 +176,7 @@ class CostTracker:
             keys.EXECUTOR_CALLS: self._run["executor"].calls,
             keys.JUDGE_CALLS: self._run["judge"].calls,
             keys.UNPRICED_CALLS: total.unpriced,
+            keys.UNMETERED_CALLS: total.unmetered,
         }
         return name_all({**{key: _float(cost) for key, cost in usd.items()}, **counts}, split)
 

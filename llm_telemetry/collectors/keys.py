@@ -6,8 +6,13 @@ made from it (`python docs/from_catalogue.py`). A new key is one line here, and 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from llm_telemetry.collectors.naming import Key
-from llm_telemetry.events import SPLITS, STEP_KEY
+from llm_telemetry.events import ROLES, SPLITS, STEP_KEY
+
+if TYPE_CHECKING:
+    from llm_telemetry.events import Payload
 
 
 def _step(name: str, unit: str, merge: str, meaning: str, *, by_source: bool = False) -> Key:
@@ -164,6 +169,12 @@ UNPRICED_CALLS = _run(
     "sum",
     "calls whose model has no known price, so that they are missing from the USD above",
 )
+UNMETERED_CALLS = _run(
+    "cost/unmetered_calls",
+    "calls",
+    "sum",
+    "calls that succeeded without telling their tokens, so that they are missing from the USD above too",
+)
 
 # --- tokens and calls
 
@@ -230,6 +241,11 @@ CAPTURED_FAILURES = Key("judge/captured_failures", "step", "table", "all", "capt
 
 _TOTALS = frozenset(key.of(split) for key in CATALOGUE for split in SPLITS if key.window == "run")
 _SHARED = frozenset(key.name for key in CATALOGUE if key.shared)
+
+
+def sum_over_roles(payload: Payload, key: Key) -> float:
+    """Return what a `key` with the hole `{role}` comes to in a payload over all roles."""
+    return sum(payload.values.get(key.of(payload.split, role=role), 0) for role in ROLES)
 
 
 def is_total(key: str) -> bool:

@@ -132,6 +132,7 @@ def state_in_summary(summary: Mapping[str, Any]) -> dict[str, Any] | None:
         role: {"calls": calls.get(role, 0), "priced": int(cost > 0), "usd": repr(cost)} for role, cost in usd.items()
     }
     roles["executor"]["unpriced"] = summary.get(keys.UNPRICED_CALLS.name, 0)
+    roles["executor"]["unmetered"] = summary.get(keys.UNMETERED_CALLS.name, 0)
     return {
         "step": summary.get(keys.STEP.name, 0),
         "errors": summary.get(keys.TELEMETRY_ERRORS.name, 0),

@@ -11,6 +11,7 @@ from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
 from llm_telemetry.collectors.evidence import EvidenceCollector
+from llm_telemetry.collectors.gaps import Gaps
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.events import Call, Evaluation, Rollout, Split, UnmatchedReward
@@ -41,6 +42,7 @@ class Counts:
         self.calls = CallCollector()
         self.evidence = EvidenceCollector(config.capture_failures)
         self.alarm = None if limits is None else Alarm(limits, names)
+        self._gaps = Gaps()
         self.learner = Learner(self._add_evaluation)
         self._user_adds = tuple(guarded(collector.add) for collector in config.collectors)
         self._collect_users = [_part_of(collector) for collector in config.collectors]
@@ -86,7 +88,8 @@ class Counts:
             collector.begin(split)
 
     def check(self, payload: Payload) -> Alert | None:
-        """Return what the alarm has to tell after `payload`, if anything."""
+        """Say what `payload` shows to be missing, and return what the alarm has to tell after it, if anything."""
+        attempt(self._gaps.look, payload)
         return None if self.alarm is None else self.alarm.check(payload.step, payload.values.get(keys.TOTAL_COST.name))
 
     def state(self) -> dict[str, Any]:

@@ -86,6 +86,7 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
         "cost/executor_calls": 1,
         "cost/judge_calls": 1,
         "cost/unpriced_calls": 0,
+        "cost/unmetered_calls": 0,
         "tokens/executor/prompt": 1000,
         "tokens/executor/completion": 200,
         "tokens/executor/cached": 400,

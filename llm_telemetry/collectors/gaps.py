@@ -1,0 +1,50 @@
+"""What telemetry did not see, told once with its share: rollouts without a call, calls without their tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llm_telemetry.collectors import keys
+from llm_telemetry.notices import Notices
+
+if TYPE_CHECKING:
+    from llm_telemetry.events import Payload
+
+_ENOUGH = 8
+"""Rollouts, or calls, from which on a share says something."""
+NO_CALLS = (
+    "not one LLM call was seen in %d of %d rollouts (%.0f %%): what answers them is none of the clients that are known "
+    "(an engine in this process, a stack of its own), so its calls, tokens and USD are missing; see "
+    "docs/how-it-works.md#clients"
+)
+NO_USAGE = (
+    "%d of %d LLM calls (%.0f %%) did not tell their tokens: tokens and USD are too low by what they took; of streams "
+    'ask for it: stream_options={"include_usage": True}'
+)
+
+
+class Gaps:
+    """Adds up, from payload to payload, what is missing, and says so once it is most of all."""
+
+    def __init__(self) -> None:
+        self._tell = Notices()
+        self._rollouts = 0.0
+        self._silent = 0.0
+        self._calls = 0.0
+        self._unmetered = 0.0
+
+    def look(self, payload: Payload) -> None:
+        """Count what a payload lacks."""
+        rollouts = payload.values.get(keys.COUNT.of(payload.split), 0)
+        calls = keys.sum_over_roles(payload, keys.CALLS)
+        judged = payload.values.get(keys.CALLS.of(payload.split, role="judge"), 0)
+        self._rollouts += rollouts
+        self._silent += 0 if calls > judged else rollouts
+        self._calls += calls
+        self._unmetered += keys.sum_over_roles(payload, keys.NO_USAGE)
+        self._tell_share(NO_CALLS, self._silent, self._rollouts)
+        self._tell_share(NO_USAGE, self._unmetered, self._calls)
+
+    def _tell_share(self, sentence: str, part: float, whole: float) -> None:
+        if whole >= _ENOUGH and part > whole / 2:
+            self._tell(sentence, part, whole, 100 * part / whole)

@@ -199,7 +199,7 @@ def _describe(sums: SourceSums) -> dict[Key, float | None]:
 def _deviation(sums: SourceSums) -> float | None:
     """Return the standard deviation of the rewards; of equal ones it is 0, whatever rounding makes of it."""
     mean, square = ratio(sums.reward_sum, sums.rewarded), ratio(sums.reward_squares, sums.rewarded)
-    if mean is None or square is None:
+    if mean is None or square is None or not math.isfinite(square):
         return None
     variance = square - mean * mean
     return math.sqrt(variance) if variance > _ROUNDING * square else 0.0

@@ -96,7 +96,7 @@ def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
         rollout = open_rollout(scope.session, scope, row)
         rollout.signs, rollout.answer = signs_of(row), answer_in(row)
         rollout.follow(last)
-        rollouts.append(rollout)
+        rollouts.append(last := rollout)
     return rollouts
 
 

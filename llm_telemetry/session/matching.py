@@ -28,9 +28,9 @@ PATIENCE = 3
 
 LATE = "llm_telemetry: a reward came after its training step was over: that rollout is unscored"
 UNMATCHED = (
-    "llm_telemetry: a reward could not be given to a rollout: its function is told neither the problem nor anything "
-    "that the executor was given or has returned, and rollouts of several datasets wait. It counts in "
-    "dataset/unmatched_rewards and in no accuracy; give the function the item, or its source (source=…)"
+    "llm_telemetry: a reward could not be given to a rollout: nothing that its function is told (the problem, the "
+    "item, its source, what the executor has returned) says which of those that wait. It counts in "
+    "dataset/unmatched_rewards and in no accuracy; give the function one of these"
 )
 UNREWARDED = (
     "llm_telemetry: %d of %d rollouts of this step have got no reward: they count in dataset/{source}/unscored and in "
@@ -187,7 +187,8 @@ class RolloutBook:
             found = self._waiting.any_of(wanted)
             if found is not None:
                 return found
-        return last if last is not None and last.closed and may_be_same(wanted, last) else None
+        is_late = last is not None and last.closed and may_be_same(wanted, last)
+        return last if is_late and not any(fits(wanted, one) for one in self._waiting) else None
 
     def _opened_before(self, wanted: OpenRollout) -> OpenRollout | None:
         """Return the rollout that an earlier reward of the same answer has opened."""

@@ -82,6 +82,13 @@ def test_what_nothing_is_known_of_is_unscored_and_only_a_failed_one_is_wrong():
     assert [logs[f"dataset/gsm8k/{key}"] for key in ("count", "unscored", "failed", "accuracy")] == [4, 2, 1, 50]
 
 
+def test_rewards_beyond_all_bounds_have_no_deviation():
+    collector = DatasetMetricsCollector()
+    for reward in (1e300, 0.0):
+        collector.add_result("gsm8k", reward, reward)
+    assert "dataset/reward_std" not in collector.get_wandb_logs()
+
+
 def test_an_unmatched_reward_is_counted_and_is_in_nothing_else():
     collector = DatasetMetricsCollector()
     collector.add_unmatched(UnmatchedReward("train", 1.0))

@@ -214,6 +214,17 @@ def test_answers_that_were_cut_out_of_texts_alike_tell_nothing(tmp_path):
     assert "dataset/accuracy" not in payload
 
 
+def test_rewards_of_which_nothing_is_known_are_nobody_s_after_a_batch_too(tmp_path):
+    rewards = iter([0.0] * 8)
+
+    def body(trainer):
+        for _ in trainer.executor.execute(ITEMS):
+            trainer.reward.compute_reward(1)
+
+    payload = watched(tmp_path, body, lambda items: [None for _ in items], lambda _number: next(rewards))
+    assert (payload["dataset/unscored"], payload["dataset/unmatched_rewards"]) == (8, 8)
+
+
 def test_without_an_executor_a_batch_of_trajectories_is_as_many_rollouts(tmp_path):
     assert exact(watched(tmp_path, lambda trainer: trainer.reward.compute_reward([*map(run, ITEMS)]), reward=graded))
 

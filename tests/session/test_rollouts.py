@@ -118,6 +118,16 @@ def test_a_reward_that_comes_after_its_step_is_told_once_and_counted_never(caplo
     assert len(caplog.records) == 1
 
 
+def test_a_reward_that_may_be_one_of_several_is_not_late_because_of_what_its_task_did_before():
+    book = Book()
+    last = book.execute()
+    book.close("train", STEP)
+    for source in ("gsm8k", "math"):
+        book.execute(source=source)
+    book.rewarded(rollout(None, None), last, 1.0)
+    assert book.unmatched == 1
+
+
 def test_the_source_may_be_known_to_either_side():
     book = Book()
     book.rewarded(rollout(source="mmlu"), book.execute(source=None), 1.0)

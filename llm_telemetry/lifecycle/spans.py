@@ -179,7 +179,8 @@ class Reward:
             if wanted.reward is None:  # told by hand, the first one counts
                 session.rollouts.rewarded(wanted, last, value)
         if error is None and any(value is None for _, value in rewards):
-            session.tell(UNREADABLE, describe(result))
+            several = f" for {len(rewards)} rollouts" if len(rewards) > 1 else ""
+            session.tell(UNREADABLE, describe(result) + several)
 
 
 def reward(_session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:

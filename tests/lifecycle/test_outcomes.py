@@ -284,12 +284,13 @@ def test_a_comparison_of_two_answers_rewards_two_rollouts(tmp_path):
     assert exact(watched(tmp_path, body, lambda item: f"{next(numbers)} {item['question']}", compare), samples=2)
 
 
-def test_one_number_for_a_batch_is_no_reward_of_any_of_it(tmp_path):
+def test_one_number_for_a_batch_is_no_reward_of_any_of_it(tmp_path, caplog):
     def body(trainer):
         trainer.reward.compute_reward(trainer.executor.execute(ITEMS))
 
     payload = watched(tmp_path, body, lambda items: [*map(run, items)], lambda _trajectories: 0.5)
     assert (payload["dataset/count"], payload["dataset/unscored"]) == (8, 8)
+    assert "returned a float for 8 rollouts" in caplog.text
 
 
 def test_rewards_that_a_batched_executor_computes_itself_are_those_of_its_rollouts(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from llm_telemetry import guard, handle
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.session import session
+from llm_telemetry.settings.words import SPOOL
 from llm_telemetry.trainers import wiring
 from tests.support.once import Shared
 
@@ -34,6 +35,7 @@ def pytest_make_parametrize_id(config, val, argname):
 @pytest.fixture(autouse=True)
 def _loud_and_clean(monkeypatch):
     monkeypatch.setattr(guard.failures, "strict", True)
+    monkeypatch.delenv(SPOOL, raising=False)  # programs that tests start are nobody's children
     yield
     for telemetry in list(handle.handles.values()):
         telemetry.uninstrument()

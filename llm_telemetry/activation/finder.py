@@ -6,12 +6,22 @@ wrapt nor openai nor the rest of `llm_telemetry` is imported before there is som
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
 from llm_telemetry.hooks.imports import ImportWatcher, is_class
 from llm_telemetry.names import HTTP, MAINS, REWARD_STEPS, SDKS, STEP_METHODS, TRAINER_MODULES
-from llm_telemetry.settings.words import SPOOL, TRAINER, VARIABLE, parse_switch, parse_targets, refuse
+from llm_telemetry.settings.words import (
+    SPOOL,
+    TRAINER,
+    VARIABLE,
+    choose_folder,
+    is_child,
+    parse_switch,
+    parse_targets,
+    refuse,
+)
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this module costs
 if TYPE_CHECKING:
@@ -40,11 +50,20 @@ def install(attempt: Callable[..., Any]) -> None:
     if finder is not None:
         finder.name(targets)  # the launcher has more to say than the environment had
     elif on:
+        choose_folder()
+        atexit.register(attempt, _forget_folder)
         finder = Finder(attempt)
         finder.name(targets)
         sys.meta_path.insert(0, finder)
         for client in [name for name in finder.clients if name in sys.modules]:
             attempt(finder.watch_clients, client)
+
+
+def _forget_folder() -> None:
+    if os.path.isdir(os.environ.get(SPOOL, "")):  # noqa: PTH112 - nothing is imported where no child has written
+        from llm_telemetry.session.folders import forget_folder  # noqa: PLC0415 - the same
+
+        forget_folder()
 
 
 def note(cls: Any) -> Any:
@@ -66,7 +85,7 @@ class Finder(ImportWatcher):
 
     def __init__(self, attempt: Callable[..., Any]) -> None:
         super().__init__(attempt)
-        self.clients = SDKS + HTTP if os.environ.get(SPOOL) else SDKS
+        self.clients = SDKS + HTTP if is_child(os.environ) else SDKS
         self.name(())
         self._sizes: dict[str, int] = {}
 
@@ -132,7 +151,7 @@ class Finder(ImportWatcher):
             self._look_at(cls, "__main__" if module in MAINS else module)
         if module not in MAINS:
             self._resolve_targets(module)
-        if os.environ.get(SPOOL):
+        if is_child(os.environ):
             from llm_telemetry.processes import children  # noqa: PLC0415 - this process is a child of a watched one
 
             children.hook_parts(names)

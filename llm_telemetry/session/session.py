@@ -14,12 +14,13 @@ from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.verdicts import custom_reader
 from llm_telemetry.notices import Notices
 from llm_telemetry.session.counts import Counts
+from llm_telemetry.session.folders import fresh_folder
 from llm_telemetry.session.items import SourceIndex
 from llm_telemetry.session.matching import RolloutBook
 from llm_telemetry.session.outbox import Outbox
 from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase
-from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver, fresh_folder
+from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver
 from llm_telemetry.session.turn import Turn
 from llm_telemetry.settings.config import InstrumentError
 
@@ -115,9 +116,10 @@ class Session:
         """Whether another process is the owner of what is seen here."""
         return self._forward is not None
 
-    def become_child(self) -> None:
+    def become_child(self) -> SpoolWriter:
         """Count nothing in a forked child: the parent, or who the parent itself tells, is the owner."""
-        self.forward_to(SpoolWriter(self._forward.folder if self._forward else self.children.folder))
+        self.forward_to(writer := SpoolWriter(self._forward.folder if self._forward else self.children.folder))
+        return writer
 
     def forward_to(self, writer: SpoolWriter) -> None:
         """Count nothing here from now on: tell the owner, in another process, what is seen."""

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.events import Call, Clue, Evaluation, Evidence, Rollout, UnmatchedReward, Usage
+from llm_telemetry.guard import log
+from llm_telemetry.session.folders import is_private, make_private, open_own, remove_folder
+from llm_telemetry.session.foreign import KINDS, Executed, Rewarded, ToldRollout, event_in
 from llm_telemetry.session.rollouts import OpenRollout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from llm_telemetry.events import Event, Split
     from llm_telemetry.session.matching import RolloutBook
-from llm_telemetry.session.rollouts import Phase
+    from llm_telemetry.session.rollouts import Phase
 
-PARTS_FILE = "parts.json"
-SETTINGS_FILE = "settings.json"
-_EVENTS = {"call": Call, "evaluation": Evaluation, "rollout": Rollout, "unmatched": UnmatchedReward}
-_KINDS = {event: kind for kind, event in _EVENTS.items()}
-_NESTED: dict[str, type[Any]] = {"usage": Usage, "evidence": Evidence, "clue": Clue}
-"""The fields of events that are records themselves."""
+_NAMES = {event: kind for kind, event in KINDS.items()}
+_ENDING = ".jsonl"
 
 
 class SpoolWriter:
@@ -41,22 +38,36 @@ class SpoolWriter:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file: int | None = None
+        self._torn = False
 
-    def write(self, kind: str, told: Mapping[str, Any]) -> None:
-        """Append one line.
+    def open(self) -> int:
+        """Make the file, by which the owner knows that this process is heard.
 
         Raises:
-            OSError: The folder cannot be written.
+            OSError: The folder is not private, or cannot be written.
         """
         if self._file is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / f"{os.getpid()}.jsonl"
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(self._file, (json.dumps([kind, told]) + "\n").encode())
+            make_private(self.folder)
+            path = self.folder / f"{os.getpid()}-{os.urandom(4).hex()}{_ENDING}"
+            self._file = open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+        return self._file
+
+    def write(self, kind: str, told: Mapping[str, Any]) -> None:
+        """Append one line; one that a full disk has cut off does not swallow it.
+
+        Raises:
+            OSError: The folder is not private, or cannot be written.
+        """
+        file = self.open()
+        line = ("\n" * self._torn + json.dumps([kind, told]) + "\n").encode()
+        self._torn = True
+        while line:
+            line = line[os.write(file, line) :]
+        self._torn = False
 
     def record(self, event: Event) -> None:
         """Append an event."""
-        self.write(_KINDS[type(event)], event._asdict())
+        self.write(_NAMES[type(event)], event._asdict())
 
 
 class ForwardedRollouts:
@@ -73,7 +84,7 @@ class ForwardedRollouts:
 
     def executed(self, rollout: OpenRollout, *, failed: bool) -> None:
         """Tell the owner that the executor is done with `rollout`."""
-        self._writer.write("executed", {**_told(rollout), "failed": failed})
+        self._writer.write("executed", {"rollout": _told(rollout), "failed": failed})
 
     def rewarded(self, wanted: OpenRollout, last: OpenRollout | None, reward: float | None) -> None:
         """Tell the owner of a reward."""
@@ -91,7 +102,7 @@ class ForwardedRollouts:
 
 
 def _told(rollout: OpenRollout) -> dict[str, Any]:
-    return {"key": rollout.key, "source": rollout.source, "problem": rollout.problem}
+    return {"key": rollout.key, "source": rollout.source, "problem": rollout.problem, "group": rollout.group}
 
 
 class SpoolReader:
@@ -103,35 +114,87 @@ class SpoolReader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._offsets: dict[Path, int] = {}
+        self.heard: set[int] = set()
+        """The ids of the processes that have told something, or that they are there."""
+        self._offsets: dict[str, int] = {}
+        self._told = False
 
-    def take(self, split: Split) -> Iterator[tuple[str, Any]]:
-        """Yield kind and content of each whole line that is new; events as records.
+    def take(self, split: Split) -> Iterator[Event | Executed | Rewarded]:
+        """Yield what is told in each whole line that is new; a line that cannot be is left out.
 
         Args:
             split: Of the owner's phase. A child cannot know it: a worker of a pool was forked in some earlier one.
         """
-        if not self.folder.is_dir():
-            return
-        for path in sorted(self.folder.glob("*.jsonl")):
-            for line in self._new_lines(path):
-                kind, told = json.loads(line)
-                yield kind, _revived(kind, told, split)
+        for line in self._new_lines():
+            event = self._read_line(line, split)
+            if event is not None:
+                yield event
 
-    def _new_lines(self, path: Path) -> list[bytes]:
-        with path.open("rb") as file:
-            file.seek(self._offsets.get(path, 0))
-            text = file.read()
-        whole = text[: text.rfind(b"\n") + 1]  # the last line may still be on its way
-        self._offsets[path] = self._offsets.get(path, 0) + len(whole)
-        return whole.splitlines()
+    def _read_line(self, line: bytes, split: Split) -> Event | Executed | Rewarded | None:
+        try:
+            kind, told = json.loads(line)
+            return event_in(kind, told, split)
+        except (ValueError, TypeError, RecursionError) as error:
+            if line and not self._told:
+                self._told = True
+                log.warning("what a child process has told cannot be, and is left out: %s", error)
+            return None
 
     def remove(self) -> None:
         """Remove the folder with all that has been taken."""
-        for path in self.folder.glob("*") if self.folder.is_dir() else ():
-            path.unlink(missing_ok=True)
-        if self.folder.is_dir():
-            self.folder.rmdir()
+        remove_folder(self.folder)
+
+    def _files(self) -> list[tuple[str, int]]:
+        """Return name and size of the children's files."""
+        if not is_private(self.folder):
+            return []
+        with os.scandir(self.folder) as entries:
+            ours = [entry for entry in entries if entry.name.endswith(_ENDING)]
+            return sorted((entry.name, entry.stat(follow_symlinks=False).st_size) for entry in ours)
+
+    def _new_lines(self) -> Iterator[bytes]:
+        """Yield the lines that have come; the file of a process that has ended is gone when it has been read."""
+        writers = {name: _writer_of(name) for name, _ in self._files()}
+        ended = {name for name, pid in writers.items() if not _is_alive(pid)}
+        self.heard.update(pid for pid in writers.values() if pid is not None)
+        for name, size in self._files():  # after asking who is alive: what somebody wrote last is read
+            if size > self._offsets.get(name, 0):
+                yield from self._read(name)
+            if name in ended:
+                self._offsets.pop(name, None)
+                (self.folder / name).unlink(missing_ok=True)
+
+    def _read(self, name: str) -> list[bytes]:
+        offset = self._offsets.get(name, 0)
+        try:
+            with os.fdopen(open_own(self.folder / name, os.O_RDONLY), "rb") as file:
+                file.seek(offset)
+                text = file.read()
+        except OSError as error:  # no file of ours
+            log.debug("%s cannot be read: %s", name, error)
+            return []
+        whole = text[: text.rfind(b"\n") + 1]  # the last line may still be on its way
+        self._offsets[name] = offset + len(whole)
+        return whole.splitlines()
+
+
+def _writer_of(name: str) -> int | None:
+    """Return the id of the process that writes a file, `None` for a name that is not ours."""
+    pid = name.partition("-")[0].partition(".")[0]
+    return int(pid) if pid.isdecimal() else None
+
+
+def _is_alive(pid: int | None) -> bool:
+    """Tell whether a process may still write; one of which nothing is known may."""
+    if pid is None or os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def deliver(children: SpoolReader, book: RolloutBook, record: Callable[[Any], None], phase: Phase | None) -> None:
@@ -143,76 +206,17 @@ def deliver(children: SpoolReader, book: RolloutBook, record: Callable[[Any], No
         record: Takes events.
         phase: The step or validation that it belongs to; without one it is training.
     """
-    for kind, told in children.take(phase.split if phase else "train"):
-        if kind == "executed":
-            book.executed(_opened(told, phase), failed=told["failed"])
-        elif kind == "rewarded":
-            last = told["last"] and book.waiting(tuple(told["last"]["key"]))
-            book.rewarded(_opened(told["wanted"], phase), last, told["reward"])
+    for told in children.take(phase.split if phase else "train"):
+        if isinstance(told, Executed):
+            book.executed(_opened(told.rollout, phase), failed=told.failed)
+        elif isinstance(told, Rewarded):
+            last = told.last and book.waiting(told.last.key)
+            book.rewarded(_opened(told.wanted, phase), last, told.reward)
         else:
             record(told)
 
 
-def _opened(told: Mapping[str, Any], phase: Phase | None) -> OpenRollout:
+def _opened(told: ToldRollout, phase: Phase | None) -> OpenRollout:
     """Open here a rollout that another process tells of."""
-    rollout = OpenRollout(phase.split if phase else "train", phase, told["source"], told["problem"])
-    rollout.key = tuple(told["key"])
-    return rollout
-
-
-def _revived(kind: str, told: dict[str, Any], split: Split) -> Any:
-    event = _EVENTS.get(kind)
-    if event is None:
-        return told
-    told["split"] = split
-    told |= {name: record(*told[name]) for name, record in _NESTED.items() if told.get(name) is not None}
-    return event(**told)
-
-
-def _user() -> int:
-    return getattr(os, "getuid", int)()
-
-
-PartRecord: TypeAlias = tuple[str, str, str, str, str]
-"""Kind of hook, module, class (or nothing), method, and a judge's name."""
-
-
-def write_parts(folder: Path, parts: list[PartRecord]) -> None:
-    """Leave word for spawned children of each of the trainer's parts."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / PARTS_FILE).write_text(json.dumps(parts))
-
-
-def read_parts(folder: Path) -> list[PartRecord]:
-    """Return what `write_parts` has left; nothing where there is none."""
-    path = folder / PARTS_FILE
-    return [tuple(part) for part in json.loads(path.read_text())] if path.exists() else []
-
-
-def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Leave word for spawned children of the settings that they have to know."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SETTINGS_FILE).write_text(json.dumps(settings))
-
-
-def read_settings(folder: Path) -> dict[str, Any]:
-    """Return what `write_settings` has left; nothing where there is none."""
-    path = folder / SETTINGS_FILE
-    settings: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return settings
-
-
-def fresh_folder() -> Path:
-    """Return the folder for the children of this process; nothing is made yet."""
-    return Path(tempfile.gettempdir()) / f"llm_telemetry-{_user()}-{os.getpid()}-{os.urandom(4).hex()}"
-
-
-def ranks_folder(environ: Mapping[str, str]) -> Path | None:
-    """Return the folder that the ranks of one torchrun share on this machine; `None` for any other process.
-
-    Ranks on other machines than that of rank 0 cannot reach it: each of those counts for itself.
-    """
-    if environ.get("WORLD_SIZE", "1") == "1" or "RANK" not in environ or environ.get("GROUP_RANK", "0") != "0":
-        return None
-    launch = f"{os.getppid()}-{environ.get('MASTER_PORT', '0')}"  # the ranks' common parent is torchrun's agent
-    return Path(tempfile.gettempdir()) / f"llm_telemetry-{_user()}-ranks-{launch}"
+    split: Split = phase.split if phase else "train"
+    return OpenRollout(split, phase, told.source, told.problem, key=told.key, group=told.group)

@@ -8,10 +8,14 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this module costs
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 VARIABLE = "LLM_TELEMETRY"
 TRAINER = "LLM_TELEMETRY_TRAINER"
 SPOOL = "LLM_TELEMETRY_SPOOL"
-"""Set by a watched process for the processes that it starts."""
+"""Where the processes that a process starts tell it what they see: a folder, whose name says whose it is."""
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 SWITCH_WORDS = f"{', '.join(ON)} (on) or {', '.join(OFF)} (off)"
@@ -65,6 +69,27 @@ def is_on() -> bool:
 def was_refused() -> bool:
     """Tell whether a variable was found that cannot work."""
     return bool(_told)
+
+
+def choose_folder() -> None:
+    """Name the folder for the processes that this one starts, as early as can be; nothing is made yet.
+
+    In a child of a process that has named one, it stays that one's.
+    """
+    if not os.environ.get(SPOOL):
+        temporary = next(filter(None, map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))), "/tmp")  # noqa: S108 - see `folders`
+        os.environ[SPOOL] = f"{temporary}/llm_telemetry-{os.getpid()}-{os.urandom(8).hex()}"
+
+
+def is_child(environ: Mapping[str, str]) -> bool:
+    """Tell whether another process has named the folder: what is seen here may be for that one."""
+    return bool(environ.get(SPOOL)) and not is_owner(environ)
+
+
+def is_owner(environ: Mapping[str, str]) -> bool:
+    """Tell whether this process has named the folder."""
+    name = environ.get(SPOOL, "").replace("\\", "/").rpartition("/")[2]
+    return name.split("-")[1:2] == [str(os.getpid())]
 
 
 def refuse(error: ValueError) -> None:

@@ -19,7 +19,8 @@ from llm_telemetry.collectors.evidence import EvidenceCollector
 from llm_telemetry.events import CapturedEvaluation, Evaluation, Evidence
 from llm_telemetry.judging.evidence import LENGTH, LOOKED_AT, evidence_of, shorten
 from llm_telemetry.processes import children
-from llm_telemetry.session.spool import SpoolReader, SpoolWriter, read_settings
+from llm_telemetry.session.folders import read_note
+from llm_telemetry.session.spool import SpoolReader, SpoolWriter
 from llm_telemetry.settings.variables import configured
 from llm_telemetry.sinks.jsonl import read_lines
 from tests.support.mocking import chat, failure, openai_api
@@ -309,13 +310,14 @@ def test_evidence_comes_back_from_a_child_as_it_was(tmp_path):
     writer = SpoolWriter(tmp_path)
     for evaluation in told:
         writer.record(evaluation)
-    assert [event for _, event in SpoolReader(tmp_path).take("train")] == told
+    assert list(SpoolReader(tmp_path).take("train")) == told
 
 
 def test_a_line_of_a_child_without_the_newer_fields_is_read(tmp_path):
     old = {"split": "train", "source": "s", "outcome": "correct", "score": None, "disagreed": False}
+    (tmp_path / "1.jsonl").touch(mode=0o600)
     (tmp_path / "1.jsonl").write_text(json.dumps(["evaluation", old]) + "\n")
-    assert list(SpoolReader(tmp_path).take("val")) == [("evaluation", Evaluation(**{**old, "split": "val"}))]
+    assert list(SpoolReader(tmp_path).take("val")) == [Evaluation(**{**old, "split": "val"})]
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -342,13 +344,14 @@ def test_a_spawned_child_is_told_how_many_are_wanted(tmp_path, monkeypatch):
     trainer = Trainer()
     telemetry, _ = watch(trainer, tmp_path, capture_failures=3)
     folder = telemetry._session.children.folder
-    assert read_settings(folder) == {"capture_failures": 3}
+    assert read_note(folder / children.SETTINGS) == {"capture_failures": 3}
+    monkeypatch.setattr(children, "is_child", lambda environ: True)
     monkeypatch.setattr(children, "active", child := [])
     monkeypatch.setattr(children.patches, "apply", lambda row: None)
     children.join_owner()
     assert child[0].config.capture_failures == 3
     telemetry.uninstrument()
-    assert read_settings(folder) == {}
+    assert not folder.exists()
 
 
 # --- a trainer's judge

@@ -104,7 +104,7 @@ def report(place: str, error: Exception) -> None:
         raise error
     if owner.add(place):
         log.warning(
-            "telemetry failed in %s; your training goes on, with less telemetry. "
+            "failed in %s; your training goes on, with less telemetry. "
             "Further failures here are only counted (telemetry/errors).",
             place,
             exc_info=error,

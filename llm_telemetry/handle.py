@@ -18,6 +18,7 @@ from llm_telemetry.settings.config import Config
 from llm_telemetry.sinks.console import ConsoleSink
 from llm_telemetry.sinks.jsonl import JsonlSink
 from llm_telemetry.sinks.wandb.sink import WandbSink
+from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ class Telemetry(Lifecycle):
         wandb = (
             None
             if config.run is False
-            else WandbSink(config.run, rescue_rows=config.rescue_rows, before_end=self._flush_now)
+            else WandbSink(
+                config.run,
+                rescue_rows=config.rescue_rows,
+                before_end=self._flush_now,
+                name=clean_source(type(trainer).__name__).strip("_"),
+            )
         )
         self._place = Place(config, wandb)
         self._jsonl = JsonlSink(self._place, description.as_json(version))

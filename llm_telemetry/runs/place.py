@@ -66,11 +66,19 @@ class Place:
         """Return a JSONL file: in the folder that was given, the W&B run's, or one of our own."""
         run_folder = self._run_folder
         if self._config.folder is None and run_folder is not None:
-            return run_folder / FILE_NAME
+            return run_folder / self._file_name()
         stem = f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         folder = self._config.folder or Path("llm_telemetry")
         candidates = (folder / f"{stem}{n}.jsonl" for n in itertools.chain([""], itertools.count(2)))
         return next(path for path in candidates if not path.exists())
+
+    @property
+    def _prefix(self) -> str:
+        return "" if self._wandb is None else self._wandb.prefix()
+
+    def _file_name(self) -> str:
+        """Return the file's name in the W&B run's folder; a second trainer's has its name in it."""
+        return f"{Path(FILE_NAME).stem}-{self._prefix.rstrip('/')}.jsonl" if self._prefix else FILE_NAME
 
     def foreseen(self) -> str:
         """Say where the JSONL will be, as far as that is known."""
@@ -87,7 +95,10 @@ class Place:
         if resume is False or (run is None and not resume):
             return None
         state = last_state(self._files(), None if resume else run.id)
-        return state_in_summary(dict(run.summary)) if state is None and run is not None and run.resumed else state
+        if state is not None or run is None or not run.resumed:
+            return state
+        prefix, summary = self._prefix, dict(run.summary)
+        return state_in_summary({key.removeprefix(prefix): summary[key] for key in summary if key.startswith(prefix)})
 
     def sequence(self) -> int:
         """Return the highest number of a line that a former process of this run has written, 0 without one."""
@@ -99,7 +110,7 @@ class Place:
         files = [*self._config.folder.glob("*.jsonl")] if self._config.folder is not None else []
         if run is None or run_folder is None:
             return files
-        of_run = (folder / FILE_NAME for folder in run_folders(run_folder.parent, run.id))
+        of_run = (folder / self._file_name() for folder in run_folders(run_folder.parent, run.id))
         return [*files, *(file for file in of_run if file.exists())]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.events import STEP_KEY
@@ -21,15 +22,21 @@ class Keys:
 
     Args:
         define: W&B's `define_metric` of the run.
+        prefix: Tells what our keys begin with in this run; asked at the first value.
 
     """
 
-    def __init__(self, define: Callable[..., Any]) -> None:
+    def __init__(self, define: Callable[..., Any], prefix: Callable[[], str] = str) -> None:
         self._define = define
+        self._find_prefix = prefix
         self._theirs: set[str] = set()
         self._settled: set[str] = set()
         self._defined: set[str] = set()
         self._told = False
+
+    @cached_property
+    def _prefix(self) -> str:
+        return self._find_prefix()  # once: what is left is written when the sink may have left
 
     @guarded
     def learn_summary(self, run: Any) -> None:
@@ -53,7 +60,9 @@ class Keys:
         self._defined.discard(name)
 
     def ours(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the `values` without the keys that the trainer logs."""
+        """Return the `values` under their names in this run, without the keys that the trainer logs."""
+        if self._prefix:
+            values = {f"{self._prefix}{key}": value for key, value in values.items()}
         if not self._told and not self._theirs.isdisjoint(values):
             self._told = True
             log.warning(TAKEN, ", ".join(sorted(self._theirs.intersection(values))))
@@ -62,7 +71,7 @@ class Keys:
     def define(self, keys: Iterable[str]) -> None:
         """Give each new key its x-axis, by its exact name: a glob would catch keys of the trainer."""
         for key in set(keys) - self._settled:
-            axis = RESCUED_STEP_KEY if key.startswith(RESCUED) else STEP_KEY
+            axis = RESCUED_STEP_KEY if key.startswith(RESCUED) else f"{self._prefix}{STEP_KEY}"
             # Every row of ours holds its step: nothing is to be added to rows, least of all to the trainer's.
             options = {"hidden": True} if key == axis else {"step_metric": axis, "step_sync": False}
             self._define(name=key, **options)

@@ -55,7 +55,13 @@ class Rider:
     """Watches one run's `log`, and writes our rows to it, never moving its counter ahead of the trainer."""
 
     def __init__(
-        self, run: Any, tally: Tally, *, rescue: bool = False, before_end: Callable[[], object] = lambda: None
+        self,
+        run: Any,
+        tally: Tally,
+        *,
+        rescue: bool = False,
+        before_end: Callable[[], object] = lambda: None,
+        prefix: Callable[[], str] = str,
     ) -> None:
         self.run = run
         self._before_end = before_end
@@ -71,7 +77,7 @@ class Rider:
         self._refused: Row | None = None  # what W&B did not take at the first attempt
         self._named: int | None = None  # the open row's step, where the trainer has given it
         self._calls: set[object] = set()  # the trainer's calls that are on their way, in all threads
-        self._writer = RowWriter(run)
+        self._writer = RowWriter(run, prefix)
         self._forget_end = self._await_end()
         self._unwatch = self._watch()
 

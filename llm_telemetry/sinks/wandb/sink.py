@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import guarded
-from llm_telemetry.sinks.wandb import access, rows
+from llm_telemetry.notices import Notices
+from llm_telemetry.sinks.wandb import access, rows, sharing
 from llm_telemetry.sinks.wandb.backlog import LARGEST_EVIDENCE
 from llm_telemetry.sinks.wandb.rider import Rider, Tally
 from llm_telemetry.sinks.wandb.rows import Row
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Alert, Payload
 
+ENDED = (
+    "the W&B run has ended, and step %d has come after it: payloads are in the JSONL alone by now. "
+    "Finish the run after the last step and validation, or call telemetry.flush() before"
+)
 LARGEST_WAIT = 256
 """Payloads that wait for the first run to begin."""
 
@@ -30,6 +36,7 @@ class WandbSink:
         run: The run to write to; `None` means `wandb.run`, whichever that is when a payload comes.
         rescue_rows: Keep the trainer's rows that W&B drops alive, under `rescued/` and `rescued/step`.
         before_end: Called when a run is about to end, while it still takes payloads.
+        name: What our keys begin with where another trainer of this process has written to the run before.
 
     """
 
@@ -39,11 +46,14 @@ class WandbSink:
         *,
         rescue_rows: bool = False,
         before_end: Callable[[], object] = lambda: None,
+        name: str = "trainer",
     ) -> None:
         self._given = run
         self._before_end = before_end
         self._rescue_rows = rescue_rows
+        self._name = name
         self._tally = Tally()
+        self._say = Notices()
         self._closed = False
         self._start_over()
 
@@ -84,6 +94,7 @@ class WandbSink:
             self._wait(payload)
         elif self._had_run:
             self._tally.missed += 1
+            self._say(ENDED, payload.step)
 
     def _wait(self, payload: Payload) -> None:
         """Keep `payload` for the first run; without its texts where too many of them wait already."""
@@ -109,6 +120,7 @@ class WandbSink:
         with self._lock:
             for rider in self._riders:
                 rider.close()
+            sharing.leave(self)
             self._start_over()
 
     @property
@@ -122,6 +134,11 @@ class WandbSink:
         """Return the folder of the current run; `None` where there is no `run`."""
         run = self.run
         return None if run is None else access.folder(run)
+
+    def prefix(self) -> str:
+        """Return what our keys begin with in the current run: nothing without one, and for who writes first."""
+        run = self.run
+        return "" if run is None else sharing.prefix_in(run, self, self._name)
 
     def _target(self) -> Any | None:
         return access.current_run() if self._given is None else self._given
@@ -142,7 +159,13 @@ class WandbSink:
         """Return the rider of `run`; former runs keep theirs until they finish."""
         self._riders = [rider for rider in self._riders if rider.is_live]
         known = next((rider for rider in self._riders if rider.run is run), None)
-        self._rider = known or Rider(run, self._tally, rescue=self._rescue_rows, before_end=self._before_end)
+        self._rider = known or Rider(
+            run,
+            self._tally,
+            rescue=self._rescue_rows,
+            before_end=self._before_end,
+            prefix=partial(sharing.prefix_in, run, self, self._name),
+        )
         if known is None:
             self._riders.append(self._rider)
         self._had_run = True

@@ -9,7 +9,7 @@ from llm_telemetry.sinks.wandb import access, rows
 from llm_telemetry.sinks.wandb.keys import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from llm_telemetry.sinks.wandb.rows import Row
 
@@ -19,13 +19,14 @@ class RowWriter:
 
     Args:
         run: The W&B run; its methods are held from now on, as they were before anybody of us has overridden them.
+        prefix: Tells what our keys begin with in this run.
     """
 
-    def __init__(self, run: Any) -> None:
+    def __init__(self, run: Any, prefix: Callable[[], str] = str) -> None:
         self.run = run
         self.log = getattr(run, "_log", None) or run.log
         self.define = getattr(run, "_define_metric", None) or run.define_metric
-        self.keys = Keys(self.define)
+        self.keys = Keys(self.define, prefix)
         self.keys.learn_summary(run)
         self.counter = 0
         """The counter as we saw it move; the run is asked where it matters."""

@@ -59,7 +59,7 @@ def test_a_collector_that_tells_what_cannot_be_told_loses_its_part_and_the_rest_
     assert memory.last["dataset/count"] == 1
     assert memory.last["other/z"] == 2
     assert not [key for key in memory.last if str(key).startswith("mine")]
-    assert "telemetry failed in Telling.collect" in caplog.text
+    assert "llm_telemetry: failed in Telling.collect" in caplog.text
     end_step(session, 2)
     assert memory.last["telemetry/errors"] == 1
 

@@ -22,6 +22,7 @@ ENDS = {
     "boxed": "%s\n$\\boxed{\\text{True}}$",
     "label": "%s\nFinal Judgement: Correct",
     "label (chinese)": "最终判断：正确\n%s",
+    "label (german)": "%s\nUrteil: richtig",
     "bare": "%s\nYes.",
     "last_resort": "%s All in all I go with False",
     "unreadable": "%s",
@@ -47,6 +48,9 @@ def main() -> None:
     for family in ENDS:
         text = reply(family)
         print(f"{family:20} {microseconds(read_verdict, text):8.1f} µs  {read_verdict(text)}")
+    text = reply("label") + "\nVerdict: correct"
+    microseconds_purged = microseconds(lambda text: read_verdict(text, candidate=text[200:1200]), text)
+    print(f"{'with the candidate':20} {microseconds_purged:8.1f} µs")
     for value in (True, 0.5, (True, "why"), {"score": 0.5, "reason": "why"}):
         print(f"returned {value!s:30} {microseconds(returned_verdict, value):8.1f} µs")
 

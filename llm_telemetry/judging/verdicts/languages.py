@@ -23,6 +23,7 @@ ENGLISH = Language(
     no="false|no|nope|incorrect|wrong|inaccurate|inequivalent|non equivalent|nonequivalent|unequal|different|differ"
     "|inconsistent|invalid|mismatch|mismatched|fail|fails|failed|reject|rejected|untrue|erroneous|unsupported"
     "|no match(?: found)?|no credit|no points|zero points|contradicts|contradicted|refutes|refuted|unacceptable"
+    r"|mistaken|incorrectly \w{1,12}|(?:doesn't|does not|did not) answer"
     "|hallucinated|disagree|disagrees|not attempted"
     "|absolutely not|definitely not|certainly not|of course not|not really|not even close|n",
     nots="not|never|hardly|barely|far from|neither|no longer|in no way|by no means|(?:is|are|was|were|do|does|did)n't"
@@ -37,7 +38,7 @@ ENGLISH = Language(
     partly="part(?:ial)?ly|mostly|nearly|almost|somewhat|largely|half|roughly|basically|generally|more or less",
     subject="answers?|responses?|solutions?|results?|they|it|both|expressions?|values?|predictions?|outputs?"
     "|submissions?|statements?|forms?|numbers?|this|that|two|sets?|claims?|candidate|strings?|names?|dates?"
-    "|equations?|repl(?:y|ies)|conclusion|proof|translation|summary|code",
+    "|equations?|repl(?:y|ies)|conclusion|proof|translation|summary|code|tests?",
     reason=r"\b(?:because|since|as|due|given|with|to|based|by|from|and|but|although|though|even|despite|it|they"
     r"|that's|the(?! correct| right)|its|at all)\b",
     turn=r"\b(?:and|but|or|actually|rather|yet|wait|then)\b",
@@ -58,7 +59,7 @@ ENGLISH = Language(
     noun=r"\s+(?:answer|response|solution)(?=\s*[.!]*\s*$)",
     of=r"(?:of|by|from) (?:the |this )?\w{1,15}|given|provided",
     intro=r"(?:(?:sadly|unfortunately|regrettably|alas|well|ok|okay|hmm+|sure|certainly|therefore|thus|hence|so|overall"
-    r"|in (?:conclusion|summary|short)|to sum up|tl;dr|bottom line|finally|ultimately)[,.!:]?\s+"
+    r"|in (?:conclusion|summary|short)|to sum up|tl;dr|bottom line|finally|ultimately)[,.!:]?(?:\s-)?\s+"
     r"|i(?:'d| would)? (?:say|judge|consider|mark|deem|find|believe|think|conclude)[:,]?\s+(?:that\s+)?)?",
     manners=r"[^\w\n]{0,3}(?:sure|of course|i can|i could|i'?ll|i will|i'd|i would|let me|let's|let us|happy to|please"
     r"|here)\b",
@@ -83,7 +84,7 @@ ENGLISH = Language(
     fault=rf"{_HAS}+{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:s|ed)"
     "|contradict(?:ion|ory)|fails?|failed|failure|reject|rejected|refused|inconsistent|different|differs|disagrees|refuted"
     "|invalid|unacceptable|fabricated|made_up|misleading|not_(?:correct|equivalent|right|accurate|the_same|a_match)",
-    grade=r"scores?|rating|grade|marks?|points|accuracy|quality|reward|rate|give|deserves?|award|assign"
+    grade=r"scores?|rating|grade|marks?|points|accuracy|quality|reward|rated?|give|deserves?|award|assign"
     r"|(?:rate|give|score|grade|deserves?|award|assign) (?:it|this|that|an?|(?:this|the) \w{1,12})"
     r"|on a scale (?:of|from) \d{1,2} (?:to|-) \d{1,3}|(?:total|quality|correctness|normali[sz]ed|similarity)_score",
     total="overall|total",

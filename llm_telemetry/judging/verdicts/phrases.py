@@ -27,7 +27,9 @@ class Phrase(NamedTuple):
 
 
 # "correct: <true/false>", "correct: false": the word is the name of a field.
-_FIELD = re.compile(r"\s*[:=]\s*(?:[<\[{_]|(?:true|false|yes|no|[01])\b|\w{1,12}\s*(?:[/|]|\bor\b))")
+_FIELD = re.compile(
+    r"\s*(?:\([^()\n]{1,20}\)\s*)?[:=]\s*(?:[<\[{_]|(?:true|false|yes|no|[01])\b|\w{1,12}\s*(?:[/|]|\bor\b))"
+)
 _STOPS = (". ", "! ", "? ", "\n", ".\n", "。", "！", "？")
 _THEREFORE = re.compile(r"(?=\b(?:therefore|thus|hence|consequently)\b|,\s{0,3}so\b)", re.IGNORECASE)
 _NEAR, _CONTEXT = 300, 200

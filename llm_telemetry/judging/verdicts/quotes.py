@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 # ruff: noqa: RUF001
 
-# An escape, which is noise, or a run of what is none.
-_RUN = re.compile(r"\\+[nrt]?|([^\\\s\"'`*_>“”‘’«»「」]+)")
+_MARKS = " \t\n\r\f\v\xa0\"'`*_>“”‘’«»「」"
+_NOISE = re.compile(rf"\\+[nrt]?|[{_MARKS}]+")
+_ESCAPES = re.compile(r"\\+[nrt]?")
+_DROPPED = dict.fromkeys(map(ord, _MARKS))
 _QUOTED = re.compile(
-    r"```[^\n`]{0,12}\n(.{1,4000}?)```|(?m:^(>[^\n]{1,2000}))|\"([^\"\n]{1,2000})\"|“([^”\n]{1,2000})”"
-    r"|`([^`\n]{1,2000})`|«([^»\n]{1,2000})»|「([^」\n]{1,2000})」|(?<!\w)'([^'\n]{1,2000})'(?!\w)",
+    r"```[^\n`]{0,12}\n(.{1,4000}?)```|\"([^\"\n]{1,2000})\"|“([^”\n]{1,2000})”|`([^`\n]{1,2000})`|«([^»\n]{1,2000})»"
+    r"|「([^」\n]{1,2000})」|'(?<!\w')([^'\n]{1,2000})'(?!\w)|\n(>[^\n]{1,2000})",
     re.DOTALL,
 )
-_PIECES = re.compile(r"(?:[^\n.!?]|[.!?](?!\s|$))+")
+_SENTENCES = re.compile(r"\n+|(?<=[.!?])\s+")
 _MARKED = re.compile(r"[<{\[\\:=]")
 _INTRODUCED = re.compile(r"(?:[:：\"'`>“«「]|\b(?:said|says|wrote|writes|answered|states?|claims?|outputs?))\s*$")
 _LONG, _SHORT, _ANCHOR = 20, 6, 12
@@ -44,29 +46,31 @@ class Purged(NamedTuple):
     """The same with the last of them, where it may be the judge's own: it ends the reply, and nothing introduces it."""
 
 
-class _Bare(NamedTuple):
-    """A text without noise, and where each of its runs came from."""
+class _Places:
+    """Where the characters of a reply that are no noise stand in it."""
 
-    text: str
-    starts: list[int]
-    origins: list[int]
+    def __init__(self, reply: str) -> None:
+        noise = [match.span() for match in _NOISE.finditer(reply)]
+        self._origins = [0, *(end for _, end in noise)]
+        sizes = (start - begin for begin, (start, _) in zip(self._origins, noise, strict=False))
+        self._starts = [0, *accumulate(sizes)]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return where a part of `text` stood in the original."""
+        """Return where a part of the text without noise stands."""
         return self._origin(start), self._origin(end - 1) + 1
 
     def _origin(self, position: int) -> int:
-        run = bisect_right(self.starts, position) - 1
-        return self.origins[run] + position - self.starts[run]
+        run = bisect_right(self._starts, position) - 1
+        return self._origins[run] + position - self._starts[run]
 
 
 def purge(reply: str, candidate: str) -> Purged:
     """Take the candidate's text, long pieces of it and quotations from it out of a judge's reply."""
-    wanted = _bare(candidate[:_LIMIT]).text
+    wanted = _bare(candidate[:_LIMIT])
     if not wanted or is_json(reply):
         return Purged(reply, None)  # there the judge's own words have names
     spans = _merged(chain(_copies(reply, candidate[:_LIMIT], wanted), _quotations(reply, wanted)), reply)
-    if not spans or (len(spans) == 1 and not _bare(reply[: spans[0][0]] + reply[spans[0][1] :]).text):
+    if not spans or (len(spans) == 1 and not _bare(reply[: spans[0][0]] + reply[spans[0][1] :])):
         return Purged(reply, None)
     start, end = spans[-1]
     ends_reply = not re.search(r"\w", reply[end:]) and not _INTRODUCED.search(reply[max(0, start - 40) : start])
@@ -76,21 +80,25 @@ def purge(reply: str, candidate: str) -> Purged:
 def _copies(reply: str, candidate: str, wanted: str) -> Iterator[tuple[int, int]]:
     """Find the candidate from any of its pieces on, quoted or not."""
     bare = _bare(reply)
-    for piece in _pieces(candidate, wanted):
-        start = wanted.find(piece)
-        at = bare.text.find(piece[:_ANCHOR])
+    found = [piece for piece in _pieces(candidate, wanted) if piece[:_ANCHOR] in bare]
+    if not found:
+        return
+    places = _Places(reply)
+    for piece in found:
+        rest = wanted[wanted.find(piece) :]
+        at = bare.find(piece[:_ANCHOR])
         while at >= 0:
-            size = _common(bare.text[at : at + _LIMIT], wanted[start:])
-            span = bare.span(at, at + size)
+            size = _common(bare[at : at + len(rest)], rest)
+            span = places.span(at, at + size)
             is_part = size >= (_ANCHOR if _MARKED.search(piece) else _LONG) and _BROKEN_OFF.match(reply, span[1])
             if (size >= len(piece) and _is_whole(reply, *span)) or is_part:
                 yield span
-            at = bare.text.find(piece[:_ANCHOR], at + size)
+            at = bare.find(piece[:_ANCHOR], at + size)
 
 
 def _pieces(candidate: str, wanted: str) -> set[str]:
     """Return the sentences of a candidate that are long or look like verdicts, and all of it if it does."""
-    pieces = {_bare(piece[0]).text for piece in islice(_PIECES.finditer(candidate), _MANY)}
+    pieces = {_bare(piece).rstrip(".!?") for piece in _SENTENCES.split(candidate, maxsplit=_MANY)}
     telling = {one for one in pieces if len(one) >= _LONG or (len(one) >= _SHORT and _MARKED.search(one))}
     return telling | ({wanted} if _MARKED.search(wanted) else set())
 
@@ -112,15 +120,14 @@ def _is_whole(reply: str, start: int, end: int) -> bool:
 def _quotations(reply: str, wanted: str) -> Iterator[tuple[int, int]]:
     """Find what the reply quotes from the candidate."""
     for match in islice(_QUOTED.finditer(reply), _MANY):
-        said = _bare(match[match.lastindex or 0]).text.rstrip(".…")
+        said = _bare(match[match.lastindex or 0]).rstrip(".…")
         if said and (said == wanted or (len(said) >= _LONG // 2 and said in wanted)):
             yield match.span(match.lastindex or 0)
 
 
-def _bare(text: str) -> _Bare:
-    runs = [run for run in _RUN.finditer(text) if run[1]]
-    starts = [0, *accumulate(len(run[1]) for run in runs)]
-    return _Bare("".join(run[1] for run in runs), starts[:-1], [run.start(1) for run in runs])
+def _bare(text: str) -> str:
+    """Drop the noise; several times as fast as `_NOISE` would."""
+    return (_ESCAPES.sub("", text) if "\\" in text else text).translate(_DROPPED)
 
 
 def _merged(spans: Iterator[tuple[int, int]], reply: str) -> list[tuple[int, int]]:

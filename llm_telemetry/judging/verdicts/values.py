@@ -63,7 +63,7 @@ _MEANING: dict[Sort, Meaning] = {"score": "score", "rating": "rating"}
 
 _NUMBER = r"(?P<value>[+-]?(?:\d{1,7}(?:\.\d{1,9}|,\d{1,2}(?!\d))?|\.\d{1,9}))"
 _TOP = r"(?P<top>\d{1,5}(?:\.\d{1,3})?)"
-_UNIT = r"(?:\s*(?:points?|pts|marks?|分|点|점|punkte|puntos|pontos))?"
+_UNIT = r"(?:\s*(?:points?|pts|marks?|stars?|分|点|점|punkte|puntos|pontos))?"
 # The table of ways to write a grade; each row is tried where the value begins.
 _OUT_OF = re.compile(rf"{_NUMBER}{_UNIT}\s*(?:/|out of|of|von|sur|de|su|из)\s*{_TOP}(?![\d/]|\.\d)", re.IGNORECASE)
 _PERCENT = re.compile(rf"{_NUMBER}\s*(?:%|％|percent\b|per cent\b)", re.IGNORECASE)
@@ -216,7 +216,7 @@ def told_scale(text: str) -> Scale | None:
     if full:
         return 0.0, float(full[0])
     top = _MAXIMUM.search(text)
-    return (0.0, float(top["top"])) if top else None
+    return (0.0, float(top["top"])) if top and float(top["top"]) > 0 else None
 
 
 def guess(number: str, meaning: Meaning, raw: str) -> Verdict | None:

@@ -12,6 +12,7 @@ letters of a grade, stop tokens, what public projects ask their judges for. Each
 | `round_2` | 869 | 49.9 % | 5.9 % |
 | `round_3` | 370 | 77.8 % | 3.0 % |
 | `round_4` | 201, a third of them traps | 74.6 % | 0.0 % |
+| `round_5` | 158 | 87.3 % | 0.6 % |
 
 Their rows say nothing of the family, nor why there is no verdict. Texts that were there already are not repeated.
 """

@@ -102,3 +102,33 @@ def test_half_a_verdict_is_none(frame, word):
 )
 def test_a_prefix_is_not_overlooked(word, prefix):
     assert says(prefix + word) is not True
+
+
+OTHERS = {
+    "de": ("nicht {}", "gar nicht {}", ["richtig", "korrekt", "wahr", "äquivalent"],
+           ["{}", "{}.", "Urteil: {}", "Die Antwort ist {}.", "**Urteil:** {}", "Nein, {}."]),
+    "fr": ("pas {}", "pas du tout {}", ["correct", "vrai", "exact", "équivalent"],
+           ["{}", "Verdict : {}", "Jugement : {}", "La réponse n'est {}.", "Non, {}."]),
+    "es": ("no {}", "no es {}", ["correcto", "correcta", "verdadero", "equivalente"],
+           ["{}", "Veredicto: {}", "No, {}.", "La respuesta {}."]),
+    "pt": ("não {}", "não é {}", ["correto", "correta", "verdadeiro"],
+           ["{}", "Veredito: {}", "A resposta {}.", "Não, {}."]),
+    "ru": ("не {}", "не является {}", ["верно", "верный", "правильно", "правильным"],
+           ["{}", "Вердикт: {}", "Ответ {}.", "Нет, {}."]),
+    "ko": ("{} 아님", "{}이 아닙니다", ["정답", "일치"], ["{}", "판정: {}", "답변은 {}.", "아니요, {}."]),
+    "ja": ("{}ではない", "{}ではありません", ["正解", "一致", "正確"],
+           ["{}", "判定：{}", "回答は{}。", "いいえ、{}。"]),
+    "zh-Hant": ("不{}", "並非{}", ["正確", "等價", "一致", "對"],
+                ["{}", "判斷：{}", "答案{}。", "結論：{}"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_negated_word_of_another_language_is_never_correct(language):
+    *negations, words, frames = OTHERS[language]
+    for frame in frames:
+        for negation in negations:
+            for word in words:
+                text = frame.format(negation.format(word))
+                assert says(text) is not True, text
+                assert says(text.upper()) is not True, text

@@ -109,7 +109,7 @@ def side(reading):
 
 
 def test_no_quotation_turns_a_verdict_and_few_hide_it():
-    """Without the candidate's text 608 of these 5,000 are read as their opposite, and 130 not at all."""
+    """Without the candidate's text some 600 of these 5,000 are read as their opposite, and 130 not at all."""
     turned, hidden = [], []
     for candidate, reply, correct in cases():
         read = side(read_verdict(reply, candidate=candidate))

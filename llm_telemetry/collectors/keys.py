@@ -69,6 +69,23 @@ AVG_COST = _step(
     by_source=True,
 )
 
+# --- the functions that a reward is made of
+
+PART_MEAN = _step(
+    "reward/{function}/mean",
+    "reward",
+    "reward_sum / given",
+    "mean of what one reward function gave, before weighting; absent when it gave nothing",
+    by_source=True,
+)
+PART_NONE_SHARE = _step(
+    "reward/{function}/none_share",
+    "0 to 1",
+    "none / asked",
+    "rollouts of which it has nothing to say (`None`), over all that it was asked about",
+    by_source=True,
+)
+
 # --- the judge
 
 SUCCESS_RATE = _step(

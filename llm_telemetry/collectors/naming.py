@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Split
 
-_HOLES = {hole: "{" + hole + "}" for hole in ("role", "kind", "failure")}
+_HOLES = {hole: "{" + hole + "}" for hole in ("role", "kind", "failure", "function")}
 
 
 class Key(NamedTuple):
     """One key, or one family of keys that differ in what stands in their holes."""
 
     name: str
-    """As it is in training, over all sources; `{role}`, `{kind}` and `{failure}` are holes."""
+    """As it is in training, over all sources; `{role}`, `{kind}`, `{failure}` and `{function}` are holes."""
     window: Literal["step", "run"]
     """Since the last payload of the same split, or since the run began."""
     unit: str
@@ -31,8 +31,10 @@ class Key(NamedTuple):
 
     def of(self, split: Split = "train", source: str = "", **holes: str) -> str:
         """Return the key as it stands in a payload of `split`: of one source (or judge), or over all of them."""
-        family, _, rest = self.name.format(**holes).partition("/")
-        name = f"{family}/{source}/{rest}" if source else f"{family}/{rest}"
+        name = self.name.format(**holes)
+        if source:
+            before, _, last = name.rpartition("/")
+            name = f"{before}/{source}/{last}"
         return name if split == "train" or self.shared else "val/" + name.removeprefix("dataset/")
 
     def sources(self, payload: Iterable[str], split: Split = "train") -> list[str]:

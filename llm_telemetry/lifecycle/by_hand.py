@@ -96,8 +96,15 @@ class RolloutSpan(Span):
         self._group = group
         self._rollout: OpenRollout | None = None
 
-    def rewarded(self, reward: float) -> None:
-        """Give it its reward, during or after it; the first one counts."""
+    def rewarded(self, reward: float, parts: Mapping[str, float | None] | None = None) -> None:
+        """Give it its reward, during or after it; the first one counts.
+
+        Args:
+            reward: The number.
+            parts: What it is made of: the names of reward functions, and what each gave (`None`: nothing).
+        """
+        if self._rollout is not None and parts:
+            self._rollout.parts = tuple(parts.items())
         self.reward().start().finish(reward)
 
     def reward(self) -> Span:

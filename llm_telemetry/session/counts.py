@@ -13,6 +13,7 @@ from llm_telemetry.collectors.dataset import DatasetMetricsCollector
 from llm_telemetry.collectors.evidence import EvidenceCollector
 from llm_telemetry.collectors.gaps import Gaps
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
+from llm_telemetry.collectors.parts import RewardPartsCollector
 from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.events import Call, Evaluation, Rollout, Split, UnmatchedReward
 from llm_telemetry.guard import attempt, guarded
@@ -37,6 +38,7 @@ class Counts:
     def __init__(self, config: Config) -> None:
         names, limits = SourceNames(), limits_of(config.alarm)
         self.dataset = DatasetMetricsCollector(config.threshold, names)
+        self.parts = RewardPartsCollector(names)
         self.judge = JudgeMetricsCollector(names)
         self.cost = CostTracker(PriceTable(config.prices), names)
         self.calls = CallCollector()
@@ -51,7 +53,7 @@ class Counts:
         """Return the table: kind of event → who takes it."""
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
             Call: (self.cost.add_call, self.calls.add_call),
-            Rollout: (self.dataset.add_rollout, self.cost.add_rollout),
+            Rollout: (self.dataset.add_rollout, self.parts.add_rollout, self.cost.add_rollout),
         }
         return {
             **{kind: adds + self._user_adds for kind, adds in own.items()},
@@ -76,7 +78,7 @@ class Counts:
         """Return the keys of a payload; our windows go on until `begin`, the user's collectors end theirs."""
         costs = self.cost.by_source(split)
         own: dict[str, float] = attempt(self.dataset.get_wandb_logs, split, costs) or {}
-        for collector in (self.judge, self.cost, self.calls):
+        for collector in (self.parts, self.judge, self.cost, self.calls):
             own |= attempt(collector.get_wandb_logs, split) or {}
         theirs = [collect(split) or {} for collect in self._collect_users]
         values = {key: value for part in (*theirs, own) for key, value in part.items()}  # ours replace theirs
@@ -84,7 +86,7 @@ class Counts:
 
     def begin(self, split: Split) -> None:
         """Begin new windows for `split`."""
-        for collector in (self.dataset, self.judge, self.cost, self.calls, self.evidence):
+        for collector in (self.dataset, self.parts, self.judge, self.cost, self.calls, self.evidence):
             collector.begin(split)
 
     def check(self, payload: Payload) -> Alert | None:

@@ -11,7 +11,7 @@ from llm_telemetry.events import Rollout
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from llm_telemetry.events import Split
     from llm_telemetry.session.signs import Sign
@@ -45,6 +45,8 @@ class OpenRollout:
     """The same in every process that hears of this rollout."""
     group: str | int | None = None
     """What attempts at one item have in common, where it is told."""
+    parts: Sequence[tuple[str, float | None]] = ()
+    """What its reward is made of, where it is told."""
     signs: Mapping[Sign, object] = field(default_factory=dict)
     """Of what the executor was given, and has returned."""
     reward_signs: Mapping[Sign, object] = field(default_factory=dict)
@@ -80,4 +82,4 @@ class OpenRollout:
         """Return the frozen record; nothing can be added after."""
         self.closed = True
         self.previous = None
-        return Rollout(self.split, self.source or UNKNOWN, self.reward, self.failed, self.group)
+        return Rollout(self.split, self.source or UNKNOWN, self.reward, self.failed, self.group, self.parts)

@@ -90,7 +90,8 @@ class RewardStep:
     def begin(self) -> Scope:
         """Watch the reward functions for as long as they are called: what a list holds cannot be hooked for good."""
         self._originals = list(self._functions)
-        self._functions[:] = [_watched(self._trainer, i, one) for i, one in enumerate(self._originals)]
+        names = _names(self._trainer)
+        self._functions[:] = [_watched(one, name) for one, name in zip(self._originals, names, strict=True)]
         return self._scope
 
     def end(self, result: Any, error: BaseException | None) -> None:
@@ -104,14 +105,27 @@ class RewardStep:
         """Return this process's rollouts: the rewards are those of all ranks, one after the other."""
         count = len(self._rows)
         first = count * self._trainer.accelerator.process_index
-        weights = self._trainer.reward_weights.tolist()
+        weights, names = self._trainer.reward_weights.tolist(), _names(self._trainer)
         groups = _groups(self._trainer, self._scope, first, count)
+        rewards = gathered[first : first + count].tolist()
         return [
-            Rollout(self._scope.split, source or UNKNOWN, combined(rewards, weights), failed=False, group=group)
-            for source, rewards, group in zip(
-                self._sources, gathered[first : first + count].tolist(), groups, strict=True
+            Rollout(
+                self._scope.split,
+                source or UNKNOWN,
+                combined(given, weights),
+                failed=False,
+                group=group,
+                parts=[(name, None if math.isnan(one) else one) for name, one in zip(names, given, strict=True)],
             )
+            for source, given, group in zip(self._sources, rewards, groups, strict=True)
         ]
+
+
+def _names(trainer: Any) -> list[str]:
+    """Return the names of the reward functions, as TRL has them in its own keys."""
+    known = getattr(trainer, "reward_func_names", ())
+    own = [getattr(one, "__name__", type(one).__name__) for one in trainer.reward_funcs]
+    return [str(name) for name in (known if len(known) == len(own) else own)]
 
 
 def combined(rewards: Sequence[float], weights: Sequence[float]) -> float | None:
@@ -141,13 +155,12 @@ def _rewards(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | N
     return None if trainer is None or inside else RewardStep(session, trainer, fields["inputs"])
 
 
-def _watched(trainer: Any, i: int, function: Any) -> Any:
+def _watched(function: Any, name: str) -> Any:
     """Return a reward function as a hook that opens an evaluation; a model that gives rewards is none."""
     if not callable(function) or hasattr(function, "state_dict"):
         return function
-    names = getattr(trainer, "reward_func_names", ())
-    name = names[i] if i < len(names) else getattr(function, "__name__", type(function).__name__)
-    return Hook(function, functions.hook(_reward_function(clean_source(name).strip("_")), (), lambda: None))
+    label = clean_source(name).strip("_")
+    return Hook(function, functions.hook(_reward_function(label), (), lambda: None))
 
 
 def _reward_function(name: str) -> functions.MakeSpan:

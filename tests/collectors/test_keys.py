@@ -11,19 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import llm_telemetry
-from llm_telemetry.collectors import dataset, judge
+from llm_telemetry import instrument
+from llm_telemetry.collectors import dataset, judge, parts
 from llm_telemetry.collectors import keys as catalogue
 from llm_telemetry.collectors.dataset import SourceSums
 from llm_telemetry.collectors.judge import OutcomeSums
 from llm_telemetry.collectors.keys import CAPTURED_FAILURES, CATALOGUE, is_shared
+from llm_telemetry.collectors.parts import PartSums
 from llm_telemetry.events import API_FAILURES, ERRORS, PARSE_FAILURES, ROLES, SPLITS, STEP_KEY
 from tests.support.mocking import chat, openai_api
-from tests.support.trainers import Executor, RewardComputer, Trainer, ask, sync_client, train_step, watch
+from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
 
 HOLES = {
     "{source}": "[a-z0-9_]+",
     "{role}": "|".join(ROLES),
     "{kind}": "|".join(ERRORS),
+    "{function}": "[a-z0-9_]+",
     "{failure}": "|".join((*API_FAILURES, *PARSE_FAILURES)),
 }
 
@@ -119,6 +122,16 @@ def other_clients(tmp_path):
     return memory.payloads
 
 
+def rewards_of_parts(tmp_path):
+    """Rewards that are told by hand, with what they are made of."""
+    memory = Memory()
+    with instrument(folder=tmp_path, sinks=[memory], console=0) as telemetry:
+        for window in (telemetry.step(1), telemetry.validation()):
+            with window, telemetry.rollout(source="math") as rollout:
+                rollout.rewarded(1.0, {"form": 1.0, "judge": None})
+    return memory.payloads
+
+
 @pytest.fixture(scope="module")
 def emitted(demo_run, tmp_path_factory):
     """The payloads of all scenarios."""
@@ -129,6 +142,7 @@ def emitted(demo_run, tmp_path_factory):
         payloads += every_role(tmp_path_factory.mktemp("roles"))
         api.post("/chat/completions").side_effect = lambda _: chat("[[A]]")
         payloads += careful_judge(tmp_path_factory.mktemp("careful"))
+    payloads += rewards_of_parts(tmp_path_factory.mktemp("parts"))
     payloads += other_clients(tmp_path_factory.mktemp("clients"))
     return payloads
 
@@ -201,6 +215,7 @@ def sums(kind):
 
 
 FAMILIES = {"dataset": (SourceSums, dataset._describe), "judge": (OutcomeSums, judge._describe)}
+FAMILIES["reward"] = (PartSums, parts._describe)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

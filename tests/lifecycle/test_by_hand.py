@@ -236,6 +236,18 @@ def test_a_rollout_that_waits_gets_its_reward_after_the_block(telemetry, memory)
     assert numbers(memory.last, "dataset/sums/failed", "dataset/sums/avg_reward") == (1, 0.5)
 
 
+def test_what_a_reward_is_made_of_has_means_of_its_own(telemetry, memory):
+    with telemetry.step(1):
+        for source, form, style in (("a", 1.0, None), ("a", 0.0, 0.5), ("b", 1.0, None)):
+            with telemetry.rollout(source=source) as rollout:
+                rollout.rewarded(form, {"Form!": form, "style": style})
+    payload = memory.last
+    assert numbers(payload, "reward/form_/mean", "reward/form_/a/mean", "reward/form_/b/mean") == (2 / 3, 0.5, 1)
+    assert numbers(payload, "reward/style/mean", "reward/style/a/mean", "reward/style/b/mean") == (0.5, 0.5, None)
+    assert numbers(payload, "reward/style/none_share", "reward/style/a/none_share") == (2 / 3, 0.5)
+    assert payload["reward/form_/none_share"] == 0
+
+
 def test_groups_are_told_to_collectors(tmp_path):
     seen = []
 

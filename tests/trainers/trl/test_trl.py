@@ -190,7 +190,15 @@ def test_the_reward_is_the_weighted_sum_of_what_was_given(tmp_path, memory):
     train("grpo", [even, picky], tmp_path, memory, reward_weights=[1.0, 2.0, 1.0])
     for payload in memory.payloads:
         # by completion: 1 + 2 * 0.5, 0 + 2 * 0.5, 1 + 2 * 0.5, and 0 where picky gave none
-        assert (payload.values["dataset/avg_reward"], payload.values["dataset/accuracy"]) == (1.25, 75)
+        told = payload.values
+        assert (told["dataset/avg_reward"], told["dataset/accuracy"]) == (1.25, 75)
+        assert (told["reward/even/mean"], told["reward/picky/mean"], told["reward/truth/none_share"]) == (0.5, 0.5, 1)
+        assert (told["reward/even/none_share"], told["reward/picky/none_share"]) == (0, 0.25)
+        assert "reward/truth/mean" not in told
+        by_source = [
+            told[f"reward/even/{source}/mean"] for source in tiny_trl.SOURCES if f"reward/even/{source}/mean" in told
+        ]
+        assert sum(by_source) / len(by_source) == 0.5
 
 
 def test_a_rollout_of_which_no_function_gives_a_reward_has_none():

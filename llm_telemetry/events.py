@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 Role = Literal["executor", "judge", "policy", "other"]
 Split = Literal["train", "val"]
@@ -129,7 +129,7 @@ class Rollout(NamedTuple):
     """The executor raised, timed out, or said that it did not succeed."""
     group: str | int | None = None
     """What attempts at one item have in common, where it is told."""
-    parts: Sequence[tuple[str, float | None]] = ()
+    parts: tuple[tuple[str, float | None], ...] = ()
     """What its reward is made of, where it is told: the name of each reward function and what it gave."""
 
     @property

@@ -25,6 +25,8 @@ LARGEST = 2**64
 """Of any number."""
 MOST_TOKENS = 10**9
 """Of one call."""
+MOST_PARTS = 256
+"""Of one reward."""
 LONGEST = 100_000
 """Characters of a text."""
 
@@ -94,8 +96,10 @@ def _value(hint: Any, value: Any, record: type[Any]) -> Any:
     """Return a value as the type that it should have."""
     if get_origin(hint) in (Union, UnionType):
         hint = next((option for option in get_args(hint) if _looks_like(option, value)), None)
-    if get_origin(hint) is tuple and isinstance(value, list) and len(value) == len(get_args(hint)):
-        return tuple(_value(one, part, record) for one, part in zip(get_args(hint), value, strict=True))
+    if get_origin(hint) is tuple and isinstance(value, list):
+        kinds = _kinds_in(hint, len(value))
+        if len(value) == len(kinds):
+            return tuple(_value(one, part, record) for one, part in zip(kinds, value, strict=True))
     if hasattr(hint, "_fields"):
         return _record(hint, _named(hint, value))
     if get_origin(hint) is Literal and isinstance(value, str) and value in get_args(hint):
@@ -103,6 +107,12 @@ def _value(hint: Any, value: Any, record: type[Any]) -> Any:
     if (check := _CHECKS.get(hint)) is not None and check(value, record):
         return value
     raise ForeignError(f"{record.__name__}: {type(value).__name__} is out of bounds, or not what it should be")
+
+
+def _kinds_in(hint: Any, count: int) -> tuple[Any, ...]:
+    """Return the types in a tuple; `tuple[x, ...]` has as many as are told, within bounds."""
+    kinds = get_args(hint)
+    return kinds[:1] * min(count, MOST_PARTS) if kinds[-1] is Ellipsis else kinds
 
 
 def _looks_like(option: Any, value: Any) -> bool:

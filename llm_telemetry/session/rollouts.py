@@ -11,7 +11,7 @@ from llm_telemetry.events import Rollout
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from llm_telemetry.events import Split
     from llm_telemetry.session.signs import Sign
@@ -45,7 +45,7 @@ class OpenRollout:
     """The same in every process that hears of this rollout."""
     group: str | int | None = None
     """What attempts at one item have in common, where it is told."""
-    parts: Sequence[tuple[str, float | None]] = ()
+    parts: tuple[tuple[str, float | None], ...] = ()
     """What its reward is made of, where it is told."""
     signs: Mapping[Sign, object] = field(default_factory=dict)
     """Of what the executor was given, and has returned."""

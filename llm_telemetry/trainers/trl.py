@@ -115,7 +115,7 @@ class RewardStep:
                 combined(given, weights),
                 failed=False,
                 group=group,
-                parts=[(name, None if math.isnan(one) else one) for name, one in zip(names, given, strict=True)],
+                parts=tuple((name, None if math.isnan(one) else one) for name, one in zip(names, given, strict=True)),
             )
             for source, given, group in zip(self._sources, rewards, groups, strict=True)
         ]

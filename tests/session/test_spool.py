@@ -23,6 +23,7 @@ EVENTS = [
     Evaluation("train", "s", "score", 0.5, True, "j", None, 2, 1.0, False, Evidence("a", "b", "c")),
     Rollout("train", "s", None, True),
     Rollout("train", "s", -1.5, False, "group"),
+    Rollout("train", "s", 1.0, False, 3, (("form", 1.0), ("judge", None))),
     UnmatchedReward("train", 1.0),
 ]
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from llm_telemetry.hooks.scopes import Scope
     from llm_telemetry.session.session import Session
-    from llm_telemetry.session.signs import Sign
 
     Row = Mapping[Any, Any]
 
@@ -105,12 +104,6 @@ def _items(fields: Row) -> Iterator[Row]:
             yield from items_in(inner)
 
 
-def signs_of(fields: Row) -> Mapping[Sign, object]:
-    """Return the signs of what a function was given: its arguments, and the ids that are named in them."""
-    ids: dict[Sign, object] = {("id", *named): None for item in _items(fields) for named in ids_in(item)}
-    return {**signs_in(*fields.values()), **ids}
-
-
 def answer_in(fields: Row) -> tuple[object, ...]:
     """Return what a trajectory is known again by when it is rewarded again; nothing where there is none.
 
@@ -131,4 +124,6 @@ def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:
     sources = (source_in(item, _SURE_SOURCES if item is fields else SOURCE_FIELDS) for item in items)
     told = next((source for source in sources if source is not None), None) or scope.source
     source = told or session.sources.find(problem) or source_in(fields)
-    return OpenRollout(scope.split, scope.phase, source, problem, session.number)
+    rollout = OpenRollout(scope.split, scope.phase, source, problem, session.number)
+    rollout.signs = {("id", *named): None for item in items for named in ids_in(item)}
+    return rollout

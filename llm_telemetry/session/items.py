@@ -89,7 +89,8 @@ def items_in(fields: Mapping[Any, Any], depth: int = _DEPTH) -> Iterator[Mapping
 
 def _nested(fields: Mapping[Any, Any], names: Iterable[str]) -> Iterator[Mapping[Any, Any]]:
     for name in names:
-        if (nested := fields_of(fields.get(name))) and nested is not fields:
+        value = fields.get(name)
+        if value is not None and type(value) is not str and (nested := fields_of(value)) and nested is not fields:
             yield nested
 
 
@@ -97,7 +98,10 @@ def is_item(fields: Mapping[Any, Any]) -> bool:
     """Tell an item from a message, or a part of one."""
     if "role" in fields or ("type" in fields and "text" in fields):
         return False
-    return any(problem_in(inner) is not None or source_in(inner) is not None for inner in items_in(fields))
+    return any(
+        source_in(inner) is not None or any(_text(inner.get(name)) for name in PROBLEM_FIELDS)
+        for inner in items_in(fields)
+    )
 
 
 def rows_in(table: Any, *, grouped: bool = True) -> list[Mapping[Any, Any]]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.sources import clean_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from llm_telemetry.events import Split
     from llm_telemetry.session.rollouts import OpenRollout
 
-_MOST_ALIKE = 256
+_MOST_ALIKE = 64
 """A sign that more rollouts share than this is a setting, or a client: it tells nothing."""
 
 
@@ -51,6 +52,8 @@ class Shelf:
         """Hold none."""
         self._all: dict[tuple[int, int], OpenRollout] = {}
         self._places: defaultdict[tuple[object, ...], dict[tuple[int, int], OpenRollout]] = defaultdict(dict)
+        """By what tells them apart: problem and signs."""
+        self._sources: defaultdict[tuple[Split, str | None], dict[tuple[int, int], OpenRollout]] = defaultdict(dict)
 
     def __iter__(self) -> Iterator[OpenRollout]:
         """Iterate over a copy."""
@@ -71,17 +74,17 @@ class Shelf:
     def add(self, rollout: OpenRollout) -> None:
         """Put one here."""
         self._all[rollout.key] = rollout
-        for place in _places(rollout):
-            self._places[place][rollout.key] = rollout
+        self._sources[rollout.split, _source(rollout)][rollout.key] = rollout
+        for clue in _clues(rollout):
+            self._places[clue][rollout.key] = rollout
 
     def remove(self, rollout: OpenRollout) -> None:
         """Take it away, if it is here."""
-        self._all.pop(rollout.key, None)
-        for place in _places(rollout):
-            here = self._places[place]
-            here.pop(rollout.key, None)
-            if not here:
-                del self._places[place]
+        if self._all.pop(rollout.key, None) is None:
+            return
+        _take(self._sources, (rollout.split, _source(rollout)), rollout)
+        for clue in _clues(rollout):
+            _take(self._places, clue, rollout)
 
     def like(self, wanted: OpenRollout, near: OpenRollout | None, *, other_words: bool) -> Match | None:
         """Return the rollouts that a reward is most like; `None` where nothing tells.
@@ -102,11 +105,11 @@ class Shelf:
 
     def any_of(self, wanted: OpenRollout) -> OpenRollout | None:
         """Return one for a reward of which no more is known; `None` if it would matter which: they differ in source."""
-        sources = [place for place in self._places if place[0] == "source" and place[1] == wanted.split]
-        exact = [place for place in sources if wanted.source is not None and place[2] == _source(wanted)]
-        fitting = exact or [place for place in sources if wanted.source is None or place[2] is None]
-        here = list(self._places[fitting[0]].values()) if len(fitting) == 1 else []
-        return next((rollout for rollout in here if not rollout.failed), here[0] if here else None)
+        sources = [source for split, source in self._sources if split == wanted.split]
+        exact = [source for source in sources if wanted.source is not None and source == _source(wanted)]
+        fitting = exact or [source for source in sources if wanted.source is None or source is None]
+        here = self._sources[wanted.split, fitting[0]].values() if len(fitting) == 1 else ()
+        return next((rollout for rollout in here if not rollout.failed), next(iter(here), None))
 
     def _at(self, place: tuple[object, ...]) -> dict[tuple[int, int], OpenRollout]:
         here = self._places.get(place, {})
@@ -117,9 +120,12 @@ def _source(rollout: OpenRollout) -> str | None:
     return None if rollout.source is None else clean_source(rollout.source)
 
 
-def _places(rollout: OpenRollout) -> Iterator[tuple[object, ...]]:
-    yield "source", rollout.split, _source(rollout)
-    yield from _clues(rollout)
+def _take(places: dict[Any, dict[tuple[int, int], OpenRollout]], place: object, rollout: OpenRollout) -> None:
+    """Take a rollout from one place, and the place away when it is empty."""
+    here = places.get(place, {})
+    here.pop(rollout.key, None)
+    if not here:
+        places.pop(place, None)
 
 
 def _clues(rollout: OpenRollout) -> Iterator[tuple[object, ...]]:
@@ -145,5 +151,7 @@ def may_be_same(wanted: OpenRollout, rollout: OpenRollout) -> bool:
 
 def fits(wanted: OpenRollout, rollout: OpenRollout) -> bool:
     """Tell whether neither split nor source speak against it."""
-    sources = {clean_source(source) for source in (wanted.source, rollout.source) if source is not None}
-    return wanted.split == rollout.split and len(sources) <= 1
+    if wanted.split != rollout.split:
+        return False
+    known = wanted.source is not None and rollout.source is not None and wanted.source != rollout.source
+    return not known or _source(wanted) == _source(rollout)

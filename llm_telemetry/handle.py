@@ -15,7 +15,7 @@ from llm_telemetry.processes.children import forget_children, join_ranks, tell_c
 from llm_telemetry.runs.place import Place
 from llm_telemetry.session.session import Session, active
 from llm_telemetry.settings.config import Config
-from llm_telemetry.sinks.console import ConsoleSink
+from llm_telemetry.sinks.console import ConsoleSink, summary_lines
 from llm_telemetry.sinks.jsonl import JsonlSink
 from llm_telemetry.sinks.wandb.sink import WandbSink
 from llm_telemetry.sources import clean_source
@@ -141,9 +141,12 @@ class Telemetry(Lifecycle):
         self._session.flush_rest()
 
     def print_summary(self) -> None:
-        """Print what was counted since the last payload, and the costs of the run."""
-        for show in (self.dataset.print_summary, self.judge.print_summary, self.cost.print_summary):
-            show()
+        """Print the latest payload, and that of the latest validation; before the first, what was counted so far."""
+        latest = self._session.latest.values()
+        for payload in latest:
+            print("\n".join(summary_lines(payload)))  # noqa: T201 - what it is for
+        for collector in () if latest else (self.dataset, self.judge, self.cost):
+            collector.print_summary()
 
     @after_own_work
     def uninstrument(self) -> None:

@@ -239,3 +239,16 @@ def test_a_handle_tells_where_the_payloads_are_and_prints_what_was_counted(tmp_p
     telemetry.print_summary()
     assert asked
     assert re.search(r"gsm8k +1", capsys.readouterr().out)
+
+
+def test_print_summary_after_a_step_shows_its_payload(tmp_path, capsys):
+    async def answer(_):
+        return "4", 0, {"success": True}
+
+    trainer = Trainer(executor=Executor(answer), reward_computer=RewardComputer(judge=lambda *_: True))
+    telemetry, _ = watch(trainer, tmp_path)
+    telemetry.print_summary()
+    assert "llm_telemetry · " not in capsys.readouterr().out
+    train_step(trainer, 7)
+    telemetry.print_summary()
+    assert "llm_telemetry · train · step 7" in capsys.readouterr().out

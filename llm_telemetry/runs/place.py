@@ -35,6 +35,7 @@ class Place:
     def __init__(self, config: Config, wandb: WandbSink | None) -> None:
         self._config = config
         self._wandb = wandb
+        self._run_id: str | None = None
 
     @property
     def run(self) -> Any:
@@ -43,9 +44,11 @@ class Place:
 
     @property
     def run_id(self) -> str | None:
-        """The W&B run's id, `None` while there is none."""
+        """The id of the latest W&B run, also after its end; `None` before there was one."""
         run = self.run
-        return None if run is None else run.id
+        if run is not None:
+            self._run_id = run.id
+        return self._run_id
 
     @property
     def _run_folder(self) -> Path | None:

@@ -69,6 +69,7 @@ class Session:
         self.before_phase: list[Callable[[], object]] = []
         self.before_flush: list[Callable[[], object]] = []
         self.step = 0
+        self.latest: dict[Split, Payload] = {}
         self.reached: int | None = None
         """The step that a former process of this run has reached; `None` where there was none."""
         self._listeners = self.counts.listeners()
@@ -225,6 +226,7 @@ class Session:
             self._dirty.discard(phase.split)
         finally:
             self._turn.give()
+        self.latest[phase.split] = payload
         self._outbox.send()
         return payload
 

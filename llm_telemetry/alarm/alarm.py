@@ -10,22 +10,21 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.alarm.health import Seen, examine, focus_of, likely_cause
+from llm_telemetry.alarm.health import cases_of, likely_cause, rates_of, see, who_stands_out
 from llm_telemetry.events import Alert
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.tables import format_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from llm_telemetry.alarm.health import Checkup, Focus, Suspect
+    from llm_telemetry.alarm.health import Rate, Seen
     from llm_telemetry.events import Evaluation
     from llm_telemetry.settings.limits import Limits
     from llm_telemetry.sources import SourceNames
 
-
+BUDGET = "budget"
 BUDGET_TITLE = "budget spent"
-_FAILURES = ("api_failure", "parse_failure")
 
 
 class Alarm:
@@ -46,12 +45,8 @@ class Alarm:
 
     def add(self, evaluation: Evaluation) -> None:
         """Take a closed evaluation; of its texts nothing is kept. One that is undecided tells nothing of the judge."""
-        if evaluation.outcome == "undecided":
-            return
-        failure = evaluation.outcome if evaluation.outcome in _FAILURES else None
-        kind = failure and (evaluation.failure or failure)
-        source = self._names(evaluation.source)
-        self._window.append(Seen(failure, kind, evaluation.disagreed, source, evaluation.judge))
+        if evaluation.outcome != "undecided":
+            self._window.append(see(evaluation, self._names(evaluation.source)))
 
     @guarded
     def check(self, step: int, spent: float | None) -> Alert | None:
@@ -61,78 +56,53 @@ class Alarm:
             step: The training step.
             spent: What the run has cost, in USD; `None` when that is unknown.
         """
-        judge = examine(self._window, self._limits)
+        rates = rates_of(self._window)
+        violated = [rate for rate in rates if rate.is_beyond(self._limits)]
         over = spent if self._is_spent(spent) else None
-        conditions = [*judge.conditions, *(["budget"] if over is not None else [])]
+        conditions = (*(rate.limit for rate in violated), *(() if over is None else (BUDGET,)))
         now = self._clock()
         if not any(self._is_due(condition, now) for condition in conditions):
             return None
         self._told.update(dict.fromkeys(conditions, now))
-        alert = describe(step, judge, self._limits, over)
-        if judge.violated:
+        numbers = {rate.limit: rate.part / rate.whole for rate in rates if rate.whole}
+        numbers |= {"evaluations": len(self._window), **({} if over is None else {"total_cost": over})}
+        title, text, cause = self._describe(step, violated, over)
+        alert = Alert(step, title, text, numbers, conditions, cause)
+        if violated:
             self._window.clear()  # each evaluation is told of once: a judge that has recovered is left in peace
         return alert
 
     def _is_spent(self, spent: float | None) -> bool:
         """Tell whether the budget is spent and nobody has been told; what is spent once stays spent."""
         budget = self._limits.budget
-        return spent is not None and budget is not None and spent > budget and "budget" not in self._told
+        return spent is not None and budget is not None and spent > budget and BUDGET not in self._told
 
     def _is_due(self, condition: str, now: float) -> bool:
         told = self._told.get(condition)
         return told is None or now - told >= self._limits.cooldown
 
+    def _describe(self, step: int, violated: Sequence[Rate], spent: float | None) -> tuple[str, str, str]:
+        """Return title, text and likely cause of what is wrong; `spent` is USD beyond the budget."""
+        lines, titles, causes = [f"Step {step}."], [], []
+        if violated:
+            cases = cases_of(self._window, violated)
+            cause, count = likely_cause(cases)
+            rates = ", ".join(map(self._say_rate, violated))
+            lines.append(f"The judge's last {len(self._window)} evaluations: {rates}.")
+            lines.append(f"Likely cause: {cause.name} ({count} of {len(cases)} cases). {cause.advice}")
+            lines += who_stands_out(self._window, cases)
+            titles.append(f"LLM judge not well: {cause.name}")
+            causes.append(cause.name)
+        if spent is not None:
+            budget = format_usd(self._limits.budget or 0)
+            lines.append(f"The run has cost {format_usd(spent)}, its budget is {budget}; training goes on.")
+            titles.append(BUDGET_TITLE)
+            causes.append(BUDGET)
+        return "; ".join(titles), "\n".join(lines), causes[0]
 
-def describe(step: int, judge: Checkup, limits: Limits, spent: float | None) -> Alert:
-    """Put into words what is wrong.
-
-    Args:
-        step: The training step.
-        judge: What the judge's latest evaluations have come to.
-        limits: The limits.
-        spent: What the run has cost, in USD, when that is beyond the budget.
-    """
-    suspect = likely_cause(judge.failures)
-    lines, titles, conditions = [f"Step {step}."], [], [*judge.conditions]
-    numbers: dict[str, float] = {rate.condition.limit: rate.value for rate in judge.rates if rate.value is not None}
-    numbers["evaluations"] = len(judge.window)
-    if suspect is not None:
-        lines += [_rates_line(judge, limits), _cause_line(suspect)]
-        lines += [_focus_line(focus, judge) for focus in focus_of(judge)]
-        titles.append(f"LLM judge not well: {suspect.cause.name}")
-    if spent is not None:
-        lines.append(_budget_line(spent, limits))
-        titles.append(BUDGET_TITLE)
-        numbers["total_cost"] = spent
-        conditions.append("budget")
-    cause = "budget" if suspect is None else suspect.cause.name
-    return Alert(step, "; ".join(titles), "\n".join(lines), numbers, tuple(conditions), cause)
-
-
-def _rates_line(judge: Checkup, limits: Limits) -> str:
-    told = (
-        f"{rate.condition.words} {_percent(rate.value or 0)} ({rate.part} of {rate.whole}, "
-        f"limit {100 * getattr(limits, rate.condition.limit):g} %)"
-        for rate in judge.violated
-    )
-    return f"The judge's last {len(judge.window)} evaluations: {', '.join(told)}."
-
-
-def _percent(rate: float) -> str:
-    return f"{100 * rate:.1f} %"
-
-
-def _cause_line(suspect: Suspect) -> str:
-    return f"Likely cause: {suspect.cause.name} ({suspect.failures} of {suspect.among} cases). {suspect.cause.advice}"
-
-
-def _focus_line(focus: Focus, judge: Checkup) -> str:
-    cases = f"{focus.failures} of these {focus.among} cases"
-    return f"The {focus.what} {focus.name} has {cases}, and {focus.evaluations} of the {len(judge.window)} evaluations."
-
-
-def _budget_line(spent: float, limits: Limits) -> str:
-    return f"The run has cost {format_usd(spent)}, its budget is {format_usd(limits.budget or 0)}; training goes on."
+    def _say_rate(self, rate: Rate) -> str:
+        limit = 100 * getattr(self._limits, rate.limit)
+        return f"{rate.words} {100 * rate.part / rate.whole:.1f} % ({rate.part} of {rate.whole}, limit {limit:g} %)"
 
 
 def tell(alert: Alert, sinks: Iterable[Any]) -> None:

@@ -6,86 +6,52 @@ or error text gets into a window, so none can get out of it.
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_telemetry.collectors.aggregates import ratio
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
+    from llm_telemetry.events import Evaluation
     from llm_telemetry.settings.limits import Limits
 
 NEARLY_ALL = 0.9
 """The share of the failures from which on a source or a judge is named."""
-
 FEW = 5
 """With fewer failures nobody stands out."""
+_API, _PARSE, _DISAGREEMENT, _VERDICT = "api_failure", "parse_failure", "disagreement", "verdict"
 
 
 class Seen(NamedTuple):
     """What a window keeps of one evaluation."""
 
-    failure: str | None
-    """`api_failure`, `parse_failure`, or `None` for a verdict."""
-    kind: str | None
-    """The kind of failure; where that is not known, the `failure`."""
-    disagreed: bool
-    """The judge's text says one thing, the judge function returned another."""
+    outcome: str
+    """`verdict`, `disagreement` (a verdict that the judge function returned otherwise), or the kind of failure."""
+    kind: str
+    """Why it failed; where that is not known, the outcome."""
     source: str
     judge: str
 
 
-class Condition(NamedTuple):
-    """One rate that has a limit."""
+class Rate(NamedTuple):
+    """A rate that has a limit, as it is in a window."""
 
     limit: str
     """Its name, as that of the field of `Limits`."""
     words: str
     """Its name for people."""
-    counts: Callable[[Seen], bool]
-    """Whether an evaluation is in the numerator."""
-    blames: Callable[[Seen], bool]
-    """Whether an evaluation is one of those that the condition is about."""
-    among: Callable[[Seen], bool]
-    """Whether an evaluation is in the denominator."""
-    exceeds: Callable[[float, float], bool]
-    """Whether a rate is beyond a limit."""
-
-
-class Rate(NamedTuple):
-    """What a condition has come to in a window."""
-
-    condition: Condition
     part: int
     whole: int
+    faults: tuple[str, ...]
+    """The outcomes to look at when it is beyond its limit."""
 
-    @property
-    def value(self) -> float | None:
-        """The rate, 0 to 1; `None` over nothing."""
-        return ratio(self.part, self.whole)
-
-
-class Checkup(NamedTuple):
-    """What a window has come to."""
-
-    window: Sequence[Seen]
-    rates: Sequence[Rate]
-    violated: Sequence[Rate]
-    """Those of the rates that are beyond their limits."""
-
-    @property
-    def conditions(self) -> list[str]:
-        """The names of the limits that are violated."""
-        return [rate.condition.limit for rate in self.violated]
-
-    @property
-    def failures(self) -> list[Seen]:
-        """The evaluations that the violations are about: what failed; only else what disagreed."""
-        about = [rate.condition.blames for rate in self.violated if rate.condition is not _DISAGREEMENT]
-        about = about or [rate.condition.blames for rate in self.violated]
-        return [seen for seen in self.window if any(blames(seen) for blames in about)]
+    def is_beyond(self, limits: Limits) -> bool:
+        """Tell whether it is beyond its limit, over at least the minimum of evaluations."""
+        limit = getattr(limits, self.limit)
+        if limit is None or self.whole < limits.minimum:
+            return False
+        value = self.part / self.whole
+        return bool(value < limit if self.limit == "success_rate" else value > limit)
 
 
 class Cause(NamedTuple):
@@ -98,63 +64,6 @@ class Cause(NamedTuple):
     """What that means, and what to do."""
 
 
-class Suspect(NamedTuple):
-    """The likely cause, and how many of the failures speak for it."""
-
-    cause: Cause
-    failures: int
-    among: int
-    """All failures."""
-
-
-class Focus(NamedTuple):
-    """A source or a judge that has nearly all of the failures."""
-
-    what: str
-    """`source` or `judge`."""
-    name: str
-    failures: int
-    among: int
-    """All failures."""
-    evaluations: int
-    """Of this source or judge."""
-
-
-def _is_any(_: Seen) -> bool:
-    return True
-
-
-def _is_verdict(seen: Seen) -> bool:
-    return seen.failure is None
-
-
-def _is_failure(seen: Seen) -> bool:
-    return seen.failure is not None
-
-
-def _is_api_failure(seen: Seen) -> bool:
-    return seen.failure == "api_failure"
-
-
-def _is_parse_failure(seen: Seen) -> bool:
-    return seen.failure == "parse_failure"
-
-
-def _is_disagreement(seen: Seen) -> bool:
-    return seen.disagreed and seen.failure is None
-
-
-# Among verdicts: what has none can contradict nothing, and would make the rate look small.
-_DISAGREEMENT = Condition(
-    "disagreement_rate", "disagreement", _is_disagreement, _is_disagreement, _is_verdict, operator.gt
-)
-CONDITIONS = (
-    Condition("success_rate", "success", _is_verdict, _is_failure, _is_any, operator.lt),
-    Condition("api_failure_rate", "API failures", _is_api_failure, _is_api_failure, _is_any, operator.gt),
-    Condition("parse_failure_rate", "parse failures", _is_parse_failure, _is_parse_failure, _is_any, operator.gt),
-    _DISAGREEMENT,
-)
-
 UNKNOWN = Cause(
     "no usable answers",
     ("other", "api_failure"),
@@ -162,7 +71,7 @@ UNKNOWN = Cause(
 )
 READ_DIFFERENTLY = Cause(
     "verdicts read differently",
-    (),
+    (_DISAGREEMENT,),
     "Your trainer reads another verdict than the judge's text says, so those rewards are wrong: compare the judge's "
     "answers with what your parser makes of them.",
 )
@@ -212,36 +121,41 @@ CAUSES = (
     ),
     UNKNOWN,
 )
-_CAUSES_BY_KIND = {kind: cause for cause in CAUSES for kind in cause.kinds}
+_CAUSES_BY_KIND = {kind: cause for cause in (*CAUSES, READ_DIFFERENTLY) for kind in cause.kinds}
 
 
-def examine(window: Iterable[Seen], limits: Limits) -> Checkup:
-    """Count every condition in `window`, and hold it against its limit."""
-    seen = tuple(window)
-    rates = [Rate(one, sum(map(one.counts, seen)), sum(map(one.among, seen))) for one in CONDITIONS]
-    return Checkup(seen, rates, violations(rates, limits))
+def see(evaluation: Evaluation, source: str) -> Seen:
+    """Return what a window keeps of an evaluation of `source`, as it stands in keys."""
+    failed = evaluation.outcome in (_API, _PARSE)
+    outcome = evaluation.outcome if failed else _DISAGREEMENT if evaluation.disagreed else _VERDICT
+    return Seen(outcome, evaluation.failure or outcome if failed else outcome, source, evaluation.judge)
 
 
-def violations(rates: Iterable[Rate], limits: Limits) -> list[Rate]:
-    """Return the rates that are beyond their limits, over at least the minimum of evaluations."""
-    return [rate for rate in rates if _is_beyond(rate, getattr(limits, rate.condition.limit), limits.minimum)]
+def rates_of(window: Iterable[Seen]) -> list[Rate]:
+    """Return every rate that has a limit.
+
+    Disagreement is that of verdicts: what has none can contradict nothing, and would make the rate look small.
+    """
+    counts = Counter(seen.outcome for seen in window)
+    verdicts = counts[_VERDICT] + counts[_DISAGREEMENT]
+    return [
+        Rate("success_rate", "success", verdicts, counts.total(), (_API, _PARSE)),
+        Rate("api_failure_rate", "API failures", counts[_API], counts.total(), (_API,)),
+        Rate("parse_failure_rate", "parse failures", counts[_PARSE], counts.total(), (_PARSE,)),
+        Rate("disagreement_rate", "disagreement", counts[_DISAGREEMENT], verdicts, (_DISAGREEMENT,)),
+    ]
 
 
-def _is_beyond(rate: Rate, limit: float | None, minimum: int) -> bool:
-    value = rate.value
-    if limit is None or value is None or rate.whole < minimum:
-        return False
-    return rate.condition.exceeds(value, limit)
+def cases_of(window: Iterable[Seen], violated: Iterable[Rate]) -> list[Seen]:
+    """Return the evaluations that violated rates are about: what failed; only else what disagreed."""
+    faults = {fault for rate in violated for fault in rate.faults}
+    faults = faults - {_DISAGREEMENT} or faults
+    return [seen for seen in window if seen.outcome in faults]
 
 
-def likely_cause(failures: Sequence[Seen]) -> Suspect | None:
-    """Return the cause that most of the failures speak for; `None` without failures."""
-    causes = Counter(map(_cause_of, failures)).most_common(1)
-    return next((Suspect(cause, count, len(failures)) for cause, count in causes), None)
-
-
-def _cause_of(seen: Seen) -> Cause:
-    return READ_DIFFERENTLY if seen.kind is None else cause_of(seen.kind)
+def likely_cause(cases: Iterable[Seen]) -> tuple[Cause, int]:
+    """Return the cause that most of the cases speak for, and how many do; there must be a case."""
+    return Counter(cause_of(seen.kind) for seen in cases).most_common(1)[0]
 
 
 def cause_of(kind: str) -> Cause:
@@ -249,19 +163,11 @@ def cause_of(kind: str) -> Cause:
     return _CAUSES_BY_KIND.get(kind, UNKNOWN)
 
 
-def focus_of(judge: Checkup) -> list[Focus]:
-    """Return the source and the judge with nearly all of the failures; none that has nearly all evaluations anyway."""
-    found = []
+def who_stands_out(window: Collection[Seen], cases: Collection[Seen]) -> Iterator[str]:
+    """Yield a sentence for the source, and the judge, with nearly all cases; none that has nearly all evaluations."""
     for what in ("source", "judge"):
-        names = Counter(getattr(seen, what) for seen in judge.failures)
-        evaluations = Counter(getattr(seen, what) for seen in judge.window)
-        for name, count in names.most_common(1):
-            focus = Focus(what, name, count, names.total(), evaluations[name])
-            if name and _stands_out(focus, len(judge.window)):
-                found.append(focus)
-    return found
-
-
-def _stands_out(focus: Focus, evaluations: int) -> bool:
-    has_most = focus.failures >= max(FEW, NEARLY_ALL * focus.among)
-    return has_most and focus.evaluations < NEARLY_ALL * evaluations
+        name, count = Counter(getattr(seen, what) for seen in cases).most_common(1)[0]
+        evaluations = sum(getattr(seen, what) == name for seen in window)
+        if name and count >= max(FEW, NEARLY_ALL * len(cases)) and evaluations < NEARLY_ALL * len(window):
+            of_cases = f"{count} of these {len(cases)} cases"
+            yield f"The {what} {name} has {of_cases}, and {evaluations} of the {len(window)} evaluations."

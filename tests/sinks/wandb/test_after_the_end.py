@@ -30,6 +30,7 @@ def test_payloads_after_the_run_s_end_are_in_the_jsonl_and_told_once(begin, capl
     wandb.teardown()
     lines = list(read_lines(folder / "llm_telemetry.jsonl"))
     assert [(line["step"], line["run"]) for line in lines] == [(1, run.id), (2, run.id), (3, run.id)]
-    assert [message for message in caplog.messages if "has ended" in message] == ["llm_telemetry: " + wandb_sink.ENDED % 2]
+    told = [message for message in caplog.messages if "has ended" in message]
+    assert told == [f"llm_telemetry: {wandb_sink.ENDED % 2}"]
     (found,) = find_runs(folder)
     assert [payload["llm_telemetry/step"] for payload in found.missing] == [2, 3]

@@ -44,6 +44,8 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     threshold: float | Callable[[float], bool] | None = None,
     prices: Mapping[str, Mapping[str, float]] | None = None,
     judge_parser: str | Callable[[str], object] | None = None,
+    judge_scale: tuple[float, float] | None = None,
+    judge_inverted: bool | None = None,
     capture_failures: int | None = None,
     collectors: Sequence[Collector] | None = None,
     alarm: Mapping[str, float | None] | bool | None = None,
@@ -69,7 +71,7 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
         trainer: The trainer object. Its executor, reward computer, judge function, step and validation are found
             by shape. Without one, the functions that are named are watched, and the handle is told the rest by hand.
         adapter, executor, reward, judge, step, validation, items, policy: What to watch.
-        threshold, prices, judge_parser, capture_failures, collectors: What to count.
+        threshold, prices, judge_parser, judge_scale, judge_inverted, capture_failures, collectors: What to count.
         alarm: When to sound the alarm.
         run, folder, resume, rescue_rows, console, sinks, jsonl, enabled, strict: Where it goes.
 

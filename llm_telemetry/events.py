@@ -73,8 +73,8 @@ class Clue(NamedTuple):
     """The form of the reply that counted, see `judging.forms`; empty when the API failed."""
     read: int
     """Whether we read the reply: 0 not, -1 otherwise than the function, 1 in its words, 2 in a form made for it."""
-    outcome: Outcome | None
-    """The outcome by what was returned, `None` where that says nothing."""
+    outcome: Outcome
+    """The outcome by what was returned, `undecided` where that says nothing."""
 
 
 class Evaluation(NamedTuple):

@@ -22,13 +22,13 @@ from llm_telemetry.clients.replies import (
 from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.scopes import Scope
-from llm_telemetry.judging.evaluations import Reply
+from llm_telemetry.judging.attempts import Reply
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llm_telemetry.judging.evaluations import Attempt
+    from llm_telemetry.judging.attempts import Attempt
     from llm_telemetry.session.session import Session
 
 _shapes: dict[type, str] = {}
@@ -196,7 +196,9 @@ class OpenCall:
         if self.attempt is not None and error is not None:
             said = self.attempt.replies[0] if self.attempt.replies else Reply()
             told = f"{type(error).__name__}: {error}"  # the error itself would keep the trainer's frames alive
-            self.attempt.replies = [said._replace(failure=failure_kind(error), error=told)]
+            kind = said.failure or failure_kind(error)
+            failure = None if kind == "other" and said.text.strip() else kind  # what does not validate is an answer
+            self.attempt.replies = [said._replace(failure=failure, error=told)]
 
 
 class Tap:

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.events import Usage
-from llm_telemetry.judging.evaluations import Reply
+from llm_telemetry.judging.attempts import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,76 +9,29 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.events import Clue
+from llm_telemetry.judging.attempts import Reply
 from llm_telemetry.judging.comparisons import Comparison, words
 from llm_telemetry.judging.forms import form_of
-from llm_telemetry.judging.verdicts import Unreadable, Verdict, agree, passes, read_verdict
+from llm_telemetry.judging.readers import OURS
+from llm_telemetry.judging.verdicts import Unreadable, Verdict, agree, on_scale, passes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from llm_telemetry.events import Outcome
+    from llm_telemetry.judging.attempts import Attempt
+    from llm_telemetry.judging.readers import Reader
 
-Reader: TypeAlias = Callable[[str], Verdict | Unreadable]
-
-_MAX_TEXT = 65536
-"""Characters of a streamed answer that are looked at."""
-_CONTENTS = ("messages", "input", "prompt")
-"""Where a request holds what is asked."""
 _MOST_LOOKS = 50_000
 """How often a batch's texts are looked for in its questions at most; each takes about a microsecond."""
 _WORDS = ("bare", "last_resort")
 """Families of verdicts that stand in words alone."""
 _LETTERS = frozenset("ABC")
 """Verdicts that name a position; C is a tie."""
-
-
-class Reply(NamedTuple):
-    """One answer to one call of a judge, while its evaluation is open; not kept after."""
-
-    text: str = ""
-    failure: str | None = None
-    """Why there is no answer to read: one of `events.API_FAILURES`."""
-    truncated: bool = False
-    """The answer was cut off by the token limit."""
-    error: str = ""
-    """What the call raised."""
-
-
-class Attempt:
-    """One call of the judge's: what it asked, and what came."""
-
-    __slots__ = ("replies", "request")
-
-    def __init__(self, request: Any) -> None:
-        """Note the request, as the SDK has it; it is only read, and only when there are several."""
-        self.request = request
-        self.replies: list[Reply] = []
-
-    def add(self, delta: Reply) -> None:
-        """Take what one chunk of a stream adds."""
-        known = self.replies[0] if self.replies else Reply()
-        text = known.text + delta.text if len(known.text) < _MAX_TEXT else known.text
-        self.replies = [Reply(text, delta.failure or known.failure, delta.truncated or known.truncated)]
-
-    @property
-    def content(self) -> str:
-        """What was asked, as a text to compare with."""
-        asked = self.request if isinstance(self.request, Mapping) else {}
-        return "\n".join(_texts(next((asked[name] for name in _CONTENTS if name in asked), asked)))
-
-
-def _texts(asked: Any) -> Iterator[str]:
-    """Yield all texts in a request, or a part of it."""
-    if isinstance(asked, str):
-        yield asked
-    elif isinstance(asked, Mapping | list | tuple):
-        for part in asked.values() if isinstance(asked, Mapping) else asked:
-            yield from _texts(part)
 
 
 class Ruling(NamedTuple):
@@ -117,7 +70,11 @@ def group(attempts: Iterable[Attempt]) -> list[list[Attempt]]:
 
 
 def rule(
-    groups: Sequence[Sequence[Attempt]], used: Verdict | None, raised: str | None, read: Reader | None = None
+    groups: Sequence[Sequence[Attempt]],
+    used: Verdict | None,
+    raised: str | None,
+    reader: Reader = OURS,
+    candidate: str = "",
 ) -> Ruling:
     """Decide what came of one item.
 
@@ -125,18 +82,26 @@ def rule(
         groups: The calls that it took, see `group`. The last request is the one that counts.
         used: The verdict that the judge function returned, which is what the trainer used.
         raised: The kind of exception that the judge function raised.
-        read: The user's own reader of the judge's text, instead of ours.
+        reader: Reads the judge's replies.
+        candidate: What was judged.
     """
-    heard = [[_hear(reply, read) for one in same for reply in one.replies or [Reply()]] for same in groups]
+    used = reader.returned(used)
+    heard = [[_hear(reply, reader, candidate) for one in same for reply in one.replies or [Reply()]] for same in groups]
     votes = [one.reading for one in heard[-1] if isinstance(one.reading, Verdict)] if heard else []
     majority, agreement = _majority(votes)
     counted = _counted(heard[-1], majority) if heard else None
     said = None if counted is None else counted.reading
-    outcome, verdict = _outcome(said, used, raised, asked=bool(heard))
-    learnable = not raised and read is None and said != Unreadable("unclosed_think")
+    decisive = None if reader.is_told and isinstance(said, Verdict) else used
+    outcome, verdict = _outcome(said, decisive, raised, asked=bool(heard))
+    learnable = not raised and not reader.is_final and not _is_refused(counted) and said != Unreadable("unclosed_think")
     if learnable and outcome == "parse_failure":
         outcome, verdict = "undecided", used  # the function may have read what we cannot
-    comparable = isinstance(said, Verdict) and used is not None and (agreement is None or majority is not None)
+    comparable = (
+        isinstance(said, Verdict)
+        and used is not None
+        and not reader.inverted
+        and (agreement is None or majority is not None)
+    )
     return Ruling(
         outcome,
         None if verdict is None else verdict.score,
@@ -146,7 +111,7 @@ def rule(
         agreement,
         tuple(_comparisons(groups, heard)),
         Reply() if counted is None else counted.reply,
-        _clue(counted, used) if learnable else None,
+        _clue(counted, used, reader) if learnable else None,
     )
 
 
@@ -155,7 +120,7 @@ def rule_batch(
     items: Sequence[str],
     used: Sequence[Verdict | None],
     raised: str | None,
-    read: Reader | None = None,
+    reader: Reader = OURS,
 ) -> list[Ruling]:
     """Decide what came of each item of a batch, `used` having one verdict an item.
 
@@ -168,25 +133,25 @@ def rule_batch(
         items: A text of each item, such as its prediction.
         used: The verdicts that the judge function returned.
         raised: The kind of exception that the judge function raised.
-        read: The user's own reader of the judge's text, instead of ours.
+        reader: Reads the judge's replies.
     """
     count = len(used)
-    questions = [[one] for one in attempts] if len(attempts) == count else _questions(attempts, read)
+    questions = [[one] for one in attempts] if len(attempts) == count else _questions(attempts, reader)
     if questions and len(questions) % count == 0:
         size = len(questions) // count
         own = [list(chain(*questions[i * size : (i + 1) * size])) for i in range(count)]
-        return [rule(group(mine), one, raised, read) for mine, one in zip(own, used, strict=True)]
+        return [rule(group(mine), one, raised, reader, item) for mine, one, item in zip(own, used, items, strict=True)]
     about = _about(questions, items)
     return [_rule_shared(mine, one, raised) for mine, one in zip(about, used, strict=True)]
 
 
-def _questions(attempts: Sequence[Attempt], read: Reader | None) -> list[list[Attempt]]:
+def _questions(attempts: Sequence[Attempt], reader: Reader) -> list[list[Attempt]]:
     """Put attempts at the same question together; items may be alike, so what was answered is not asked again."""
     questions: dict[str, list[list[Attempt]]] = {}
     ordered = []
     for attempt in attempts:
         alike = questions.setdefault(attempt.content, [])
-        failed = next((one for one in alike if not _is_answered(one[-1], read)), None)
+        failed = next((one for one in alike if not _is_answered(one[-1], reader)), None)
         if failed is None:
             alike.append([attempt])
             ordered.append(alike[-1])
@@ -195,8 +160,8 @@ def _questions(attempts: Sequence[Attempt], read: Reader | None) -> list[list[At
     return ordered
 
 
-def _is_answered(attempt: Attempt, read: Reader | None) -> bool:
-    return any(isinstance(_hear(reply, read).reading, Verdict) for reply in attempt.replies)
+def _is_answered(attempt: Attempt, reader: Reader) -> bool:
+    return any(isinstance(_hear(reply, reader).reading, Verdict) for reply in attempt.replies)
 
 
 def _about(questions: Sequence[Sequence[Attempt]], items: Sequence[str]) -> list[Sequence[Sequence[Attempt]]]:
@@ -224,10 +189,12 @@ def _rule_shared(questions: Sequence[Sequence[Attempt]], used: Verdict | None, r
     return Ruling(outcome, score, False, failure, attempts, None, (), counted or Reply())
 
 
-def _hear(reply: Reply, read: Reader | None) -> Heard:
+def _hear(reply: Reply, reader: Reader, candidate: str = "") -> Heard:
     if not reply.text.strip():
         return Heard(reply, None)
-    reading = read_verdict(reply.text, truncated=reply.truncated) if read is None else read(reply.text)
+    if reply.error and not reply.failure:
+        return Heard(reply, Unreadable("truncated" if reply.truncated else "no_verdict"))
+    reading = reader.read(reply, candidate)
     return Heard(reply, None if reply.failure and not isinstance(reading, Verdict) else reading)
 
 
@@ -263,15 +230,21 @@ def _outcome(
     return _outcome_of(verdict), verdict
 
 
-def _clue(counted: Heard | None, used: Verdict | None) -> Clue | None:
+def _clue(counted: Heard | None, used: Verdict | None, reader: Reader) -> Clue | None:
     """Return what the function shows of itself by what it returned for this answer, or for none."""
     if counted is None:
         return None
     returned = "" if used is None else f"{zlib.crc32(used.raw.encode()):x}"
-    by_return = None if used is None else _outcome_of(used)
+    by_return: Outcome = "undecided" if used is None else _outcome_of(used)
     if counted.reading is None:
         return Clue(returned, "", 0, by_return)
-    return Clue(returned, form_of(counted.reply.text), _is_read(counted.reading, used), by_return)
+    read = _is_read(counted.reading, None if reader.is_told else used)
+    return Clue(returned, form_of(counted.reply.text), read, by_return)
+
+
+def _is_refused(counted: Heard | None) -> bool:
+    """Tell an answer that the SDK has not accepted: the function has got none."""
+    return counted is not None and bool(counted.reply.error) and not counted.reply.failure
 
 
 def _is_read(reading: Verdict | Unreadable, used: Verdict | None) -> int:
@@ -288,10 +261,13 @@ def _outcome_of(verdict: Verdict) -> Outcome:
 
 
 def _like(verdict: Verdict, said: Verdict | None) -> Verdict:
-    """Take a returned 0 or 1 for the grade that it is where the judge's text is graded."""
-    if said is not None and said.score is not None and verdict.score is None:
-        return verdict._replace(score=float(bool(verdict.correct)), correct=None)
-    return verdict
+    """Take a returned number for the grade that it is where the judge's text is graded."""
+    if said is None or said.score is None or verdict.score is not None:
+        return verdict
+    if verdict.correct is None:  # a number beyond 1: on the scale of the text, or shaped out of it
+        known = on_scale(verdict, said.scale)
+        return said if known.score is None else known
+    return verdict._replace(score=float(bool(verdict.correct)), correct=None)
 
 
 def _failure(outcome: Outcome, counted: Heard | None, raised: str | None) -> str | None:
@@ -304,7 +280,7 @@ def _failure(outcome: Outcome, counted: Heard | None, raised: str | None) -> str
     return said.kind if isinstance(said, Unreadable) else "no_verdict"
 
 
-def _comparisons(groups: Sequence[Sequence[Attempt]], heard: Sequence[Sequence[Heard]]) -> Iterable[Comparison]:
+def _comparisons(groups: Sequence[Sequence[Attempt]], heard: Sequence[Sequence[Heard]]) -> Iterator[Comparison]:
     for same, answers in zip(groups, heard, strict=True):
         letter = next((letter for one in answers if (letter := _letter(one.reading)) is not None), None)
         if letter is not None:

@@ -23,9 +23,11 @@ _HEDGED: Final = 3
 
 _FIRST_LINES, _LAST_LINES, _EDGE = 2, 4, 8
 """What is looked at: lines of a long reply, words at both ends of a long line."""
+_CHARACTERS = 200
+"""The same for characters of a line."""
 _MOST = 4
 """Words of a verdict."""
-_DECORATION = re.compile(r"[*`\"“”'‘’_#]+")  # noqa: RUF001
+_DECORATION = dict.fromkeys(map(ord, "*`\"“”'‘’_#"), " ")  # noqa: RUF001
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_]+|\d+(?:[.,]\d+)?|[^\w\s]")
 _HEDGES = re.compile(
     r"\b(?:can ?not|can'?t|could not|unable|not able|sorry|unclear|unsure|not sure|do(?:es)? not know|don'?t know"
@@ -35,12 +37,20 @@ _HEDGES = re.compile(
 
 def form_of(text: str) -> str:
     """Return the form of a reply, to be read by `places_in`."""
-    text = text.rpartition("</think>")[2].lower()
-    lines = [words for line in text.splitlines() if (words := _WORD.findall(_DECORATION.sub(" ", line)))]
-    found = dict(_places(lines))
-    if _HEDGES.search(text):
+    lines = [line for line in text.rpartition("</think>")[2].lower().splitlines() if line.strip()]
+    is_long = len(lines) > _FIRST_LINES + _LAST_LINES
+    looked_at = [*lines[:_FIRST_LINES], *lines[-_LAST_LINES:]] if is_long else lines
+    words = [kept for line in looked_at if (kept := _words_of(line))]
+    found = dict(_places(words, "one" if len(lines) == 1 else "more"))
+    if any(map(_HEDGES.search, looked_at)):
         found[_HEDGED] = 1
     return base64.b85encode(array("Q", (place << 32 | words for place, words in found.items())).tobytes()).decode()
+
+
+def _words_of(line: str) -> list[str]:
+    """Return the words and marks of a line; of a very long one those of its ends."""
+    kept = line if len(line) <= 2 * _CHARACTERS else f"{line[:_CHARACTERS]} {line[-_CHARACTERS:]}"
+    return _WORD.findall(kept.translate(_DECORATION))
 
 
 def places_in(form: str) -> array[int]:
@@ -68,45 +78,32 @@ def is_hedged(places: array[int]) -> bool:
     return bool(places) and place_of(places[-1]) == _HEDGED
 
 
-def _places(lines: Sequence[list[str]]) -> Iterator[tuple[int, int]]:
-    looked_at = lines if len(lines) <= _FIRST_LINES + _LAST_LINES else [*lines[:_FIRST_LINES], *lines[-_LAST_LINES:]]
-    size = "one" if len(lines) == 1 else "more"
-    for line in looked_at:
+def _places(lines: Sequence[list[str]], size: str) -> Iterator[tuple[int, int]]:
+    for line in lines:
+        plain = ["#" if word[0].isdigit() else word for word in line]
         for at in range(len(line)):
             if at < _EDGE or at >= len(line) - _EDGE:
-                before = [_number(word) for word in line[max(0, at - 2) : at]]
-                yield from _stands(LABEL if at else LINE, before, line, at)
-    for end, line in (("first", looked_at[0]), ("last", looked_at[-1])) if looked_at else ():
-        yield from _stands(ANYWHERE, [end, size], line, 0)
+                yield from _stands(LABEL if at else LINE, "\x1f".join(plain[max(0, at - 2) : at]), line, at)
+    for end, line in (("first", lines[0]), ("last", lines[-1])) if lines else ():
+        yield from _stands(ANYWHERE, f"{end} {size}", line, 0)
         words = [word for word in line if word[0].isalnum()] or line
         for count in range(1, _MOST):
-            yield _place(ANYWHERE, [end, size, str(count)]), _content(words[-count:], whole=len(words) <= count)
+            yield _place(ANYWHERE, f"{end} {size} {count}"), _content(words[-count:], whole=len(words) <= count)
 
 
-def _stands(sort: int, before: list[str], line: list[str], at: int) -> Iterator[tuple[int, int]]:
+def _stands(sort: int, before: str, line: list[str], at: int) -> Iterator[tuple[int, int]]:
     """Yield what follows on `before`: one word, and all up to the next mark."""
-    for most in (1, _MOST):
-        words = _run(line, at, most)
-        end = at + len(words)
-        whole = end == len(line) or len(words) < most or not line[end][0].isalnum()
-        yield _place(sort, [*before, str(most)]), _content(words, whole=whole)
-
-
-def _run(line: list[str], at: int, most: int) -> list[str]:
-    """Return the words from `at` on, or the marks: a run of stars is one thing."""
-    is_word, end = line[at][0].isalnum(), at
-    limit = at + (most if is_word else _EDGE)
-    while end < min(len(line), limit) and line[end][0].isalnum() == is_word:
+    is_word, end = line[at][0].isalnum(), at + 1
+    limit = min(len(line), at + (_MOST if is_word else _EDGE))
+    while end < limit and line[end][0].isalnum() == is_word:
         end += 1
-    return line[at:end]
+    goes_on = end < len(line) and is_word and line[end][0].isalnum()
+    yield _place(sort, before + "\x1e1"), _content(line[at : at + 1], whole=end == at + 1)
+    yield _place(sort, before), _content(line[at:end], whole=not goes_on)
 
 
-def _number(word: str) -> str:
-    return "#" if word[0].isdigit() else word
-
-
-def _place(sort: int, words: list[str]) -> int:
-    return (zlib.crc32("\x1f".join(words).encode()) & 0x3FFFFFFF) << 2 | sort
+def _place(sort: int, words: str) -> int:
+    return (zlib.crc32(words.encode()) & 0x3FFFFFFF) << 2 | sort
 
 
 def _content(words: list[str], *, whole: bool) -> int:

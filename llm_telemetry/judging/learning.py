@@ -45,8 +45,8 @@ class Lesson(NamedTuple):
 
     returned: str
     """What the function returned, as something to compare; see `Clue`."""
-    outcome: Outcome | None
-    """What that says."""
+    outcome: Outcome
+    """What that says; `undecided` for nothing."""
     places: array[int] | None
     """The form of the reply; `None` when the API failed."""
     read: int
@@ -102,11 +102,10 @@ def learn(lessons: Sequence[Lesson]) -> Knowledge:
 
 def decide(lesson: Lesson, known: Knowledge) -> Outcome:
     """Decide about a reply that we cannot read: what was returned counts, or it is a failure, or nobody knows."""
-    by_return: Outcome = lesson.outcome or "undecided"
     if _explains(known.verdicts, lesson):
-        return by_return
+        return lesson.outcome
     if known.fallback is not None and lesson.returned != known.fallback:
-        return by_return if known.complete else "undecided"
+        return lesson.outcome if known.complete else "undecided"
     if (known.fallback is not None and known.complete) or known.familiar:
         return "parse_failure"
     return "undecided"
@@ -134,7 +133,7 @@ def _unexplained(replies: Iterable[Lesson], value: str, verdicts: Mapping[int, s
 def _is_pure(replies: Iterable[Lesson], fallback: str | None) -> bool:
     """Tell whether right and wrong are two other values, so that the fallback is no verdict."""
     others = {(lesson.returned, lesson.outcome) for lesson in replies if lesson.returned != fallback}
-    both = sorted(outcome or "" for _, outcome in others) == ["correct", "incorrect"]
+    both = sorted(outcome for _, outcome in others) == ["correct", "incorrect"]
     return fallback is not None and both
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.clients.replies import failure_kind
 from llm_telemetry.events import Evaluation
 from llm_telemetry.hooks.scopes import Scope
-from llm_telemetry.judging.evaluations import Attempt, Ruling, group, rule, rule_batch
+from llm_telemetry.judging.attempts import Attempt
+from llm_telemetry.judging.evaluations import Ruling, group, rule, rule_batch
 from llm_telemetry.judging.evidence import evidence_of
 from llm_telemetry.judging.verdicts import returned_verdict
 from llm_telemetry.lifecycle.items import ITEM_TEXTS, open_rollout, rows_of
@@ -68,12 +69,13 @@ class OpenEvaluation:
 
     def _rule(self, result: Any, raised: str | None) -> list[Ruling]:
         """Decide about each item; a batch function that returns no batch is one evaluation."""
-        count, read = len(self._items), self._scope.session.read_verdict
+        count, reader = len(self._items), self._scope.session.reader
         batch = batch_in(result, count, _VERDICTS_FIELDS) if count > 1 and raised is None else None
         if batch is not None or (count > 1 and raised is not None):
             used = [None] * count if batch is None else [returned_verdict(one) for one in batch]
-            return rule_batch(self._attempts, [text for _, text in self._items], used, raised, read)
-        return [rule(group(self._attempts), None if raised else returned_verdict(result), raised, read)]
+            return rule_batch(self._attempts, [text for _, text in self._items], used, raised, reader)
+        used_one = None if raised else returned_verdict(result)
+        return [rule(group(self._attempts), used_one, raised, reader, self._items[0][1] if count == 1 else "")]
 
     def _evidence(self, ruling: Ruling, result: Any, error: BaseException | None) -> Evidence | None:
         """Return what it looked like, where that was asked for and there is something to see."""
@@ -84,6 +86,8 @@ class OpenEvaluation:
 
     def _record(self, ruling: Ruling, rollout: Any, evidence: Evidence | None) -> None:
         session = self._scope.session
+        if rollout is not None and ruling.outcome in ("correct", "incorrect"):
+            rollout.verdict = ruling.outcome == "correct"
         flips = [session.comparisons.add(rollout and rollout.key, one) for one in ruling.comparisons]
         session.record(
             Evaluation(
@@ -147,7 +151,7 @@ def judge(name: str) -> MakeSpan:
             return None
         rows = list(rows_of(fields))
         if len(rows) == 1 and scope.rollout is not None:
-            return OpenEvaluation(scope, name, [(scope.rollout, "")])
+            return OpenEvaluation(scope, name, [(scope.rollout, _text_in(rows[0]))])
         return OpenEvaluation(scope, name, [(open_rollout(session, scope, row), _text_in(row)) for row in rows])
 
     return open_evaluation

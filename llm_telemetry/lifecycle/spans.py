@@ -179,6 +179,7 @@ class Reward:
         for wanted, (_, value) in zip(self._wanted, rewards, strict=True):
             if wanted.reward is None:  # told by hand, the first one counts
                 session.rollouts.rewarded(wanted, last, value)
+            session.contradictions.add(wanted.verdict, value)
         if error is None and any(value is None for _, value in rewards):
             several = f" for {len(rewards)} rollouts" if len(rewards) > 1 else ""
             session.tell(UNREADABLE, describe(result) + several)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from llm_telemetry.trainers.kinds import Watched
     from llm_telemetry.trainers.parts import Part
 
-TOLD = ("capture_failures", "judge_parser")
+TOLD = ("capture_failures", "judge_parser", "judge_scale", "judge_inverted")
 """The settings that a child has to know of; a parser that is a function cannot be told."""
 PARTS, SETTINGS = "parts.json", "settings.json"
 PATIENCE = 60.0
@@ -61,7 +61,7 @@ def tell_children(session: Session, watched: Sequence[Watched]) -> None:
     folder = session.children.folder
     told = [(kind.name, *_home(part), part.name, part.label) for kind, part in watched if kind.in_children]
     settings = {name: getattr(session.config, name) for name in TOLD}
-    write_note(folder / SETTINGS, {k: v for k, v in settings.items() if isinstance(v, str | int)})
+    write_note(folder / SETTINGS, {k: v for k, v in settings.items() if isinstance(v, str | int | tuple)})
     write_note(folder / PARTS, told)
     os.environ[SPOOL] = str(folder)
     session.before_flush.append(_Roll(session).call)

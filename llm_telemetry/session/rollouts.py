@@ -62,6 +62,8 @@ class OpenRollout:
     tried: bool = False
     """A reward was computed for it that could not be read."""
     contradicted: bool = False
+    verdict: bool | None = None
+    """What the judge has said of it."""
     closed: bool = False
     flushes: int = 0
 

@@ -11,7 +11,8 @@ from llm_telemetry.collectors import keys
 from llm_telemetry.events import SPLITS, STEP_KEY, Event, Payload, Split
 from llm_telemetry.guard import Failures, guarded, log, owned
 from llm_telemetry.judging.comparisons import Comparisons
-from llm_telemetry.judging.verdicts import custom_reader
+from llm_telemetry.judging.contradictions import Contradictions
+from llm_telemetry.judging.readers import reader_of
 from llm_telemetry.notices import Notices
 from llm_telemetry.session.counts import Counts
 from llm_telemetry.session.folders import fresh_folder
@@ -22,12 +23,10 @@ from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver
 from llm_telemetry.session.turn import Turn
-from llm_telemetry.settings.config import InstrumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from llm_telemetry.judging.verdicts import Unreadable, Verdict
     from llm_telemetry.settings.config import Config
 
 
@@ -62,9 +61,10 @@ class Session:
         self.sources = SourceIndex()
         self.counts = Counts(config)
         self.tell = Notices()
+        self.contradictions = Contradictions(config.threshold)
         self.children = SpoolReader(fresh_folder())
         self.rollouts: RolloutBook | ForwardedRollouts = RolloutBook(self.record, self._hear_children, self.tell)
-        self.read_verdict = _reader(config.judge_parser)
+        self.reader = reader_of(config)
         self._outbox = Outbox(sinks)
         self.before_phase: list[Callable[[], object]] = []
         self.before_flush: list[Callable[[], object]] = []
@@ -284,13 +284,6 @@ class Session:
             self._outbox.close()
             self.children.remove()
         self.closed = True
-
-
-def _reader(parser: Any) -> Callable[[str], Verdict | Unreadable] | None:
-    try:
-        return None if parser is None else custom_reader(parser)
-    except (TypeError, ValueError) as error:
-        raise InstrumentError(f"judge_parser: {error}") from error
 
 
 active: list[Session] = []

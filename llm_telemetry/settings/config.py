@@ -64,6 +64,12 @@ class Config:
         "your own reading of the judge's text: a regular expression or a function, see "
         "[extending](extending.md#your-own-judge-parser)",
     )
+    judge_scale: tuple[float, float] | None = setting(
+        None, kinds.SCALE, "the lowest and the highest grade that your judge gives, such as `(0, 10)`"
+    )
+    judge_inverted: bool = setting(
+        False, kinds.SWITCH, 'your judge is asked for the contrary ("is this wrong?"): its yes means wrong'
+    )
     capture_failures: int = setting(
         0,
         kinds.count_of("evaluations a step, 0 for none"),

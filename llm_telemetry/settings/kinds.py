@@ -144,6 +144,17 @@ def count_of(what: str) -> Kind:
     return Kind(f"a whole number of {what}", is_whole, read=_read_count)
 
 
+def _is_scale(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2 and all(map(is_number, value)) and value[0] < value[1]  # noqa: PLR2004
+
+
+def _read_scale(text: str) -> tuple[float, ...]:
+    scale = tuple(_read_number(number) for number in text.split(","))
+    if not _is_scale(scale):
+        raise ValueError
+    return scale
+
+
 ADAPTER = Kind("an adapter, its class or its name", _anything, read=_read_path, written="the name of an adapter")
 PART = Kind("a path or an object", _anything, read=_read_path, written="a dotted path below the trainer: engine.run")
 JUDGES = PART._replace(read=_read_paths, written="a dotted path such as reward._judge; several with commas between")
@@ -169,6 +180,13 @@ PARSER = Kind(
     _anything,
     read=_read_parser,
     written="a regular expression, or module:function",
+)
+SCALE = Kind(
+    "two numbers, the lower one first",
+    _is_scale,
+    tuple,
+    read=_read_scale,
+    written="two numbers with a comma between, such as 0,10",
 )
 ALARM = Kind(
     "True, False or a mapping of limits",

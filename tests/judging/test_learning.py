@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_telemetry.alarm.alarm import Alarm
-from llm_telemetry.events import Clue, Evaluation
-from llm_telemetry.judging.evaluations import Attempt, Reply, group, rule
+from llm_telemetry.events import Evaluation
+from llm_telemetry.judging.attempts import Attempt, Reply
+from llm_telemetry.judging.evaluations import group, rule
 from llm_telemetry.judging.forms import form_of, places_in
 from llm_telemetry.judging.learner import _MEMORY, _MOST_WAITING, Learner
 from llm_telemetry.judging.verdicts import Unreadable, read_verdict, returned_verdict
+from llm_telemetry.session.foreign import event_in
 from llm_telemetry.settings.limits import Limits
 from llm_telemetry.sources import SourceNames
 from tests.support.unknown_judges import FORMS, KNOWN, judge
@@ -158,8 +160,7 @@ def test_children_s_evaluations_teach_the_same_and_hold_no_text():
     told = []
     learner = Learner(told.append)
     for line in sent:
-        facts = json.loads(line)
-        learner.add(Evaluation(**{**facts, "clue": facts["clue"] and Clue(*facts["clue"])}))
+        learner.add(event_in("evaluation", json.loads(line), "train"))
     learner.settle("train")
     assert told == learnt(judgements)
 

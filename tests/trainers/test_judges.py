@@ -114,14 +114,11 @@ def test_a_failure_has_a_kind(api, tmp_path, answer, outcome, kind):
     assert payload[f"judge/{outcome}_failure_rate"] == 1
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind"), [("What a nice day.", "no_verdict"), ("Verdict: correct\nVerdict: incorrect", "ambiguous")]
-)
-def test_a_judge_of_known_words_that_says_others_gave_no_verdict(api, tmp_path, answer, kind):
-    answers(api, chat("true"), chat(answer))
+def test_a_judge_of_known_words_that_says_others_gave_no_verdict(api, tmp_path):
+    answers(api, chat("true"), chat("What a nice day."))
     trainer = Loop(reward_each, reward=Computer(lambda _: says_yes(ask())), data=Items(GSM, times=2))
     payload = payload_of(trainer, tmp_path)
-    assert failures_in(payload) == {kind: 1}
+    assert failures_in(payload) == {"no_verdict": 1}
     assert (payload["judge/parse_failure_rate"], payload["judge/undecided"]) == (0.5, 0)
 
 

@@ -3,6 +3,16 @@
 from .custom import custom_reader
 from .returned import returned_verdict
 from .rules import read_verdict
-from .verdict import Unreadable, Verdict, agree, passes
+from .verdict import Unreadable, Verdict, agree, inverse, on_scale, passes
 
-__all__ = ["Unreadable", "Verdict", "agree", "custom_reader", "passes", "read_verdict", "returned_verdict"]
+__all__ = [
+    "Unreadable",
+    "Verdict",
+    "agree",
+    "custom_reader",
+    "inverse",
+    "on_scale",
+    "passes",
+    "read_verdict",
+    "returned_verdict",
+]

@@ -62,7 +62,7 @@ def inverse(verdict: Verdict) -> Verdict:
     """Return the verdict of a judge that was asked for the contrary: "is this wrong?"."""
     if verdict.score is not None:
         return verdict._replace(score=1.0 - verdict.score)
-    return verdict._replace(correct=not verdict.correct)
+    return verdict if verdict.correct is None else verdict._replace(correct=not verdict.correct)
 
 
 def same(one: Verdict, other: Verdict) -> bool:
@@ -90,6 +90,14 @@ def agree(said: Verdict, used: Verdict, threshold: float = 0.5) -> bool:
         known = None if rescaled is None else passes(rescaled, threshold)
     stated = passes(said, threshold)
     return stated is None or known is None or stated == known
+
+
+def on_scale(verdict: Verdict, scale: tuple[float, float] | None) -> Verdict:
+    """Put a number whose scale nobody knew on this one, if it fits."""
+    if scale is None or verdict.correct is not None or verdict.score is not None:
+        return verdict
+    known = graded(_number(verdict.raw), scale, verdict.raw, verdict.family)
+    return verdict if known is None else known
 
 
 def _number(text: str) -> float:

@@ -31,6 +31,8 @@ _SURE_SOURCES = tuple(name for name in SOURCE_FIELDS if name != "task")  # an ar
 _BATCH_FIELDS = ("predictions", "completions", "answers", "responses", "problems", "prompts", "questions")
 ITEM_TEXTS = tuple(map(singular, _BATCH_FIELDS))
 """Names under which an item's texts are given, predictions before problems."""
+_ANSWERS = 4
+"""So many of them are names of answers."""
 _SAMPLES = re.compile(r"n|k|(num|n)_?(samples|generations|rollouts|completions|return_sequences)|group_size|samples")
 _SAID = r"prediction|completion|answer|response|output|candidate|solution|generation"
 _PAIR = re.compile(
@@ -115,6 +117,15 @@ def answer_in(fields: Row) -> tuple[object, ...]:
         if known[0] == "object":
             return (known, *signs_in(*said))
     return ()
+
+
+def is_blank(fields: Row) -> bool:
+    """Tell whether a reward function was given no answer, under a name for one."""
+    return any(
+        fields[name] is None or (type(fields[name]) is str and not fields[name])
+        for name in ITEM_TEXTS[:_ANSWERS]
+        if name in fields
+    )
 
 
 def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:

@@ -53,8 +53,17 @@ def rewards_for(given: Given, result: Any) -> list[tuple[Row, float | None]]:
         return list(zip(given.rows, rewards_in(returned, len(given.rows), _responses(given.fields)), strict=True))
     made = plain(result)
     if isinstance(made, list) and len(made) > 1 and not given.is_one:
-        return [(fields_of(one), reward_in(one)) for one in made]
+        return [
+            ({**fields_of(one), **beside}, reward_in(one))
+            for one, beside in zip(made, _beside(given.fields, len(made)), strict=True)
+        ]
     return [(given.fields, _noted(given.fields) if result is None else reward_in(made))]
+
+
+def _beside(fields: Row, length: int) -> list[Row]:
+    """Return what stands in arguments beside each of so many rewards, in lists under whatever name."""
+    lists = {name: v for name, v in fields.items() if isinstance(v, list | tuple) and len(v) == length}
+    return [{name: v[i] for name, v in lists.items()} for i in range(length)]
 
 
 def _noted(fields: Row) -> float | None:

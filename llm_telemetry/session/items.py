@@ -17,7 +17,7 @@ _DEPTH = 3
 
 SOURCE_FIELDS = ("source", "data_source", "datasource", "dataset", "dataset_name", "task", "domain", "tag")
 PROBLEM_FIELDS = ("problem", "question", "prompt", "raw_prompt", "query", "instruction", "input", "task", "text")
-_NESTED_SOURCES = ("extra_info", "metadata", "meta", "context", "scenario", "info")
+_NESTED_SOURCES = ("extra_info", "metadata", "meta", "context", "scenario", "info", "non_tensor_batch")
 _NESTED_ITEMS = (
     *("item", "sample", "example", "row", "record", "data", "task", "scenario", "problem", "prompt", "input"),
     *("trajectory", "rollout", "state", *_NESTED_SOURCES),
@@ -154,7 +154,8 @@ class SourceIndex:
     def __init__(self, limit: int = 65536) -> None:
         """Remember at most `limit` items (two ints and a shared string each)."""
         self._limit = limit
-        self._sources: dict[int, str] = {}
+        self._sources: dict[int, str | None] = {}
+        """`None` for a problem of several sources."""
 
     def learn(self, handed_out: object) -> None:
         """Remember the items in `handed_out`: an item, a table of items, or a list or tuple of such things."""
@@ -162,8 +163,8 @@ class SourceIndex:
             problem, source = problem_in(item), source_in(item)
             if problem is None or source is None:
                 continue
-            self._sources.pop(problem, None)  # to the young end: the oldest are forgotten first
-            self._sources[problem] = source
+            known = self._sources.pop(problem, source)  # to the young end: the oldest are forgotten first
+            self._sources[problem] = source if known == source else None
             if len(self._sources) > self._limit:
                 del self._sources[next(iter(self._sources))]
 

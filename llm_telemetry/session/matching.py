@@ -182,7 +182,7 @@ class RolloutBook:
         if again is not None and again.is_sure(wanted, near) and (fresh is None or again.likeness > fresh.likeness):
             return again.rollouts[0] if len(again.rollouts) == 1 else REPEAT
         if fresh is not None:
-            return fresh.rollout
+            return fresh.rollout(wanted)
         if wanted.problem is None or not self._same_words:
             found = self._waiting.any_of(wanted)
             if found is not None:

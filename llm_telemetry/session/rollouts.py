@@ -51,6 +51,8 @@ class OpenRollout:
     """Of what the executor was given, and has returned."""
     reward_signs: Mapping[Sign, object] = field(default_factory=dict)
     """Of what its reward function was given."""
+    blank: bool = False
+    """Its reward function was given no answer, as for a rollout that failed."""
     answer: tuple[object, ...] = ()
     """What its trajectory is known again by, where there is no executor."""
     previous: OpenRollout | None = None

@@ -33,11 +33,13 @@ class Match(NamedTuple):
     likeness: Likeness
     rollouts: list[OpenRollout]
 
-    @property
-    def rollout(self) -> OpenRollout | None:
-        """One of them, if it does not matter which: all are of one source. Those that succeeded come first."""
+    def rollout(self, wanted: OpenRollout) -> OpenRollout | None:
+        """Return one of them, if it does not matter which: all are of one source.
+
+        Those that succeeded come first; where the reward function was given no answer, those that failed.
+        """
         sources = {_source(rollout) for rollout in self.rollouts}
-        return min(self.rollouts, key=lambda rollout: rollout.failed) if len(sources) == 1 else None
+        return min(self.rollouts, key=lambda one: one.failed != wanted.blank) if len(sources) == 1 else None
 
     def is_sure(self, wanted: OpenRollout, near: OpenRollout | None) -> bool:
         """Tell whether all that is known of the reward speaks for these."""
@@ -109,7 +111,7 @@ class Shelf:
         exact = [source for source in sources if wanted.source is not None and source == _source(wanted)]
         fitting = exact or [source for source in sources if wanted.source is None or source is None]
         here = self._sources[wanted.split, fitting[0]].values() if len(fitting) == 1 else ()
-        return next((rollout for rollout in here if not rollout.failed), next(iter(here), None))
+        return next((rollout for rollout in here if rollout.failed == wanted.blank), next(iter(here), None))
 
     def _at(self, place: tuple[object, ...]) -> dict[tuple[int, int], OpenRollout]:
         here = self._places.get(place, {})

@@ -284,6 +284,41 @@ def test_a_comparison_of_two_answers_rewards_two_rollouts(tmp_path):
     assert exact(watched(tmp_path, body, lambda item: f"{next(numbers)} {item['question']}", compare), samples=2)
 
 
+def test_lists_under_any_name_tell_whose_the_rewards_of_a_batch_are(tmp_path):
+    def body(trainer):
+        made = [trainer.executor.execute(item) for item in ITEMS]
+        trainer.reward.compute_reward(made[::-1], [item["answer"] for item in ITEMS[::-1]])
+
+    payload = watched(tmp_path, body, run, lambda outs, golds: [is_right(out.item) for out in outs])
+    assert exact(payload)
+
+
+def test_a_reward_for_no_answer_is_that_of_the_rollout_that_failed(tmp_path):
+    calls = iter([False, True] * len(ITEMS))
+
+    def execute(item):
+        if next(calls):
+            raise TimeoutError
+        return f"about {item['question']}"
+
+    def attempt(trainer, item):
+        try:
+            return trainer.executor.execute(item)
+        except TimeoutError:
+            return None
+
+    def body(trainer):
+        for item in ITEMS:
+            answers = [attempt(trainer, item) for _ in range(2)]
+            for answer in reversed(answers):
+                trainer.reward.compute_reward(item, answer)
+
+    payload = watched(tmp_path, body, execute, lambda item, response: is_right(item) if response else 0.0)
+    assert by_source(payload, "count") == {"gsm8k": 8, "math": 8}
+    assert by_source(payload, "accuracy") == {"gsm8k": 50, "math": 0}
+    assert payload["dataset/unscored"] == 0
+
+
 def test_one_number_for_a_batch_is_no_reward_of_any_of_it(tmp_path, caplog):
     def body(trainer):
         trainer.reward.compute_reward(trainer.executor.execute(ITEMS))

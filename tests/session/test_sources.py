@@ -201,6 +201,13 @@ def test_what_are_no_items_is_passed_over(handed_out):
     assert index.find(problem_in({"problem": "a"})) is None
 
 
+def test_a_problem_of_two_sources_is_of_neither():
+    index = SourceIndex()
+    for source in ("x", "y", "y"):
+        index.learn({"problem": "a", "source": source})
+    assert index.find(problem_in({"problem": "a"})) is None
+
+
 def test_the_oldest_items_are_forgotten_first():
     index = SourceIndex(limit=2)
     for name in "abac":

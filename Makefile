@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PARALLEL ?= -n 3 --dist loadfile
 CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs/from_demo.py docs/picture.py docs/site
 
-.PHONY: demo test coverage test-matrix lint format docs picture bench clean
+.PHONY: demo test coverage chaos test-matrix lint format docs picture bench clean
 
 demo: $(READY)
 	$(BIN)/llm-telemetry demo
@@ -20,6 +20,12 @@ coverage: $(READY)
 	$(BIN)/coverage run -m pytest $(PARALLEL)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
+
+# Random trainers among random faults: each ends as without us, nothing hangs, every number is true or marked.
+N ?= 300
+SEED ?= 0
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos --count $(N) --seed $(SEED)
 
 # The oldest and the middle generations of what the library stands on; needs python3.10 and python3.13 for the ends.
 test-matrix:

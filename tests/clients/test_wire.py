@@ -89,3 +89,9 @@ def test_the_last_event_is_known():
 )
 def test_what_was_read_from_the_cache_and_written_to_it_is_part_of_the_prompt(usage, expected):
     assert usage_in(usage) == expected
+
+
+@pytest.mark.parametrize("count", [10**400, 10**12, -1, 1.5, "7", True, None])
+def test_a_token_count_that_cannot_be_is_unknown(count):
+    usage = usage_in({"prompt_tokens": count, "completion_tokens": 2})
+    assert (usage.prompt, usage.completion) == (None, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SDKS = ("openai", "anthropic", "groq")
 """Packages by the same generator: whoever imports one is about to call an LLM."""
-HTTP = ("httpx", "httpx2", "requests", "aiohttp")
+HTTP = ("httpx", "httpx2", "requests", "aiohttp", "boto3")
 """Everybody imports these; they tell something only in a process that belongs to a watched one."""
 STEP_METHODS = ("train_step", "training_step")
 """Methods that make a class look like a trainer."""

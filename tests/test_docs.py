@@ -117,9 +117,10 @@ def test_the_names_that_are_looked_for_are_those_of_the_code():
 
 def test_every_hook_on_a_client_is_in_the_table():
     text = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
-    for library in LIBRARIES:
+    here = [library for library in LIBRARIES if importlib.util.find_spec(library)]
+    for library in here:
         importlib.import_module(library)
-    rows = [row for library in LIBRARIES.values() for row in library.rows()]
+    rows = [row for library in here for row in LIBRARIES[library].rows()]
     hooked = {name for row in rows for name in (row.owner.__name__, row.name)}
     assert len(hooked) > 20
     assert {name for name in hooked if f"`{name}`" not in text} == set()

@@ -7,6 +7,7 @@ MkDocs calls these functions while it builds (`hooks` in mkdocs.yml). All pages 
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,12 @@ from mkdocs.structure.files import File
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 FROM_ELSEWHERE = {"index.md": "README.md", "changelog.md": "CHANGELOG.md", "contributing.md": ".github/CONTRIBUTING.md"}
 """Pages of the site that lie outside of `docs/`, where forges and package indexes look for them."""
-PUBLIC_MODULES = ("llm_telemetry",)
+PUBLIC_MODULES = ("llm_telemetry", "llm_telemetry.testing")
 _LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
 
 
@@ -33,6 +35,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Point the links of a page in `docs/` that lead out of it to the site's pages, or name what is not in the site."""
+    docs, up = ROOT / "docs", "../" * page.file.src_uri.count("/")
+    pages = {(ROOT / source).resolve(): name for name, source in FROM_ELSEWHERE.items()}
+
+    def link(match: re.Match[str]) -> str:
+        path, hash_, anchor = match[1].partition("#")
+        target = (docs / page.file.src_uri).parent.joinpath(path).resolve()
+        if target.is_relative_to(docs):
+            return match[0]
+        return f"]({up}{pages[target]}{hash_}{anchor})" if target in pages else f"] (`{target.relative_to(ROOT)}`)"
+
+    return markdown if page.file.src_uri in FROM_ELSEWHERE else _LINK.sub(link, markdown)
 
 
 def relinked(text: str, folder: Path) -> str:
@@ -78,7 +95,8 @@ def reference() -> str:
 
 
 def is_documented(thing: Any) -> bool:
-    """Tell whether a name, and all public methods that it defines, have a docstring."""
+    """Tell whether a class with all its public methods, or a function, has a docstring; an alias cannot have one."""
     own = vars(thing).items() if isinstance(thing, type) else ()
     public = [getattr(value, "__func__", value) for name, value in own if not name.startswith("_")]
-    return all(bool(getattr(one, "__doc__", None)) for one in (thing, *filter(callable, public)))
+    checked = [thing] if isinstance(thing, type) or inspect.isroutine(thing) else []
+    return all(bool(getattr(one, "__doc__", None)) for one in (*checked, *filter(callable, public)))

@@ -19,6 +19,7 @@ from llm_telemetry.clients.replies import (
     replies_of,
     usage_in,
 )
+from llm_telemetry.clients.translations import as_chat
 from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.scopes import Scope
@@ -191,6 +192,7 @@ class OpenCall:
     def _learn(self, response: Any, error: BaseException | None) -> None:
         """Read a complete response; whatever is odd about it, the call is recorded."""
         if response is not None:
+            response = as_chat(response)
             self._read(fields_of(response))
             self._answer(response)
         if self.attempt is not None and error is not None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from llm_telemetry.clients.calls import OpenCall, Tap, held_call, hold, unheard
 from llm_telemetry.clients.openai import ENDPOINTS, observe_close
+from llm_telemetry.clients.translations import as_chat
 from llm_telemetry.clients.wire import Body, Failure, is_last, parsed
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Inner, drive
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     Follow: TypeAlias = Callable[["HttpCall", Any], None]
     """Sees to it that a call hears the body of a response, which is still to come."""
 
-_SIGNS = frozenset(("model", "messages", "prompt", "input"))
+_SIGNS = frozenset(("model", "messages", "prompt", "input", "contents", "content", "requests"))
 """One of these is in the body of every request for tokens; other services have paths that end in `/responses`, too."""
 _FIRST_ERROR = 400
 
@@ -79,11 +80,15 @@ class HttpCall(OpenCall):
         if not self.open:  # what comes after the last event
             return
         for event in self._body.feed(self.decode(chunk if isinstance(chunk, bytes) else str(chunk).encode())):
-            if event.get("error"):
-                self._failure = Failure(told=event["error"])
-            super().see(event)
-            if is_last(event):
-                self.finish()
+            self.take(event)
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Take the next event of a stream."""
+        if event.get("error"):
+            self._failure = Failure(told=event["error"])
+        super().see(as_chat(event))
+        if is_last(event):
+            self.finish()
 
     def finish(self, response: Any = None, error: BaseException | None = None) -> None:
         """Record the call with what the body has told."""
@@ -125,7 +130,8 @@ def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs
     if session is None:
         unheard.calls += 1
         return None
-    return HttpCall(session, scope, Asked(path, fields), follow)
+    model, method, _ = path.rpartition("/")[2].partition(":")
+    return HttpCall(session, scope, Asked(path, {"model": model, **fields} if method else fields), follow)
 
 
 # --- httpx, and httpx2, its continuation

@@ -11,7 +11,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_telemetry.clients import aiohttp, http, openai
+from llm_telemetry.clients import aiohttp, bedrock, http, openai
 from llm_telemetry.guard import attempt, guarded, survive_fork
 from llm_telemetry.hooks.imports import ImportWatcher
 from llm_telemetry.hooks.patching import Row, patches
@@ -41,6 +41,7 @@ LIBRARIES: dict[str, Library] = {
     "httpx2": Library(partial(http.httpx_rows, "httpx2"), ("httpx2", "Client", "AsyncClient")),
     "requests": Library(http.requests_rows, ("requests", "Session")),
     "aiohttp": Library(aiohttp.rows, ("aiohttp", "ClientSession")),
+    "boto3": Library(bedrock.rows, ("botocore.client", "BaseClient")),
 }
 assert LIBRARIES.keys() == {*SDKS, *HTTP}
 

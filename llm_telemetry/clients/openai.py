@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from llm_telemetry.events import Role
 
 
-ENDPOINTS = ("/completions", "/responses", "/responses/compact", "/embeddings", "/v1/messages", "/v1/complete")
-"""Ends of the paths that are LLM calls; `/chat/completions` and Azure's deployments end so too. The last two are
-Anthropic's: the messages of one of openai's threads are not at the root."""
+ENDPOINTS = (
+    *("/completions", "/responses", "/responses/compact", "/embeddings", "/evaluations"),
+    *("/v1/messages", "/v1/complete"),
+    *(":generateContent", ":streamGenerateContent", ":embedContent", ":batchEmbedContents"),
+)
+"""Ends of the paths that are LLM calls; `/chat/completions` and Azure's deployments end so too. The second row is
+Anthropic's (the messages of one of openai's threads are not at the root), the third Gemini's."""
 
 
 def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

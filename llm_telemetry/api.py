@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry import __version__
@@ -97,6 +98,8 @@ def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
         if same is not None:
             return same
         known.uninstrument()
+    for script in [one for one in handles.values() if one._gives_way and isinstance(one._trainer(), ModuleType)]:
+        script.uninstrument()  # there is a trainer, after all
     adapter = adapter_for(trainer, config.adapter)
     found = adapter.find(trainer, config)
     description = describe(trainer, adapter, found, config)

@@ -59,6 +59,7 @@ class Telemetry(Lifecycle):
                 config.run,
                 rescue_rows=config.rescue_rows,
                 before_end=self._flush_now,
+                before_row=self._end_step if found.rows_are_steps else lambda _step: None,
                 name=clean_source(type(trainer).__name__).strip("_"),
             )
         )
@@ -73,6 +74,8 @@ class Telemetry(Lifecycle):
         self._session = Session(config, sinks, self._place.facts)
         self._session.before_phase.append(self._begin)
         self._session.before_flush += [patches.verify, clients.catch_up]
+        if found.rows_are_steps:  # there is no step at whose start the run could be looked for
+            self._session.before_flush.append(self._begin)
         join_ranks(self._session)
         self._hooks = hook_all(self._session, trainer, found.watched)
         tell_children(self._session, found.watched)
@@ -136,6 +139,9 @@ class Telemetry(Lifecycle):
         Called in the middle of telemetry's own work (by a signal handler, say), it is done right after that.
         """
         self._flush_now()
+
+    def _end_step(self, step: int) -> None:
+        self._session.end_window(step)
 
     def _flush_now(self) -> None:
         self._session.flush_rest()

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry import api
 from llm_telemetry.activation import ending
 from llm_telemetry.clients import libraries as clients
+from llm_telemetry.clients.calls import unheard
 from llm_telemetry.guard import guarded, log, survive_fork
-from llm_telemetry.handle import was_released
+from llm_telemetry.handle import handles, was_released
 from llm_telemetry.hooks.patching import Hook, Row, patches
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import STEP_METHODS, TRAINING_METHODS
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 _lock = survive_fork(threading.RLock())
 _named: weakref.WeakSet[type] = weakref.WeakSet()
 _told: weakref.WeakSet[type] = weakref.WeakSet()
+_looked_at: dict[str, int] = {}
+"""How many names the main program had when it was looked at."""
 _asked: dict[int, weakref.ref[Any]] = {}
 
 
@@ -110,6 +113,7 @@ def watch_clients(
     children.join_owner()
     if ending.expect(unfound):
         clients.watch([])
+        unheard.looks.append(_adopt_script)
     clients.arrived(library)
     for client in clients.made_by(library):
         patches.apply(Row(client, "__init__", look))
@@ -175,6 +179,18 @@ def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
         except VariableError as error:
             refuse(error)
         return functions.session_of(instance)
+
+
+@guarded
+def _adopt_script() -> None:
+    """Watch the functions of the main program, where LLM calls are made and no trainer is there."""
+    main = sys.modules["__main__"]
+    with _lock:
+        if handles or _looked_at.get("__main__") == len(vars(main)):
+            return
+        _looked_at["__main__"] = len(vars(main))
+        with contextlib.suppress(InstrumentError, VariableError):
+            _watch(main, {})
 
 
 def _watch(instance: Any, settings: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from llm_telemetry.clients.calls import unheard
 from llm_telemetry.names import STEP_METHODS
 from llm_telemetry.runs.findings import format_count
-from llm_telemetry.settings.words import SPOOL, was_refused
+from llm_telemetry.settings.words import is_child, was_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,7 +39,7 @@ def expect(unfound: Callable[[], Iterable[tuple[str, str]]]) -> bool:
     Returns:
         Whether this was the first time.
     """
-    if _waiting or os.environ.get(SPOOL):
+    if _waiting or is_child(os.environ):
         return False
     _waiting.append(os.getpid())
     atexit.register(_tell, unfound)

@@ -10,7 +10,7 @@ import atexit
 import os
 import sys
 
-from llm_telemetry.hooks.imports import ImportWatcher, is_class
+from llm_telemetry.hooks.imports import STDLIB, ImportWatcher, is_class, is_library
 from llm_telemetry.names import HTTP, MAINS, REWARD_STEPS, SDKS, STEP_METHODS, TRAINER_MODULES
 from llm_telemetry.settings.words import (
     SPOOL,
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DEMO = "llm_telemetry.demo.trainer"  # it stands for a user's trainer, wherever the package is installed
-_STDLIB = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - pathlib is not worth its import here
-_SITES = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 
 
 def install(attempt: Callable[..., Any]) -> None:
@@ -74,12 +72,6 @@ def note(cls: Any) -> Any:
     return cls
 
 
-def is_library(place: str) -> bool:
-    """Tell whether a file or folder is the standard library's or an installed package's, and not the user's own."""
-    place += os.sep
-    return place.startswith(_STDLIB) or any(site in place for site in _SITES)
-
-
 class Finder(ImportWatcher):
     """Looks for trainers."""
 
@@ -118,10 +110,10 @@ class Finder(ImportWatcher):
         root = name.partition(".")[0]
         if name in self._always or root == "llm_telemetry":
             return name in self._always
-        return root not in sys.stdlib_module_names if path is None else not is_library(next(iter(path), _STDLIB))
+        return root not in sys.stdlib_module_names if path is None else not is_library(next(iter(path), STDLIB))
 
     def _concerns_us(self, spec: ModuleSpec) -> bool:
-        origin = spec.origin if spec.has_location and spec.origin else _STDLIB
+        origin = spec.origin if spec.has_location and spec.origin else STDLIB
         return spec.name in self._always or (origin.endswith((".py", ".pyc")) and not is_library(origin))
 
     def _executed(self, module: ModuleType) -> None:

@@ -58,6 +58,10 @@ class Unheard:
 
     calls = 0
 
+    def __init__(self) -> None:
+        self.looks: list[Callable[[], object]] = []
+        """Called at each of them: somebody may be found who is to be watched."""
+
 
 unheard = Unheard()
 

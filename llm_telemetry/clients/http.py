@@ -129,6 +129,10 @@ def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs
         return None
     if session is None:
         unheard.calls += 1
+        for look in unheard.looks:
+            look()
+        session = current()
+    if session is None:
         return None
     model, method, _ = path.rpartition("/")[2].partition(":")
     return HttpCall(session, scope, Asked(path, {"model": model, **fields} if method else fields), follow)

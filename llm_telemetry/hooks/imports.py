@@ -5,6 +5,7 @@ Standard library only, and little of it: every Python process with LLM_TELEMETRY
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import get_ident
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
     from typing import Any
+
+
+STDLIB = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - pathlib is not worth its import here
+_SITES = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 
 
 class ImportWatcher:
@@ -104,6 +109,12 @@ class ImportWatcher:
 
 # Import takes frames of this name and file out of tracebacks, and `warnings` skips them: the user sees his own lines.
 _INVISIBLE = {"co_filename": "<frozen importlib._bootstrap>", "co_name": "_call_with_frames_removed"}
+
+
+def is_library(place: str) -> bool:
+    """Tell whether a file or folder is the standard library's or an installed package's, and not the user's own."""
+    place += os.sep
+    return place.startswith(STDLIB) or any(site in place for site in _SITES)
 
 
 def is_class(thing: Any) -> bool:

@@ -187,6 +187,12 @@ class Session:
             self.step = phase.step
         self.flush(phase)
 
+    def end_window(self, step: int) -> None:
+        """Make the payload of what has happened since the last one, where steps have no function of their own."""
+        if not self._phases and not self.is_child:
+            self.step = step
+            self.flush(Phase("train", step), manual=True, everything=True)
+
     def _current_step(self) -> int:
         return next((phase.step for phase in reversed(self._phases)), self.step)
 

@@ -20,6 +20,8 @@ class Found(NamedTuple):
     """What the payload will be without, a sentence each; told as warnings."""
     is_sure: bool = True
     """Whether this is a trainer beyond doubt. With `LLM_TELEMETRY=1` others are not watched unless they are named."""
+    rows_are_steps: bool = False
+    """Whether the owner's own `wandb.log` ends its steps: there is no function that does."""
 
 
 class Adapter(Protocol):

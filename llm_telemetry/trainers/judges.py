@@ -79,7 +79,7 @@ def _judges_of(reward: Part) -> Iterator[Part]:
     if known is not None:
         yield Part(owner, known)
         return
-    found = [Part(owner, name) for name in methods if _is_judge(name, getattr(owner, name))]
+    found = [Part(owner, name) for name in methods if is_judge(name, getattr(owner, name))]
     yield from found or _held_judges(owner) or _judges_beside(reward)
 
 
@@ -114,7 +114,7 @@ def _beside(function: Any, methods: Sequence[Any]) -> list[Part]:
     functions = {
         name: value for name, value in [*stored_in(module).items()] if name in called and inspect.isfunction(value)
     }
-    return [Part(module, name) for name, value in functions.items() if value is not function and _is_judge(name, value)]
+    return [Part(module, name) for name, value in functions.items() if value is not function and is_judge(name, value)]
 
 
 def _names_in(code: Any) -> Iterator[str]:
@@ -125,8 +125,14 @@ def _names_in(code: Any) -> Iterator[str]:
             yield from _names_in(constant)
 
 
-def _is_judge(name: str, function: Callable[..., Any]) -> bool:
+def is_judge(name: str, function: Callable[..., Any]) -> bool:
+    """Tell a judge function by its name and its parameters."""
     return sounds_like_judge(name) and _judges_predictions(function)
+
+
+def is_helper(name: str) -> bool:
+    """Tell by its name what is only needed for a judge or a reward: that makes, parses or loads something."""
+    return _NO_JUDGE.search(name.lower()) is not None
 
 
 def sounds_like_judge(name: str) -> bool:

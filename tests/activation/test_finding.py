@@ -168,3 +168,17 @@ def test_nothing_is_imported_before_there_is_something_to_watch(full, tmp_path):
     heavy = ("wrapt", "openai", "llm_telemetry.api")
     shown = f"import user, json, httpx, sys; print([name for name in {heavy} if name in sys.modules])"
     assert full.run("-c", shown, cwd=tmp_path, LLM_TELEMETRY="1").out == "[]\n"
+
+
+@pytest.mark.parametrize(("how", "steps"), [((), [0, 1, 2]), (("named",), [0, 10, 20])])
+def test_a_script_of_functions_has_a_payload_for_each_row_that_it_logs(train, tmp_path, how, steps):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    done = train("functions.py", *how, LLM_TELEMETRY_FOLDER="llm_telemetry", WANDB_MODE="offline", WANDB_SILENT="true")
+    assert (done.code, done.out) == (0, "done\n"), done.err
+    (lines,) = done.trainers
+    assert [line["step"] for line in lines] == steps
+    payloads = [line["payload"] for line in lines]
+    assert [payload["dataset/count"] for payload in payloads] == [2, 2, 2]
+    assert [payload["llm/judge/calls"] for payload in payloads] == [2, 2, 2]
+    assert [payload["llm/executor/calls"] for payload in payloads] == [2, 2, 2]
+    assert payloads[-1]["cost/total_samples"] == 6

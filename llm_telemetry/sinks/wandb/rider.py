@@ -54,17 +54,19 @@ class Passage(NamedTuple):
 class Rider:
     """Watches one run's `log`, and writes our rows to it, never moving its counter ahead of the trainer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what others do at its turns, by keyword
         self,
         run: Any,
         tally: Tally,
         *,
         rescue: bool = False,
         before_end: Callable[[], object] = lambda: None,
+        before_row: Callable[[int], object] = lambda _step: None,
         prefix: Callable[[], str] = str,
     ) -> None:
         self.run = run
         self._before_end = before_end
+        self._before_row = before_row
         self._tally = tally
         self._rescue = rescue
         self._pid = os.getpid()
@@ -148,6 +150,7 @@ class Rider:
         this = object()
         self._calls.add(this)
         try:
+            self._tell_row(args, kwargs)
             with ExitStack() as held:
                 held.enter_context(self._lock)
                 passage = self._before(args, kwargs)
@@ -158,6 +161,13 @@ class Rider:
         finally:
             self._calls.discard(this)
         return result
+
+    @guarded
+    def _tell_row(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Say which row the trainer is about to fill, or to close."""
+        call = rows.read_call(*args, **kwargs)
+        if call is not None and not self._busy and (call.step is not None or call.commit is not False):
+            self._before_row(self._writer.counter if call.step is None else call.step)
 
     @guarded
     def _before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Passage | None:

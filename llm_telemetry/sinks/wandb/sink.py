@@ -36,6 +36,7 @@ class WandbSink:
         run: The run to write to; `None` means `wandb.run`, whichever that is when a payload comes.
         rescue_rows: Keep the trainer's rows that W&B drops alive, under `rescued/` and `rescued/step`.
         before_end: Called when a run is about to end, while it still takes payloads.
+        before_row: Called with its number when the trainer is about to fill or to close a row.
         name: What our keys begin with where another trainer of this process has written to the run before.
 
     """
@@ -46,10 +47,12 @@ class WandbSink:
         *,
         rescue_rows: bool = False,
         before_end: Callable[[], object] = lambda: None,
+        before_row: Callable[[int], object] = lambda _step: None,
         name: str = "trainer",
     ) -> None:
         self._given = run
         self._before_end = before_end
+        self._before_row = before_row
         self._rescue_rows = rescue_rows
         self._name = name
         self._tally = Tally()
@@ -164,6 +167,7 @@ class WandbSink:
             self._tally,
             rescue=self._rescue_rows,
             before_end=self._before_end,
+            before_row=self._before_row,
             prefix=partial(sharing.prefix_in, run, self, self._name),
         )
         if known is None:

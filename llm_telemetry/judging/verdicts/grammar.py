@@ -85,6 +85,11 @@ class Grammar:
         return re.compile(self.words.concludes, re.IGNORECASE)
 
     @cached_property
+    def contrary(self) -> dict[bool, re.Pattern[str]]:
+        """What shows, behind a lone yes or no, that the judge was asked whether the answer is wrong."""
+        return {True: re.compile(self.words.blame or _NEVER), False: re.compile(self.words.praise or _NEVER)}
+
+    @cached_property
     def manners(self) -> re.Pattern[str]:
         """Behind a lone verdict word: what shows that it is none."""
         return re.compile(self.words.manners or _NEVER)

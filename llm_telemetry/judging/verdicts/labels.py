@@ -114,6 +114,7 @@ _PREFERS = re.compile(
     rf"|(?<![\w'])(?<!neither ){_ONE % 'better'}(?i:'s)?(?i: {_NOUN})? (?:wins|won|is "
     r"(?:(?:clearly|much|slightly|far|the|overall|somewhat|significantly) ){0,2}"
     r"(?:better|best|superior|stronger|preferred|preferable|winner))\b"
+    r"(?=\s*(?:$|[.,;!\n]|\b(?:than|because|since|as|overall|here)\b))(?![^\n]{0,200}\b(?:but|however|though)\b)"
 )
 
 

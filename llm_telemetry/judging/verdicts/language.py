@@ -45,6 +45,8 @@ class Language(NamedTuple):
     turn: str = ""  # here a new clause may begin
     not_mine: str = ""  # before a statement: it is somebody else's, a question, a condition or an order
     concludes: str = ""  # before a statement: it is a conclusion
+    praise: str = ""  # behind a lone "no": it was said to the contrary question
+    blame: str = ""  # behind a lone "yes": so was it
     manners: str = ""  # behind a lone verdict word: it is none ("right, let me see")
     object: str = ""  # behind any but a transitive word: it is an order ("correct the spelling")
     transitive: str = ""

@@ -44,7 +44,8 @@ ENGLISH = Language(
     turn=r"\b(?:and|but|or|actually|rather|yet|wait|then)\b",
     not_mine=r"\b(?:if|whether|unless|claim\w*|says?|said|states|stated|argues|assert\w*|assum\w*|suppos\w*|thinks"
     r"|believes|might|may|unable|cannot|unclear|unsure|determine|respond|output|reply|return|asked|told|tells"
-    r"|instruct\w*|either|please|whenever"
+    r"|instruct\w*|either|please|whenever|without|nothing|nobody|no (?:reason|need|doubt|way)"
+    r"|(?:wrong|unfair|harsh|hard|mistake|tempting) to"
     r"|not (?:clear|sure|certain|able|obvious|that|say|know|think|believe))\b"
     r"|n't (?:say|know|think|believe|tell|see|sure|clear|certain)\b"
     r"|(?:\b(?:not|never|to|returns?|prints?|set)|n't)\s*$|[:：=]\s*$",
@@ -59,7 +60,8 @@ ENGLISH = Language(
     noun=r"\s+(?:answer|response|solution)(?=\s*[.!]*\s*$)",
     of=r"(?:of|by|from) (?:the |this )?\w{1,15}|given|provided",
     intro=r"(?:(?:sadly|unfortunately|regrettably|alas|well|ok|okay|hmm+|sure|certainly|therefore|thus|hence|so|overall"
-    r"|in (?:conclusion|summary|short)|to sum up|tl;dr|bottom line|finally|ultimately)[,.!:]?(?:\s-)?\s+"
+    r"|in (?:conclusion|summary|short)|to sum up|tl;dr|bottom line|finally|ultimately"
+    r"|(?:nice|good)(?: try| job)?,(?: but)?|(?:close|almost),? but)[,.!:]?(?:\s-)?\s+"
     r"|i(?:'d| would)? (?:say|judge|consider|mark|deem|find|believe|think|conclude)[:,]?\s+(?:that\s+)?)?",
     manners=r"[^\w\n]{0,3}(?:sure|of course|i can|i could|i'?ll|i will|i'd|i would|let me|let's|let us|happy to|please"
     r"|here)\b",
@@ -67,23 +69,28 @@ ENGLISH = Language(
     transitive="match|matches|matched|matching|equals|passes|passed|fails|failed"
     "|contradicts|supports|refutes|agrees|disagrees",
     lone="y|n|right",
-    terse_yes="factual|faithful|grounded|relevant|safe|good|success|successful|satisfied|met|entailment|entails"
+    praise=rf"\bno (?:\w+ )?{_FAULT}|\bnothing (?:is )?wrong|\berror-free",
+    blame=rf"\b(?:there (?:is|are)|contains?|has|have|makes?|made|found|includes?) (?!no\b|not\b)"
+    rf"(?:\w+ ){{0,3}}{_FAULT}",
+    terse_yes="absolutely|definitely|certainly|exactly|spot on"
+    "|factual|faithful|grounded|relevant|safe|good|success|successful|satisfied|met|entailment|entails"
     "|no errors?(?: found)?|no mistakes?(?: found)?|no hallucinations?",
-    terse_no="unfaithful|ungrounded|irrelevant|unsafe|bad|failure|unsuccessful|unsatisfied|unmet|contradiction"
+    terse_no="not at all|not in the least"
+    "|unfaithful|ungrounded|irrelevant|unsafe|bad|failure|unsuccessful|unsatisfied|unmet|contradiction"
     "|hallucination|errors? found|unrelated",
     none="neither|none of(?: the)?",
     prefix="so|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|would|will|can|must|give|gave|assign|award"
     "|rate|this|it|is|answer|response|quality|evaluation|assessment|equivalence|correctness|judge|total|binary"
     "|conclusion|in|and|consequently|accordingly|of|corrected|revised|updated|amended|new|test",
-    verdict="correct/incorrect|true/false|yes/no|judge?ment|verdict|decision|determination|ruling|finding|assessment"
+    verdict="correct/incorrect|pass/fail|true/false|yes/no|judge?ment|verdict|decision|determination|ruling|finding|assessment"
     "|classification|evaluation(?:_result)?|grading|label|(?:user|response)_safety",
     adjective=r"correct(?:ness)?|right|accurate|true_false|(?:semantically_)?equivalent|equivalence|same(?:_meaning|_answer)?"
     r"|pass(?:ed|es)?|match|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
     rf"|criteri(?:on|a)_met|(?:requirements?_|conditions?_)?(?:met|satisfied|fulfilled)|(?:task_)?success|successful"
     rf"|(?:task_|goal_)?(?:solved|resolved|completed|achieved)|correctly_answered|answered_correctly|no_{_FAULT}",
     fault=rf"{_HAS}+{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:s|ed)"
-    "|contradict(?:ion|ory)|fails?|failed|failure|reject|rejected|refused|inconsistent|different|differs|disagrees|refuted"
-    "|invalid|unacceptable|fabricated|made_up|misleading|not_(?:correct|equivalent|right|accurate|the_same|a_match)",
+    "|contradict(?:ion|ory)|fails?|failed|failure|reject|rejected|different|differs|disagrees|refuted"
+    "|invalid|not_(?:correct|equivalent|right|accurate|the_same|a_match)",
     grade=r"scores?|rating|grade|marks?|points|accuracy|quality|reward|rated?|give|deserves?|award|assign"
     r"|(?:rate|give|score|grade|deserves?|award|assign) (?:it|this|that|an?|(?:this|the) \w{1,12})"
     r"|on a scale (?:of|from) \d{1,2} (?:to|-) \d{1,3}|(?:total|quality|correctness|normali[sz]ed|similarity)_score",
@@ -93,7 +100,8 @@ ENGLISH = Language(
     answer="answer|final|output",
     merit="supported|faithful|grounded|relevant|factual|safe|acceptable|helpful",
     vice="hallucinat(?:ions?|ed|es|ing)|toxic|toxicity|harmful|unsafe|violat(?:ion|es|ed)|biased|unfaithful|unsupported"
-    "|irrelevant|offensive|hateful|off_topic|plagiari[sz]ed|errors|mistakes",
+    "|irrelevant|offensive|hateful|off_topic|plagiari[sz]ed|fabricated"
+    "|made_up|misleading|inconsistent|unacceptable|refused|errors|mistakes",
     aspect="(?:coherence|fluency|relevance|consistency|helpfulness|clarity|groundedness|faithfulness|completeness"
     "|harmlessness|conciseness|usefulness|depth|style|engagement|safety)(?:_score|_rating)?",
 )

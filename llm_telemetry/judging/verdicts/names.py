@@ -79,10 +79,10 @@ def read_named(
         reading = None if row is None else read(value, row.sort)
         if row is not None and reading is not None:
             found.setdefault(row.rank, []).append(row.turn(reading, inverted=inverted))
-    return settle_equals(found[min(found)]) if found else None
+    return _settle(found[min(found)]) if found else None
 
 
-def settle_equals(readings: list[Reading]) -> Reading | None:
+def _settle(readings: list[Reading]) -> Reading | None:
     """Make one reading of several of equal weight; a grade beside a binary verdict does not count."""
     verdicts = [reading for reading in readings if not isinstance(reading, Unreadable)]
     words = [verdict for verdict in verdicts if verdict.correct is not None] or verdicts

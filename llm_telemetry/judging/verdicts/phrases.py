@@ -30,6 +30,7 @@ class Phrase(NamedTuple):
 _FIELD = re.compile(
     r"\s*(?:\([^()\n]{1,20}\)\s*)?[:=]\s*(?:[<\[{_]|(?:true|false|yes|no|[01])\b|\w{1,12}\s*(?:[/|]|\bor\b))"
 )
+_YES_NO = ("yes", "no")
 _STOPS = (". ", "! ", "? ", "\n", ".\n", "。", "！", "？")
 _THEREFORE = re.compile(r"(?=\b(?:therefore|thus|hence|consequently)\b|,\s{0,3}so\b)", re.IGNORECASE)
 _NEAR, _CONTEXT = 300, 200
@@ -44,8 +45,9 @@ def read_head(text: str, far: str = "") -> Phrase | None:
         if match is not None and _is_not_meant(match, low[match.end() :], grammar):
             return None
         if match is not None:
-            polarity = _polarity(match, grammar)
-            if any(other not in (AMBIGUOUS, polarity) for other in _others(low[match.end() :], far, grammar)):
+            polarity, rest = _polarity(match, grammar), low[match.end() :]
+            is_spoilt = any(other not in (AMBIGUOUS, polarity) for other in _others(rest, far, grammar))
+            if is_spoilt or (match["word"] in _YES_NO and grammar.contrary[polarity is True].search(rest[:_NEAR])):
                 polarity = AMBIGUOUS
             return Phrase(polarity, text[: match.end()], 0, match.end())
     return None

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from .reply import both_ends_of
 from .structured import is_json
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ _LONG, _SHORT, _ANCHOR = 20, 6, 12
 beginning of either, by which it is found.
 """
 _BROKEN_OFF = re.compile(r"[\"”'`*»」]|\s*(?:\n|$|…|\.\.\.|\[)")
-_LIMIT, _MANY = 20_000, 64
-"""Characters of a candidate, pieces of it and quotations of a reply that are looked at."""
+_LIMIT, _MANY = 10_000, 64
+"""Characters of each end of a candidate, pieces of an end and quotations of a reply that are looked at."""
 
 
 class Purged(NamedTuple):
@@ -66,10 +67,12 @@ class _Places:
 
 def purge(reply: str, candidate: str) -> Purged:
     """Take the candidate's text, long pieces of it and quotations from it out of a judge's reply."""
-    wanted = _bare(candidate[:_LIMIT])
+    candidate = candidate if len(candidate) <= 2 * _LIMIT else f"{candidate[:_LIMIT]}\n{candidate[-_LIMIT:]}"
+    wanted = _bare(candidate)
     if not wanted or is_json(reply):
         return Purged(reply, None)  # there the judge's own words have names
-    spans = _merged(chain(_copies(reply, candidate[:_LIMIT], wanted), _quotations(reply, wanted)), reply)
+    reply = both_ends_of(reply)
+    spans = _merged(chain(_copies(reply, candidate, wanted), _quotations(reply, wanted)), reply)
     if not spans or (len(spans) == 1 and not _bare(reply[: spans[0][0]] + reply[spans[0][1] :])):
         return Purged(reply, None)
     start, end = spans[-1]
@@ -98,7 +101,8 @@ def _copies(reply: str, candidate: str, wanted: str) -> Iterator[tuple[int, int]
 
 def _pieces(candidate: str, wanted: str) -> set[str]:
     """Return the sentences of a candidate that are long or look like verdicts, and all of it if it does."""
-    pieces = {_bare(piece).rstrip(".!?") for piece in _SENTENCES.split(candidate, maxsplit=_MANY)}
+    sentences = _SENTENCES.split(candidate)
+    pieces = {_bare(piece).rstrip(".!?") for piece in (*sentences[:_MANY], *sentences[-_MANY:])}
     telling = {one for one in pieces if len(one) >= _LONG or (len(one) >= _SHORT and _MARKED.search(one))}
     return telling | ({wanted} if _MARKED.search(wanted) else set())
 

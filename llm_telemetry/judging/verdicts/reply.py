@@ -28,9 +28,9 @@ _ASIDE = re.compile(rf"<({'|'.join(_ASIDES)})>[^<]{{0,4000}}</\1>", re.IGNORECAS
 _UNCLOSED = re.compile(r"\n[ \t]{0,8}<think(?:ing)?>")
 # Between two findings: a list of permitted answers, which an echoed instruction is made of.
 _OR = re.compile(r"(?:</?\w{0,20}>|[\s\"'`*,.;]|\\?\$){0,8}(?:\bor\b|/|\||或者?)[\s\"'`*]{0,4}$", re.IGNORECASE)
-# Behind a candidate: the condition under which an instruction wants it.
+# Behind a finding: the condition under which an instruction wants it.
 _WHEN = re.compile(r"(?:</\w{0,20}>)?[\s\"'`*)]{0,4}(?:if|when|for a|means|denotes|当|如果|表示)\b", re.IGNORECASE)
-# Before a candidate: the judge takes back what it said.
+# Before a finding: the judge takes back what it said.
 _RETRACTS = re.compile(
     r"\b(?:wait|actually|correction|on reflection|on second thought|let me re\w*|reconsider\w*|i (?:mis|over)\w+"
     r"|mistaken|revis\w+|upon|hold on|chang\w+ my|at first|scratch that|oops|recheck\w*|recomput\w+|on closer"
@@ -65,8 +65,10 @@ def strip(text: str) -> str | Unreadable:
     whole = _without_tokens(_without_thoughts(text)).strip()
     if "<" in whole and _UNCLOSED.search("\n" + whole):
         return Unreadable("unclosed_think")
-    is_fenced = whole.startswith(_FENCE) and whole.endswith(_FENCE) and whole.count(_FENCE) == 2  # noqa: PLR2004 - the opening and the closing one
-    return whole[len(_FENCE) : -len(_FENCE)].partition("\n")[2].strip() if is_fenced and "\n" in whole else whole
+    match whole.split(_FENCE, maxsplit=3):
+        case ["", fenced, ""] if "\n" in fenced:
+            return fenced.partition("\n")[2].strip()
+    return whole
 
 
 def both_ends_of(whole: str) -> str:

@@ -12,7 +12,7 @@ from .labels import read_label
 from .marks import read_answer_tag, read_boxed, read_bracket, read_tag
 from .prose import read_bare, read_last_resort
 from .quotes import Purged, purge
-from .reply import Reply, both_ends_of, prepare, strip
+from .reply import Reply, prepare, strip
 from .structured import read_structured
 from .verdict import NO_VERDICT, Family, Reading, Unreadable, Verdict, inverse
 
@@ -61,7 +61,7 @@ def read_verdict(
     whole = strip(text)
     if isinstance(whole, Unreadable):
         return whole
-    purged = purge(both_ends_of(whole), candidate) if candidate else Purged(whole, None)
+    purged = purge(whole, candidate) if candidate else Purged(whole, None)
     known = Reply("", "", truncated, scale, inverted, is_purged=bool(candidate))
     reading = _read(purged.text, known)
     if isinstance(reading, Unreadable) and purged.last_kept is not None:

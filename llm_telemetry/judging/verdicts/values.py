@@ -53,7 +53,8 @@ _NOUNS = "the|assistant|response|answer|model|output|candidate|option|solution|s
 # One of two, behind "winner" or with its noun: "response_a", "Model 2", "the second answer", "(b)".
 _SIDE = re.compile(
     rf"(?P<named>(?:(?:{_NOUNS})[\s_]{{0,2}})*)\(?(?P<letter>[AB]|[12]|first|second)\b\)?(?:\s(?:{_NOUNS}))?"
-    r"(?:'s \w{1,12})?(?=\W*$|\s*[.,;:)\]\n(—]|\s+(?:is|wins|won|because|since|as|-)(?:\s|\b))"
+    r"(?:'s \w{1,12})?(?=\W*$|\s*[.,;:)\]\n(—]|\s+(?:wins|won|because|since|as|-)(?:\s|\b)"
+    r"|\s+is (?:\w{1,12} ){0,2}(?:better|best|superior|stronger|preferred)(?=\W*$|[.,;\n]| (?:than|because|since)\b))"
     r"(?!\s*(?:[/|]|or\b|and\b))",
     re.IGNORECASE,
 )
@@ -65,7 +66,10 @@ _NUMBER = r"(?P<value>[+-]?(?:\d{1,7}(?:\.\d{1,9}|,\d{1,2}(?!\d))?|\.\d{1,9}))"
 _TOP = r"(?P<top>\d{1,5}(?:\.\d{1,3})?)"
 _UNIT = r"(?:\s*(?:points?|pts|marks?|stars?|分|点|점|punkte|puntos|pontos))?"
 # The table of ways to write a grade; each row is tried where the value begins.
-_OUT_OF = re.compile(rf"{_NUMBER}{_UNIT}\s*(?:/|out of|of|von|sur|de|su|из)\s*{_TOP}(?![\d/]|\.\d)", re.IGNORECASE)
+_OUT_OF = re.compile(
+    rf"{_NUMBER}{_UNIT}\s*(?:/|out of|of|von|sur|de|su|из)\s*{_TOP}(?![\d/]|\.\d|\s+(?:would|is|was|or|to|if|seems)\b)",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(rf"{_NUMBER}\s*(?:%|％|percent\b|per cent\b)", re.IGNORECASE)
 _PLAIN = re.compile(
     rf"{_NUMBER}(?P<unit>\s*(?:points?|pts|marks?|stars?|分|点|점))?"

@@ -45,8 +45,7 @@ class RowWriter:
 
     @guarded
     def _ask(self) -> int:
-        # `step` of a resumed run is 0 until its first row.
-        return max(int(self.run.step), int(self.run.starting_step))
+        return access.counter_of(self.run)
 
     @property
     def first_free(self) -> int:

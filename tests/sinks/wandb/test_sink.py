@@ -408,6 +408,32 @@ def test_a_run_that_cannot_tell_its_step(lenient):
     assert lenient.total() == 1
 
 
+class SilentService:
+    """W&B's own process, stopped: it gives no answer, however long one waits."""
+
+    def __init__(self):
+        self.waited = []
+
+    def deliver_history_step(self):
+        return self
+
+    def wait_or(self, timeout):
+        self.waited.append(timeout)
+        raise TimeoutError
+
+
+def test_a_service_that_does_not_answer_is_waited_for_once_and_shortly(lenient):
+    """W&B's own `run.step` waits half a minute; the trainer's `log` waits for no answer at all."""
+    run = ModelRun()
+    sink = attached(run)
+    run._interface = SilentService()
+    play(PATTERNS["explicit, every 4th step"], run.log, sink.write)
+    run.finish()
+    assert run._interface.waited == [_seams.LONGEST_WAIT]
+    assert _seams.LONGEST_WAIT <= 1
+    assert [place for _, place in payload_places(run.rows)] == list(range(1, 13))
+
+
 class CountingRun(ModelRun):
     """A run of W&B 0.22 and before: `step` is a count of its own, and drifts when a closing row is dropped."""
 

@@ -98,8 +98,9 @@ class _Connection(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer one request."""
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
-        retry = self.headers.get("x-stainless-retry-count")
-        request = Request(urlsplit(self.path).path, _object(raw), raw, retry=None if retry is None else int(retry))
+        retry, language = (self.headers.get(f"x-stainless-{name}") for name in ("retry-count", "lang"))
+        told = None if retry is None else int(retry)
+        request = Request(urlsplit(self.path).path, _object(raw), raw, retry=told, is_sdk=language is not None)
         problem = _problem(request)
         if problem is not None:
             self._send(problem[0], wire.error(*problem))

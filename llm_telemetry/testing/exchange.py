@@ -75,7 +75,8 @@ class Request:
         body: the JSON; empty where the body is no JSON object.
         raw: the body as it was sent.
         number: how many requests came before this one.
-        retry: how often the SDK says that it has tried before; `None` when it says nothing.
+        retry: how often the SDK says that it has tried before; `None` when it says nothing, as old ones do.
+        is_sdk: whether it is an SDK that asks, which tries again by itself.
         turn: how often the same question had been answered before; 0 when the client asks for the same answer
             each time, by `seed` or by temperature 0.
         call: 1 when the same question has just been answered without content, else 0.
@@ -87,6 +88,7 @@ class Request:
     raw: bytes = b""
     number: int = 0
     retry: int | None = None
+    is_sdk: bool = False
     turn: int = 0
     call: int = 0
 

@@ -23,7 +23,7 @@ Form = Literal[
     "truncated",  # the answer ends at the limit of tokens, before any verdict
     "unreadable",  # an answer without a verdict
 ]
-_MAX_RETRIES = 2  # the SDKs' default: one failure more and the call has failed
+MAX_RETRIES = 2  # the SDKs' default: one failure more and the call has failed
 _SERVER_ERRORS = (500, 503)
 _VAGUE = (
     "The candidate gives a value, the reference another notation; more context is needed to decide.",
@@ -97,10 +97,10 @@ def steps_of(faults: Faults, *key: object) -> tuple[Step, ...]:
     So what a client meets depends on `key`, not on what others do, nor on when it asks.
     """
     if draw(*key, "hung") < faults.hung:
-        return tuple(Step(0, attempt, "hung", None) for attempt in range(_MAX_RETRIES + 1))
+        return tuple(Step(0, attempt, "hung", None) for attempt in range(MAX_RETRIES + 1))
     if draw(*key, "exhausted") < faults.exhausted:
         status = pick((429, *_SERVER_ERRORS), *key, "status")
-        return tuple(Step(0, attempt, "refused", status) for attempt in range(_MAX_RETRIES + 1))
+        return tuple(Step(0, attempt, "refused", status) for attempt in range(MAX_RETRIES + 1))
     first = _first_form(faults, *key)
     steps = _call(0, first, faults, *key)
     if first in ("empty", "refusal"):
@@ -146,7 +146,7 @@ def _first_form(faults: Faults, *key: object) -> Form:
 def _call(call: int, form: Form, faults: Faults, *key: object) -> tuple[Step, ...]:
     """Return the attempts of one call that is answered in the end."""
     failed: list[Step] = []
-    while len(failed) < _MAX_RETRIES:
+    while len(failed) < MAX_RETRIES:
         attempt = len(failed)
         at = draw(*key, call, "fault", attempt)
         if at < faults.rate_limited:

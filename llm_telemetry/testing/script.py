@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from llm_telemetry.testing.books import Books, Entry
 from llm_telemetry.testing.draws import draw
 from llm_telemetry.testing.exchange import Reply, Request, Tokens, count
-from llm_telemetry.testing.faults import Faults, Form, Step, planned, spoiled, steps_of
+from llm_telemetry.testing.faults import MAX_RETRIES, Faults, Form, Step, planned, spoiled, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,8 +42,8 @@ class _Place(NamedTuple):
     turn: int = 0
     left: tuple[Step, ...] = ()
     """What is still to come of its script; empty before its first request, and after its last."""
-    failed: bool = False
-    """Whether the last request met a planned fault, so that one which is no retry is a new question."""
+    failed: int = 0
+    """How many planned faults were met in turn: the next request is a retry, or else a new question."""
 
 
 class Script:
@@ -92,7 +92,7 @@ class Script:
             request=request,
             form=step.form,
             status=step.status,
-            retry=step.attempt if request.retry is None else request.retry,
+            retry=request.retry or 0,
             tokens=tokens or Tokens(),
             usage_sent=told,
             content=reply.content,
@@ -113,21 +113,30 @@ class Script:
         """Take the next step of a request's script, or of the plan; return the request numbered, and its real turn."""
         with self._lock:
             turn, left, failed = self._places.get(request.key, _Place())
-            has_given_up = bool(left) and left[0].attempt > 0 and request.retry == 0
-            if has_given_up or (failed and not request.retry):
-                turn, left = turn + 1, ()
+            if _is_new(request, left, failed):
+                turn, left, failed = turn + 1, (), 0
             variant = 0 if request.repeatable else turn
             left = left or steps_of(faults, self._seed, request.key, variant)
             step, left = left[0], left[1:]
-            fault = planned(self._plan.popleft()) if self._plan else None
-            if fault is not None:
+            retry = step.attempt + failed if request.retry is None else request.retry
+            if self._plan:
+                fault = planned(self._plan.popleft())
                 left = _after(fault, step, left)
-                step = fault._replace(call=step.call, attempt=request.retry or 0)
-            is_failed = fault is not None and fault.form in _KEEPS_THE_SCRIPT
-            self._places[request.key] = _Place(turn if left else turn + 1, left, is_failed)
-            request = replace(request, number=self._number, turn=variant, call=step.call)
+                step = fault._replace(call=step.call)
+                failed = failed + 1 if fault.form in _KEEPS_THE_SCRIPT else 0
+            else:
+                failed = 0
+            self._places[request.key] = _Place(turn if left else turn + 1, left, failed)
+            request = replace(request, number=self._number, retry=retry, turn=variant, call=step.call)
             self._number += 1
         return request, step, turn
+
+
+def _is_new(request: Request, left: tuple[Step, ...], failed: int) -> bool:
+    """Tell whether a request begins a question, though the one before has not come to its end."""
+    if request.retry is not None:
+        return request.retry == 0 and (failed > 0 or (bool(left) and left[0].attempt > 0))
+    return failed > (MAX_RETRIES if request.is_sdk else 0)
 
 
 def _after(fault: Step, step: Step, left: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -91,7 +91,7 @@ def test_what_was_read_from_the_cache_and_written_to_it_is_part_of_the_prompt(us
     assert usage_in(usage) == expected
 
 
-@pytest.mark.parametrize("count", [10**400, 10**12, -1, 1.5, "7", True, None])
+@pytest.mark.parametrize("count", [10**400, 2**41, -1, 1.5, "7", True, None])
 def test_a_token_count_that_cannot_be_is_unknown(count):
     usage = usage_in({"prompt_tokens": count, "completion_tokens": 2})
     assert (usage.prompt, usage.completion) == (None, 2)

@@ -255,6 +255,15 @@ def test_an_sdk_that_does_not_tell_its_retries_is_booked_by_the_script(serve):
     assert [entry.retry for entry in server.books] == [0, 1, 2, 0, 1, 2]
 
 
+@pytest.mark.parametrize(("head", "retries"), [("X-Stainless-Lang: python\r\n", [0, 1, 2, 0]), ("", [0, 0, 0, 0])])
+def test_what_follows_a_planned_fault_is_a_retry_of_an_sdk_and_a_call_of_anybody_else(serve, head, retries):
+    server = serve()
+    server.fail_next(429, 503)
+    for _ in range(4):
+        post(server, ASK, head)
+    assert [entry.retry for entry in server.books] == retries
+
+
 def test_a_cancelled_hung_request_is_served_nothing(serve):
     server = serve(hung=1.0)
 
@@ -378,16 +387,16 @@ def opened(server):
     return socket.create_connection((host, int(port)))
 
 
-def raw(body):
+def raw(body, more=""):
     data = json.dumps(body).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
-    return head.encode() + data
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n{more}Connection: close\r\n"
+    return f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data
 
 
-def post(server, body):
+def post(server, body, more=""):
     """Ask without an SDK, and read to the end."""
     with opened(server) as connection:
-        connection.sendall(raw(body))
+        connection.sendall(raw(body, more))
         while connection.recv(4096):
             pass
 

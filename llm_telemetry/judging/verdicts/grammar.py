@@ -35,6 +35,7 @@ class Grammar:
         self.stems = tuple(words.stems.split("|"))
         self.transitive = frozenset(words.transitive.split("|"))
         self.lone = frozenset(words.lone.split("|"))
+        self._fields: dict[str, re.Pattern[str]] = {}
         self._yes, self._no = (by_letter(part.replace(" ", "[ -]")) for part in (words.yes, words.no))
 
     @cached_property
@@ -64,40 +65,11 @@ class Grammar:
         """Behind a verdict word: another one to choose from."""
         return re.compile(_OPTION % f"{self._yes}|{self._no}")
 
-    @cached_property
-    def one_not(self) -> re.Pattern[str]:
-        """One negation."""
-        return re.compile(self.words.one_not)
-
-    @cached_property
-    def partly(self) -> re.Pattern[str]:
-        """A word that halves a verdict."""
-        return re.compile(self.words.partly)
-
-    @cached_property
-    def not_mine(self) -> re.Pattern[str]:
-        """What makes a statement somebody else's, a question, a condition or an order."""
-        return re.compile(self.words.not_mine, re.IGNORECASE)
-
-    @cached_property
-    def concludes(self) -> re.Pattern[str]:
-        """What makes a statement a conclusion."""
-        return re.compile(self.words.concludes, re.IGNORECASE)
-
-    @cached_property
-    def contrary(self) -> dict[bool, re.Pattern[str]]:
-        """What shows, behind a lone yes or no, that the judge was asked whether the answer is wrong."""
-        return {True: re.compile(self.words.blame or _NEVER), False: re.compile(self.words.praise or _NEVER)}
-
-    @cached_property
-    def manners(self) -> re.Pattern[str]:
-        """Behind a lone verdict word: what shows that it is none."""
-        return re.compile(self.words.manners or _NEVER)
-
-    @cached_property
-    def object(self) -> re.Pattern[str]:
-        """Behind a word that takes no object: what shows that it is an order."""
-        return re.compile(self.words.object or _NEVER)
+    def field(self, name: str) -> re.Pattern[str]:
+        """Return a field of the language that is a pattern of its own."""
+        if name not in self._fields:
+            self._fields[name] = re.compile(getattr(self.words, name) or _NEVER, re.IGNORECASE)
+        return self._fields[name]
 
     @property
     def _gap(self) -> str:

@@ -30,7 +30,8 @@ class Phrase(NamedTuple):
 _FIELD = re.compile(
     r"\s*(?:\([^()\n]{1,20}\)\s*)?[:=]\s*(?:[<\[{_]|(?:true|false|yes|no|[01])\b|\w{1,12}\s*(?:[/|]|\bor\b))"
 )
-_YES_NO = ("yes", "no")
+# What shows, behind a lone yes or no, that the judge was asked whether the answer is wrong.
+_CONTRARY = {"yes": "blame", "no": "praise"}
 _STOPS = (". ", "! ", "? ", "\n", ".\n", "。", "！", "？")
 _THEREFORE = re.compile(r"(?=\b(?:therefore|thus|hence|consequently)\b|,\s{0,3}so\b)", re.IGNORECASE)
 _NEAR, _CONTEXT = 300, 200
@@ -47,7 +48,8 @@ def read_head(text: str, far: str = "") -> Phrase | None:
         if match is not None:
             polarity, rest = _polarity(match, grammar), low[match.end() :]
             is_spoilt = any(other not in (AMBIGUOUS, polarity) for other in _others(rest, far, grammar))
-            if is_spoilt or (match["word"] in _YES_NO and grammar.contrary[polarity is True].search(rest[:_NEAR])):
+            contrary = _CONTRARY.get(match["word"])
+            if is_spoilt or (contrary and grammar.field(contrary).search(rest[:_NEAR])):
                 polarity = AMBIGUOUS
             return Phrase(polarity, text[: match.end()], 0, match.end())
     return None
@@ -69,20 +71,20 @@ def sentence_before(text: str, position: int) -> str:
 
 def is_disowned(before: str) -> bool:
     """Say whether what precedes a statement in its sentence makes it somebody else's, a condition or an order."""
-    return any(grammar.not_mine.search(before) for grammar in spoken(before))
+    return any(grammar.field("not_mine").search(before) for grammar in spoken(before))
 
 
 def concludes(text: str, phrase: Phrase) -> bool:
     """Say whether the sentence of `phrase` draws a conclusion up to there."""
     before = sentence_before(text, phrase.start)
-    return any(grammar.concludes.search(before) for grammar in spoken(text))
+    return any(grammar.field("concludes").search(before) for grammar in spoken(text))
 
 
 def _statements(low: str, start: int, grammar: Grammar) -> Iterator[Phrase]:
     for match in grammar.statement.finditer(low, start) if any(stem in low for stem in grammar.stems) else ():
         # Where no spaces part the words, what disowns a statement may stand inside of it.
         before = sentence_before(low, match.start() if grammar.spaced else match.end())
-        if not (grammar.not_mine.search(before) or grammar.option.match(low, match.end())):
+        if not (grammar.field("not_mine").search(before) or grammar.option.match(low, match.end())):
             yield Phrase(_polarity(match, grammar), match[0], match.start(), match.end())
 
 
@@ -95,9 +97,9 @@ def _others(rest: str, far: str, grammar: Grammar) -> Iterator[Polarity]:
 
 def _polarity(match: re.Match[str], grammar: Grammar) -> Polarity:
     groups = match.groupdict()
-    nots = len(grammar.one_not.findall(groups["nots"])) + bool(groups.get("unable")) + bool(groups.get("none"))
+    nots = len(grammar.field("one_not").findall(groups["nots"])) + bool(groups.get("unable")) + bool(groups.get("none"))
     says = bool(groups["yes"] or groups.get("good"))
-    if nots > 1 or (nots and not says) or grammar.partly.search(groups["how"] + (groups["lead"] or "")):
+    if nots > 1 or (nots and not says) or grammar.field("partly").search(groups["how"] + (groups["lead"] or "")):
         return AMBIGUOUS
     return says and not nots
 
@@ -111,6 +113,6 @@ def _is_not_meant(match: re.Match[str], rest: str, grammar: Grammar) -> bool:
         match["terse"] and (match["lead"] or rest.partition("\n")[0].strip(" .!"))
     ):
         return True
-    if word not in grammar.transitive and grammar.object.match(rest):
+    if word not in grammar.transitive and grammar.field("object").match(rest):
         return True
-    return is_alone and (grammar.manners.match(rest) or _FIELD.match(rest)) is not None
+    return is_alone and (grammar.field("manners").match(rest) or _FIELD.match(rest)) is not None

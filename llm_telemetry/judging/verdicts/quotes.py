@@ -6,9 +6,8 @@ Both texts are compared without what quoting adds, drops or changes: white space
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from itertools import accumulate, chain, islice
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from .reply import both_ends_of
 from .structured import is_json
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 # ruff: noqa: RUF001
 
 _MARKS = " \t\n\r\f\v\xa0\"'`*_>“”‘’«»「」"
-_NOISE = re.compile(rf"\\+[nrt]?|[{_MARKS}]+")
+_RUN = re.compile(rf"\\+[nrt]?|([^\\{_MARKS}]+)")  # an escape, which is noise, or what is none
 _ESCAPES = re.compile(r"\\+[nrt]?")
 _DROPPED = dict.fromkeys(map(ord, _MARKS))
 _QUOTED = re.compile(
@@ -39,45 +38,24 @@ _LIMIT, _MANY = 10_000, 64
 """Characters of each end of a candidate, pieces of an end and quotations of a reply that are looked at."""
 
 
-class Purged(NamedTuple):
-    """A reply without the words of the one who is judged."""
+def purge(reply: str, candidate: str) -> list[str]:
+    """Take the candidate's text, long pieces of it and quotations from it out of a judge's reply.
 
-    text: str
-    last_kept: str | None
-    """The same with the last of them, where it may be the judge's own: it ends the reply, and nothing introduces it."""
-
-
-class _Places:
-    """Where the characters of a reply that are no noise stand in it."""
-
-    def __init__(self, reply: str) -> None:
-        noise = [match.span() for match in _NOISE.finditer(reply)]
-        self._origins = [0, *(end for _, end in noise)]
-        sizes = (start - begin for begin, (start, _) in zip(self._origins, noise, strict=False))
-        self._starts = [0, *accumulate(sizes)]
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return where a part of the text without noise stands."""
-        return self._origin(start), self._origin(end - 1) + 1
-
-    def _origin(self, position: int) -> int:
-        run = bisect_right(self._starts, position) - 1
-        return self._origins[run] + position - self._starts[run]
-
-
-def purge(reply: str, candidate: str) -> Purged:
-    """Take the candidate's text, long pieces of it and quotations from it out of a judge's reply."""
+    Returns:
+        What is left. If it holds no verdict, a second text is to be read, if there is one: where the last of those
+        words end the reply and nothing introduces them, they may be the judge's own, and are left in it.
+    """
     candidate = candidate if len(candidate) <= 2 * _LIMIT else f"{candidate[:_LIMIT]}\n{candidate[-_LIMIT:]}"
     wanted = _bare(candidate)
     if not wanted or is_json(reply):
-        return Purged(reply, None)  # there the judge's own words have names
+        return [reply]  # in JSON the judge's own words have names
     reply = both_ends_of(reply)
     spans = _merged(chain(_copies(reply, candidate, wanted), _quotations(reply, wanted)), reply)
     if not spans or (len(spans) == 1 and not _bare(reply[: spans[0][0]] + reply[spans[0][1] :])):
-        return Purged(reply, None)
+        return [reply]
     start, end = spans[-1]
     ends_reply = not re.search(r"\w", reply[end:]) and not _INTRODUCED.search(reply[max(0, start - 40) : start])
-    return Purged(_cut_out(reply, spans), _cut_out(reply, spans[:-1]) if ends_reply else None)
+    return [_cut_out(reply, gone) for gone in ([spans, spans[:-1]] if ends_reply else [spans])]
 
 
 def _copies(reply: str, candidate: str, wanted: str) -> Iterator[tuple[int, int]]:
@@ -86,13 +64,13 @@ def _copies(reply: str, candidate: str, wanted: str) -> Iterator[tuple[int, int]
     found = [piece for piece in _pieces(candidate, wanted) if piece[:_ANCHOR] in bare]
     if not found:
         return
-    places = _Places(reply)
+    origins = [at for run in _RUN.finditer(reply) if run[1] for at in range(*run.span(1))]
     for piece in found:
         rest = wanted[wanted.find(piece) :]
         at = bare.find(piece[:_ANCHOR])
         while at >= 0:
             size = _common(bare[at : at + len(rest)], rest)
-            span = places.span(at, at + size)
+            span = origins[at], origins[at + size - 1] + 1
             is_part = size >= (_ANCHOR if _MARKED.search(piece) else _LONG) and _BROKEN_OFF.match(reply, span[1])
             if (size >= len(piece) and _is_whole(reply, *span)) or is_part:
                 yield span
@@ -130,7 +108,7 @@ def _quotations(reply: str, wanted: str) -> Iterator[tuple[int, int]]:
 
 
 def _bare(text: str) -> str:
-    """Drop the noise; several times as fast as `_NOISE` would."""
+    """Drop the noise."""
     return (_ESCAPES.sub("", text) if "\\" in text else text).translate(_DROPPED)
 
 

@@ -46,9 +46,9 @@ _FIRST, _LAST = 20, 60
 class Reply(NamedTuple):
     """What is left to read, and what is known of the judge."""
 
-    whole: str
+    whole: str = ""
     """The reply without its thoughts, stripped."""
-    text: str
+    text: str = ""
     """The same, or its two ends if it is long; asides such as `<reasoning>…</reasoning>` are gone."""
     cut: bool = False
     """The reply was cut off by its length limit, so its last word may be half a word."""
@@ -76,14 +76,14 @@ def both_ends_of(whole: str) -> str:
     return whole if len(whole) <= _HEAD + _TAIL else f"{whole[:_HEAD]}\n\n{whole[-_TAIL:]}"
 
 
-def prepare(whole: str) -> Reply:
-    """Make a stripped reply ready for reading."""
+def prepare(whole: str, known: Reply) -> Reply:
+    """Make a stripped text ready for reading by what is known of its judge."""
     kept = both_ends_of(whole)
     if "</" in kept:
         kept = _ASIDE.sub("\n", kept)
     if "\\text" in kept or "\\math" in kept:
         kept = _WRAPPED.sub(r"\1", kept)
-    return Reply(whole, kept.strip())
+    return known._replace(whole=whole, text=kept.strip())
 
 
 def _without_tokens(text: str) -> str:

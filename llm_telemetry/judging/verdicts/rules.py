@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .labels import read_label
 from .marks import read_answer_tag, read_boxed, read_bracket, read_tag
 from .prose import read_bare, read_last_resort
-from .quotes import Purged, purge
+from .quotes import purge
 from .reply import Reply, prepare, strip
 from .structured import read_structured
 from .verdict import NO_VERDICT, Family, Reading, Unreadable, Verdict, inverse
@@ -61,19 +61,12 @@ def read_verdict(
     whole = strip(text)
     if isinstance(whole, Unreadable):
         return whole
-    purged = purge(whole, candidate) if candidate else Purged(whole, None)
-    known = Reply("", "", truncated, scale, inverted, is_purged=bool(candidate))
-    reading = _read(purged.text, known)
-    if isinstance(reading, Unreadable) and purged.last_kept is not None:
-        reading = _read(purged.last_kept, known)
-    if isinstance(reading, Unreadable):
-        return Unreadable("truncated") if truncated else reading
-    return inverse(reading) if inverted else reading
-
-
-def _read(whole: str, known: Reply) -> Reading:
-    ready = prepare(whole)
-    return _first(known._replace(whole=ready.whole, text=ready.text))
+    known = Reply(cut=truncated, scale=scale, inverted=inverted, is_purged=bool(candidate))
+    for own in purge(whole, candidate) if candidate else [whole]:
+        reading = _first(prepare(own, known))
+        if isinstance(reading, Verdict):
+            return inverse(reading) if inverted else reading
+    return Unreadable("truncated") if truncated else reading
 
 
 def _first(reply: Reply) -> Reading:

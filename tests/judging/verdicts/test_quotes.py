@@ -132,13 +132,13 @@ def test_a_judge_who_quotes_nothing_is_read_as_ever(candidate):
 @pytest.mark.parametrize("reply", ["", "Fine.", '"', "> ", "\\", "```", "\n\n"])
 @pytest.mark.parametrize("candidate", ["", " ", '"', "\\", "a", "x" * 50_000, "\ud800"])
 def test_odd_candidates_are_harmless(reply, candidate):
-    assert purge(reply, candidate).text == reply
+    assert purge(reply, candidate)[0] == reply
 
 
 def test_a_long_part_of_the_candidate_goes_and_the_rest_of_the_sentence_stays():
     candidate = "Both sides are multiplied by four. Hence the statement is true. Final answer: True"
     reply = 'It says "Hence the statement is true. Final answer: True", which is a leap.\nVerdict: no'
-    assert purge(reply, candidate).text == 'It says " ", which is a leap.\nVerdict: no'
+    assert purge(reply, candidate)[0] == 'It says " ", which is a leap.\nVerdict: no'
 
 
 def test_json_of_any_length_stays_whole():

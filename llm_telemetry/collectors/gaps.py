@@ -27,6 +27,8 @@ class Gaps:
     """Adds up, from payload to payload, what is missing, and says so once it is most of all."""
 
     def __init__(self) -> None:
+        self.expects_calls = True
+        """Whether rollouts are answered by calls, as far as is known."""
         self._tell = Notices()
         self._rollouts = 0.0
         self._silent = 0.0
@@ -39,7 +41,7 @@ class Gaps:
         calls = keys.sum_over_roles(payload, keys.CALLS)
         judged = payload.values.get(keys.CALLS.of(payload.split, role="judge"), 0)
         self._rollouts += rollouts
-        self._silent += 0 if calls > judged else rollouts
+        self._silent += 0 if calls > judged or not self.expects_calls else rollouts
         self._calls += calls
         self._unmetered += keys.sum_over_roles(payload, keys.NO_USAGE)
         self._tell_share(NO_CALLS, self._silent, self._rollouts)

@@ -44,7 +44,7 @@ class Counts:
         self.calls = CallCollector()
         self.evidence = EvidenceCollector(config.capture_failures)
         self.alarm = None if limits is None else Alarm(limits, names)
-        self._gaps = Gaps()
+        self.gaps = Gaps()
         self.learner = Learner(self._add_evaluation)
         self._user_adds = tuple(guarded(collector.add) for collector in config.collectors)
         self._collect_users = [_part_of(collector) for collector in config.collectors]
@@ -91,7 +91,7 @@ class Counts:
 
     def check(self, payload: Payload) -> Alert | None:
         """Say what `payload` shows to be missing, and return what the alarm has to tell after it, if anything."""
-        attempt(self._gaps.look, payload)
+        attempt(self.gaps.look, payload)
         return None if self.alarm is None else self.alarm.check(payload.step, payload.values.get(keys.TOTAL_COST.name))
 
     def state(self) -> dict[str, Any]:

@@ -22,6 +22,10 @@ class Found(NamedTuple):
     """Whether this is a trainer beyond doubt. With `LLM_TELEMETRY=1` others are not watched unless they are named."""
     rows_are_steps: bool = False
     """Whether the owner's own `wandb.log` ends its steps: there is no function that does."""
+    answers_itself: bool = False
+    """Whether an engine of the trainer's own answers, so that rollouts without a call are as they should be."""
+    notes: Any = None
+    """What spans of the adapter's own need to know again; they find it in `session.parts.notes`."""
 
 
 class Adapter(Protocol):

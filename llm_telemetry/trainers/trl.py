@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from llm_telemetry.settings.config import Config
 
 REWARD_STEP = "_calculate_rewards"
+_SINGLE = struct.Struct("f")
 _batches = itertools.count()
 _OURS = ("executor", "reward", "step", "validation", "items")
 """Settings that name what this adapter knows."""
@@ -42,6 +44,10 @@ class TRL(Adapter):
     """`trl.GRPOTrainer` and `trl.RLOOTrainer`, as far as they have a reward step of this name; see docs/trl.md."""
 
     name = "trl"
+
+    def __init__(self, source: str | None = None) -> None:
+        """Take the rollouts' sources from the column `source`; by default from one of the usual names."""
+        self._source = source
 
     def matches(self, trainer: Any) -> bool:
         """Take what has TRL's reward step and a list of reward functions."""
@@ -62,7 +68,8 @@ class TRL(Adapter):
         else:
             judges = tuple(judge for function in trainer.reward_funcs for judge in judges_below(function))
         watched = [REWARDS.of(trainer, REWARD_STEP), LOG.of(trainer, "log")]
-        return Found([*watched, *(JUDGE.of(*judge) for judge in dict.fromkeys(judges))])
+        watched += [JUDGE.of(*judge) for judge in dict.fromkeys(judges)]
+        return Found(watched, answers_itself=True, notes=self._source)
 
     def entrances(self, cls: type) -> Sequence[tuple[str, Kind]]:
         """Return the methods by which training, or an evaluation alone, begins."""
@@ -79,7 +86,8 @@ class RewardStep:
     def __init__(self, session: Session, trainer: Any, inputs: Sequence[Any]) -> None:
         self._trainer = trainer
         self._rows = [row if isinstance(row, Mapping) else {} for row in inputs]
-        self._sources = [source_in(row) for row in self._rows]
+        column = session.parts.notes
+        self._sources = [source_in(row) if column is None else _text(row.get(column)) for row in self._rows]
         self._functions: list[Any] = trainer.reward_funcs
         self._originals: list[Any] = []
         phase = _window(session, trainer)
@@ -105,9 +113,10 @@ class RewardStep:
         """Return this process's rollouts: the rewards are those of all ranks, one after the other."""
         count = len(self._rows)
         first = count * self._trainer.accelerator.process_index
-        weights, names = self._trainer.reward_weights.tolist(), _names(self._trainer)
+        weights = [as_written(weight) or 0.0 for weight in self._trainer.reward_weights.tolist()]
+        names = _names(self._trainer)
+        rewards = [[as_written(one) for one in row] for row in gathered[first : first + count].tolist()]
         groups = _groups(self._trainer, self._scope, first, count)
-        rewards = gathered[first : first + count].tolist()
         return [
             Rollout(
                 self._scope.split,
@@ -115,10 +124,14 @@ class RewardStep:
                 combined(given, weights),
                 failed=False,
                 group=group,
-                parts=tuple((name, None if math.isnan(one) else one) for name, one in zip(names, given, strict=True)),
+                parts=tuple(zip(names, given, strict=True)),
             )
             for source, given, group in zip(self._sources, rewards, groups, strict=True)
         ]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _names(trainer: Any) -> list[str]:
@@ -128,10 +141,21 @@ def _names(trainer: Any) -> list[str]:
     return [str(name) for name in (known if len(known) == len(own) else own)]
 
 
-def combined(rewards: Sequence[float], weights: Sequence[float]) -> float | None:
-    """Return the weighted sum of what reward functions gave; one that gave none (`NaN`) is left out, as TRL does."""
-    given = [reward * weight for reward, weight in zip(rewards, weights, strict=True) if not math.isnan(reward)]
+def combined(rewards: Sequence[float | None], weights: Sequence[float]) -> float | None:
+    """Return the weighted sum of what reward functions gave; one that gave none is left out, as TRL does."""
+    given = [reward * weight for reward, weight in zip(rewards, weights, strict=True) if reward is not None]
     return sum(given) if given else None
+
+
+def as_written(single: float) -> float | None:
+    """Return the number that became this single-precision one: 0.9 is 0.8999999761581421 there, and below 0.9.
+
+    `None` for NaN, by which TRL notes that a function gave no reward.
+    """
+    if math.isnan(single):
+        return None
+    written = (float(f"{single:.{digits}g}") for digits in range(6, 10))
+    return next((one for one in written if _SINGLE.unpack(_SINGLE.pack(one))[0] == single), single)
 
 
 def _groups(trainer: Any, scope: Scope, first: int, count: int) -> list[str | None]:

@@ -4,16 +4,20 @@ import asyncio
 import functools
 import itertools
 import math
+import re
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
 import pytest
+import torch
 import wandb
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llm_telemetry import InstrumentError, instrument
 from llm_telemetry.events import Rollout
-from llm_telemetry.trainers.trl import combined
+from llm_telemetry.trainers.trl import TRL, as_written, combined
 from tests.support import tiny_trl
 from tests.support.wandb_offline import Written, tear_down
 from tests.trainers.trl.conftest import verdict_on
@@ -202,8 +206,35 @@ def test_the_reward_is_the_weighted_sum_of_what_was_given(tmp_path, memory):
 
 
 def test_a_rollout_of_which_no_function_gives_a_reward_has_none():
-    assert combined([math.nan, math.nan], [1, 1]) is None
-    assert combined([math.nan, 0.5, 1.0], [1, 2, 0.5]) == 1.5
+    assert combined([None, None], [1, 1]) is None
+    assert combined([None, 0.5, 1.0], [1, 2, 0.5]) == 1.5
+
+
+@given(st.floats(-1000, 1000).map(lambda number: round(number, 3)))
+def test_single_precision_changes_no_reward(number):
+    """0.9 is a little less in single precision, and would be below a threshold of 0.9."""
+    assert as_written(torch.tensor(number, dtype=torch.float32).item()) == number
+    assert as_written(math.nan) is None
+
+
+def test_a_reward_at_the_threshold_is_right(tmp_path, memory):
+    def fair(completions, **_):
+        return [0.9] * len(completions)
+
+    train("grpo", [fair], tmp_path, memory)
+    assert [payload.values["dataset/accuracy"] for payload in memory.payloads] == [100, 100]
+    assert [payload.values["dataset/avg_reward"] for payload in memory.payloads] == [0.9, 0.9]
+
+
+def test_sources_may_be_in_a_column_of_another_name(tmp_path, memory, caplog):
+    trainer = tiny_trl.trainer("grpo", [even], tmp_path)
+    with instrument(trainer, adapter=TRL(source="truth"), folder=tmp_path, sinks=[memory], console=0):
+        trainer.train()
+    sources = {
+        key.split("/")[1] for p in memory.payloads for key in p.values if re.fullmatch(r"dataset/\d+/count", key)
+    }
+    assert len(sources) == 4
+    assert "LLM call" not in caplog.text
 
 
 @pytest.mark.parametrize(

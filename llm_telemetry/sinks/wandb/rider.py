@@ -189,8 +189,10 @@ class Rider:
             return
         call, fate = passage
         with self._lock:
-            self._writer.counter = rows.advance(self._writer.counter, call)
-            self._named = call.step if call.step == self._writer.counter else None
+            counter = rows.advance(self._writer.counter, call)
+            if counter == call.step or counter != self._writer.counter:
+                self._named = call.step if call.step == counter else None
+            self._writer.counter = counter
             if fate == "dropped" and self._rescue:
                 self._tally.missed += self._queue.add(rows.rescued(call))
             filled = len(self._calls) == 1 and self._fill()

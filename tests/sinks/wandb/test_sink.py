@@ -571,6 +571,19 @@ def test_the_payload_of_a_validation_joins_the_row_that_is_still_open():
     assert run.rows[0]["cost/total_cost"] == 2.0
 
 
+def test_a_row_that_the_trainer_has_named_stays_named_until_it_is_closed():
+    run = ModelRun()
+    sink = attached(run)
+    run.log({"loss": 1000.0}, step=5)
+    run.log({"reward": 1001.0}, commit=False)
+    run.log({"reward": 1002.0}, step=4)
+    sink.write(payload(5, 1.0))
+    assert "dataset/count" in run._open
+    run.log({"loss": 1003.0})
+    sink.write(payload(6, 2.0))
+    assert "dataset/count" not in run._open
+
+
 def test_a_row_that_w_and_b_does_not_take_is_tried_once_more(lenient):
     run = ModelRun()
     sink = attached(run)

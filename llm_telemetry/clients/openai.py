@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from llm_telemetry.events import Role
 
 
+SHARED = (
+    "llm_telemetry: a client that the judge's object holds is used by the executor too. Its calls from outside of both "
+    "count as other, not as the judge's: llm_telemetry.scope(role=…) around them says whose they are."
+)
 ENDPOINTS = (
     *("/completions", "/responses", "/responses/compact", "/embeddings", "/evaluations"),
     *("/v1/messages", "/v1/complete"),
@@ -53,11 +57,18 @@ def _open_call(client: Any, options: Any) -> OpenCall | None:
 
 
 def _role(session: Session, scope: Scope | None, client: Any) -> Role:
-    """Return judge inside a judge; else what the client is registered for; else what the scope says."""
+    """Return judge inside a judge; the policy's client is the policy's; else what the scope says, or the client.
+
+    That a client is the judge's is a guess, from where it is: seen in the executor it is dropped, and told.
+    """
     role = "other" if scope is None else scope.told or scope.role
     if role == "judge":
         return role
     known = session.parts.role_of(client)
+    if known == "judge" and role == "executor":
+        session.parts.forget_client(client)
+        session.tell(SHARED)
+        return role
     return known if known == "policy" or (known and role == "other") else role
 
 

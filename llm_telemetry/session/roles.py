@@ -37,6 +37,10 @@ class KnownParts:
         """Give calls of this client, and of the copies that `with_options` makes of it, a role."""
         self._clients[_identity(client)] = (weakly(getattr(client, "_client", client)), role)
 
+    def forget_client(self, client: Any) -> None:
+        """Know no role of this client any more."""
+        self._clients.pop(_identity(client), None)
+
     def role_of(self, client: Any) -> Role | None:
         """Return the role of a known client."""
         if not self._clients:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.clients import libraries as clients
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from llm_telemetry.hooks.patching import Key
     from llm_telemetry.session.session import Session
     from llm_telemetry.trainers.kinds import Watched
+
+
+_JUDGING = re.compile(r"judg|grad|verif|scor|reward|critic")
+"""In the name of a module's client, that it is the judge's."""
 
 
 def hook_all(session: Session, trainer: Any, watched: Sequence[Watched]) -> list[Key]:
@@ -57,16 +63,26 @@ def _rows(session: Session, watched: Sequence[Watched]) -> Iterator[Row]:
 
 
 def _know_clients(session: Session, trainer: Any, watched: Sequence[Watched]) -> None:
-    """Register the clients whose role is known from where they are."""
+    """Register the clients whose role is known from where they are; one that an executor holds too may be anybody's."""
+    executors = [part.owner for kind, part in watched if kind.name == "executor"]
+    shared = [c for one in executors if not isinstance(one, ModuleType) for c in _clients(stored_in(one).values())]
     for kind, part in watched:
         if kind.clients is not None:
-            for client in _clients(stored_in(part.owner).values()):
-                session.parts.add_client(client, kind.clients)
+            for client in _clients(_own(part.owner)):
+                if not any(client is one for one in shared):
+                    session.parts.add_client(client, kind.clients)
     held = [value for name, value in stored_in(trainer).items() if "policy" in name.lower()]
     inside = [value for one in held for value in stored_in(one).values()]
     given = session.config.policy
     for client in _clients([*held, *inside, *(given if isinstance(given, list | tuple) else [given])]):
         session.parts.add_client(client, "policy")
+
+
+def _own(owner: Any) -> Iterator[Any]:
+    """Yield what an object holds; of a module, which everybody may use, only what is called after a judge."""
+    for name, value in stored_in(owner).items():
+        if not isinstance(owner, ModuleType) or _JUDGING.search(name.lower()):
+            yield value
 
 
 def _clients(candidates: Any) -> list[Any]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import importlib
+import sys
 import threading
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
@@ -230,6 +232,58 @@ def test_the_judge_s_client_is_the_judge_s_outside_of_every_scope_too(tmp_path):
     payload = payload_of(Loop(body, reward_computer=RewardComputer()), tmp_path)
     assert payload["llm/judge/calls"] == 1
     assert "judge/calls" not in payload
+
+
+def in_a_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+def by(client):
+    return client.chat.completions.create(model="m", messages=[])
+
+
+def test_a_client_of_the_judge_s_that_the_executor_uses_too_is_nobody_s_outside_of_both(tmp_path, caplog):
+    class Judging(Grader):
+        def __init__(self, client):
+            super().__init__(lambda _: by(client) and 1.0)
+            self.client = client
+
+    client = sync_client()
+
+    def body(trainer):
+        trainer.executor.execute("2 + 2?")
+        in_a_thread(lambda: by(client))
+        trainer.reward.compute_reward("2 + 2?", "4")
+
+    trainer = Loop(body, executor=SyncExecutor(lambda _: by(client)), reward=Judging(client))
+    payload = payload_of(trainer, tmp_path)
+    calls = {role: payload.get(f"llm/{role}/calls", 0) for role in ("executor", "judge", "other")}
+    assert calls == {"executor": 1, "judge": 1, "other": 1}
+    assert len([r for r in caplog.records if "is used by the executor too" in r.getMessage()]) == 1
+
+
+def test_a_client_that_executor_and_judge_hold_both_tells_no_role(tmp_path):
+    client = sync_client()
+    executor, reward = SyncExecutor(lambda _: by(client)), Grader(lambda _: by(client) and 1.0)
+    executor.client = reward.client = client
+    trainer = Loop(lambda _: in_a_thread(lambda: by(client)), executor=executor, reward=reward)
+    assert payload_of(trainer, tmp_path)["llm/other/calls"] == 1
+
+
+@pytest.mark.parametrize(("name", "role"), [("client", "other"), ("judge_client", "judge")])
+def test_a_module_s_client_is_the_judge_s_only_by_its_name(tmp_path, monkeypatch, name, role):
+    client = sync_client()
+    module = types.ModuleType("my_judging")
+    monkeypatch.setitem(sys.modules, "my_judging", module)
+    source = (
+        "def llm_judge(prediction): return True\ndef reward(problem, prediction): return float(llm_judge(prediction))"
+    )
+    exec(source, vars(module))
+    setattr(module, name, client)
+    trainer = Loop(lambda _: in_a_thread(lambda: by(client)), reward_fn=module.reward)
+    assert payload_of(trainer, tmp_path)[f"llm/{role}/calls"] == 1
 
 
 def test_an_answer_extracted_with_the_judge_s_client_is_judge_cost_and_no_evaluation(api, tmp_path):

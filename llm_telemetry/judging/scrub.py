@@ -1,4 +1,4 @@
-"""Secrets in a text: a table of what they look like, each found in time linear in the text.
+"""Secrets in a text: a table of what they look like, each found in linear time, and what looks drawn by lot.
 
 A judge's answer, or the exception of a call, may repeat a key. What a row of the table finds becomes `[scrubbed]`.
 In doubt a text stays as it is: forty hex digits are the hash of a commit until a key-like name stands before them.
@@ -6,9 +6,13 @@ In doubt a text stays as it is: forty hex digits are the hash of a commit until 
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
+
+from llm_telemetry.judging.makes import CLOUDS, MODELS, TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +54,30 @@ _NAMES = (
 _LOOSE_NAMES = r"key|token|secret|passw(?:or)?d|credential|signature|sig|cookie|session"
 
 
+_TOKEN = re.compile(r"[A-Za-z0-9_+-]{20,}")
+_WORDS = re.compile(r"[a-z]{3,}|[A-Z]{4,}")
+_RANDOM = 3.5
+"""Bits a character of the entropy from which on letters and digits are no words; a random key of 20 has about 4."""
+_NAMED = 0.55
+"""Share of a token that is words, from where on it is a name in code; a random key has about 0.2."""
+
+
+def _is_random(token: str) -> bool:
+    """Tell what looks drawn by lot from capitals, small letters and digits, as no word, number or hash does."""
+    if token.lower() == token or token.upper() == token or not any(map(str.isdigit, token)):
+        return False
+    counts = Counter(token)
+    entropy = -sum(n / len(token) * math.log2(n / len(token)) for n in counts.values())
+    return entropy >= _RANDOM and sum(map(len, _WORDS.findall(token))) < _NAMED * len(token)
+
+
 def _prefixed(*prefixes: str, tail: str, least: int) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(prefixes)}){tail}{{{least},}}")
+
+
+def _made_by(prefixes: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what keys with these beginnings look like: long enough, and with a digit, as words have none."""
+    return _prefixed(*map(re.escape, prefixes), tail=rf"{_DIGIT}[\w.~=+/-]", least=16)
 
 
 SECRETS = (
@@ -75,22 +101,17 @@ SECRETS = (
     Secret("Google", _prefixed(r"AIza", r"GOCSPX-", r"ya29\.", tail=r"[\w-]", least=20)),
     Secret("AWS", _prefixed(r"A(?:KIA|SIA|ROA|IDA|BIA|CCA|GPA|NPA|IPA)", tail=r"[A-Z0-9]", least=16)),
     Secret("W&B", _prefixed(r"wandb_v\d_", r"local-(?=[0-9a-f]{40})", tail=r"[\w-]", least=20)),
+    Secret("other servers of models", _made_by(MODELS)),
+    Secret("clouds, vaults, databases", _made_by(CLOUDS)),
+    Secret("registries, trackers, mail, shops", _made_by(TOOLS)),
+    Secret("Telegram", re.compile(r"(?<![A-Za-z0-9])\d{8,10}:A[\w-]{33,}")),
     Secret(
-        "other servers of models, and registries of packages",
-        _prefixed(
-            r"gsk_",
-            r"xai-",
-            r"r8_",
-            r"pplx-",
-            r"nvapi-",
-            r"dapi",
-            r"npm_",
-            r"pypi-",
-            rf"fw_{_DIGIT}",
-            tail=r"[\w-]",
-            least=24,
-        ),
+        "Twilio, Mailgun, Mailchimp",
+        re.compile(r"(?<![A-Za-z0-9])(?:(?:SK|AC|key-)[0-9a-f]{32}|[0-9a-f]{32}-us\d{1,2})(?![A-Za-z0-9])"),
     ),
+    Secret("Azure", re.compile(r"(?<![\w~.])[\w~.]{3}\dQ~[\w~.-]{31,34}|\w{76}AZ\w{6}\b")),
+    Secret("Airtable", re.compile(r"(?<![A-Za-z0-9])pat\w{14,17}\.\w{64}")),
+    Secret("Discord", re.compile(r"(?<![\w-])[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}")),
     Secret("a JSON web token, whole or cut", _prefixed("eyJ", tail=r"[\w.-]", least=16)),
     Secret(
         "a bearer's token",
@@ -145,8 +166,10 @@ def scrub(text: str, start: int = 0, end: int | None = None) -> str:
 def _found(text: str) -> Iterator[tuple[int, int]]:
     """Yield the places of secrets, the first one first; those that overlap are one."""
     matches = chain.from_iterable(secret.pattern.finditer(text) for secret in SECRETS)
+    known = [match.span(match.lastindex or 0) for match in matches]
+    drawn = [match.span() for match in _TOKEN.finditer(text) if _is_random(match[0])]
     place, reach = 0, -1
-    for first, last in sorted(match.span(match.lastindex or 0) for match in matches):
+    for first, last in sorted(known + drawn):
         if first >= reach:
             if reach >= 0:
                 yield place, reach

@@ -8,6 +8,7 @@ import os
 import platform
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class JsonlSink:
             sequence = (self._place.sequence() if self._sequence is None else self._sequence) + 1
             head = {"sequence": sequence, **({"watched": self._watched} if is_empty and self._watched else {})}
             line = json.dumps(head)[:-1] + ", " + self._waiting[0][1:]
+            if '"evidence": [' in line:
+                _hide(file)
             self._append(file, ("\n" * self._torn + line + "\n").encode())
             self._sequence = sequence
             self._waiting.popleft()
@@ -153,6 +156,13 @@ class JsonlSink:
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         self.path, self._torn = path, _ends_torn(file)
         return file
+
+
+def _hide(file: int) -> None:
+    """Let nobody but its owner read a file that holds a judge's words."""
+    if hasattr(os, "fchmod") and os.fstat(file).st_mode & 0o077:
+        with suppress(OSError):  # it is another's, who has left it open to us
+            os.fchmod(file, 0o600)
 
 
 def _ends_torn(file: int) -> bool:

@@ -216,11 +216,12 @@ def test_the_first_of_a_window_are_kept_each_split_by_itself(arriving, most):
     for split in ("train", "val"):
         mine = [f"answer {n}" for n, (where, has_evidence) in enumerate(arriving) if where == split and has_evidence]
         assert collector.has_room(split) == (len(mine) < most)
-        kept = collector.collect(split, 3)
+        kept = collector.kept(split, 3)
+        collector.begin(split)
         assert [one.answer for one in kept] == mine[:most]
         assert {(one.step, one.split) for one in kept} <= {(3, split)}
         assert collector.has_room(split) == (most > 0)
-        assert collector.collect(split, 4) == ()
+        assert collector.kept(split, 4) == ()
 
 
 def judged_by(record):
@@ -344,7 +345,7 @@ def test_a_spawned_child_is_told_how_many_are_wanted(tmp_path, monkeypatch):
     trainer = Trainer()
     telemetry, _ = watch(trainer, tmp_path, capture_failures=3)
     folder = telemetry._session.children.folder
-    assert read_note(folder / children.SETTINGS) == {"capture_failures": 3}
+    assert read_note(folder / children.SETTINGS) == {"capture_failures": 3, "judge_inverted": False}
     monkeypatch.setattr(children, "is_child", lambda environ: True)
     monkeypatch.setattr(children, "active", child := [])
     monkeypatch.setattr(children.patches, "apply", lambda row: None)
@@ -380,7 +381,7 @@ async def _answer(problem):
     return problem, 0.0, {"success": True}
 
 
-def test_each_step_s_first_failures_and_contradictions_are_captured_and_nothing_else(judged):
+def test_each_step_s_first_failures_and_contradictions_are_captured_and_nothing_else(judged, tmp_path):
     key = a_key()
     answers = [
         chat("true"),
@@ -390,6 +391,8 @@ def test_each_step_s_first_failures_and_contradictions_are_captured_and_nothing_
         chat(""),
     ]
     first, second = judged(*answers, capture_failures=3)
+    (file,) = tmp_path.rglob("*.jsonl")
+    assert file.stat().st_mode & 0o077 == 0
     assert [(one["outcome"], one["failure"], one["disagreed"]) for one in first] == [
         ("parse_failure", "no_verdict", False),
         ("api_failure", "auth", False),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_telemetry.judging.makes import CLOUDS, MODELS, TOOLS
 from llm_telemetry.judging.scrub import SCRUBBED, SECRETS, scrub
 from tests.support.growth import assert_linear
 
@@ -108,6 +109,34 @@ def test_keys_of_known_makes_are_hidden_wherever_they_stand(name, form):
     assert SCRUBBED in scrubbed
 
 
+@pytest.mark.parametrize("prefix", [*MODELS, *CLOUDS, *TOOLS])
+def test_keys_of_every_make_in_the_table_are_hidden(prefix):
+    for alphabet in (LETTERS, HEX):
+        key = prefix + made(32, alphabet)
+        assert scrub(f"refused: {key}, see the console") == f"refused: {SCRUBBED}, see the console"
+
+
+OTHERS = {
+    "telegram": made(9, string.digits).replace("Z", "1").replace("f", "2") + ":A" + made(34, LETTERS + "_-"),
+    "twilio": "SK" + made(32, HEX),
+    "mailchimp": made(32, HEX) + "-us12",
+    "azure": made(3) + "8Q~" + made(34),
+    "airtable": "pat" + made(14) + "." + made(64, HEX),
+    "discord": "M" + made(24) + "." + made(6) + "." + made(28),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_keys_that_no_beginning_tells_are_hidden(name):
+    assert scrub(f"refused: {OTHERS[name]} !") == f"refused: {SCRUBBED} !"
+
+
+@pytest.mark.parametrize("length", [24, 32, 40, 64])
+def test_what_looks_drawn_by_lot_is_hidden_without_any_name(length):
+    hidden = sum(SCRUBBED in scrub(f"see {made(length, LETTERS, seed)} there") for seed in range(200))
+    assert hidden >= 190
+
+
 @pytest.mark.parametrize("alphabet", [LETTERS, HEX, LETTERS + "+/"], ids=["letters", "hex", "base64"])
 @pytest.mark.parametrize("form", NAMED)
 def test_what_follows_a_key_like_name_is_hidden_and_the_name_stays(form, alphabet):
@@ -152,6 +181,8 @@ def test_short_values_of_sure_names_are_hidden_too(text, scrubbed):
         "a sk-learn-preprocessing-pipeline, a ring-bearer character, a secretary: Mrs. Smith",
         "Authorization: granted. The password is stored hashed, the secret of success is work.",
         "https://example.org:8080/a:b@c?x=1 and git@example.org:group/repo.git",
+        "call getUserById2FromDatabaseOrCache and re_evaluate_step_12_of_the_answer in src/Main2/FooBarBaz.java",
+        "id 3f2a9c0d-1e4b-5a6f-7c8d-9e0f1a2b3c4d, CamelCaseNamesOfClassesLikeThisOne, C6H12O6 and H2SO4",
         "Score: 7/10. Reason: the keyboard key F12 opens it; key takeaway: photosynthesis needs light.",
         "答案是正确的,密钥无关。Ответ верный.",
         '{"correct": true, "score": 0.75, "reasoning": "12 * 12 = 144"}',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,8 @@ def table(run: Any, key: str, step: int, columns: Sequence[str], rows: Sequence[
     """
     made = sys.modules["wandb"].Table(columns=list(columns), data=[list(row) for row in rows])
     made.bind_to_run(run, key, step)
+    with suppress(OSError, TypeError, AttributeError):
+        Path(made._path).chmod(0o600)  # a judge's words are for its owner
     return made
 
 

@@ -11,45 +11,26 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Settings of one training run.
-
-    Args:
-        base_url: of the OpenAI-compatible endpoint.
-        api_key: for the endpoint; the scripted server takes any.
-        executor_model: the model that the workflows ask.
-        judge_model: the model that judges answers and extracts them from prose.
-        seed: of everything that the trainer draws.
-        steps: training steps.
-        batch_size: items in a step.
-        group_size: rollouts of each item.
-        concurrency: rollouts under way at once.
-        workflow_timeout: seconds after which a workflow is cancelled. The judge blocks the loop and that time
-            counts, too, so it must be far more than `concurrency` answers take.
-        max_retries: the SDK's own.
-        learning_rate: of the policy's logits.
-        defect_rate: of the workflows, written with a mistake in the code.
-        val_every: steps between validations; 0 for none.
-        val_samples: items in a validation, one rollout each.
-        oom_at_step: the step whose first attempt runs out of memory after its rollouts.
-
-    """
+    """Settings of one training run; the endpoint's URL is all that is needed."""
 
     base_url: str
-    api_key: str = "demo"
-    executor_model: str = "gpt-4o-mini"
-    judge_model: str = "gpt-4.1-mini"
-    seed: int = 0
+    api_key: str = "demo"  # the scripted server takes any
+    executor_model: str = "gpt-4o-mini"  # the workflows ask it
+    judge_model: str = "gpt-4.1-mini"  # judges answers, and extracts them from prose
+    seed: int = 0  # of everything that the trainer draws
     steps: int = 12
-    batch_size: int = 12
-    group_size: int = 5
-    concurrency: int = 8
+    batch_size: int = 12  # items in a step
+    group_size: int = 5  # rollouts of each item
+    concurrency: int = 8  # rollouts under way at once
+    # Seconds until a workflow is cancelled. The judge blocks the loop and that time counts, too, so it must be far more
+    # than `concurrency` answers take.
     workflow_timeout: float = 2.0
-    max_retries: int = 2
-    learning_rate: float = 1.0
-    defect_rate: float = 0.04
-    val_every: int = 4
-    val_samples: int = 36
-    oom_at_step: int | None = None
+    max_retries: int = 2  # the SDK's own
+    learning_rate: float = 1.0  # of the policy's logits
+    defect_rate: float = 0.04  # of the workflows, written with a mistake in the code
+    val_every: int = 4  # steps between validations; 0 for none
+    val_samples: int = 36  # items in a validation, one rollout each
+    oom_at_step: int | None = None  # the step whose first attempt runs out of memory after its rollouts
 
     def __post_init__(self) -> None:
         """Reject what cannot work."""

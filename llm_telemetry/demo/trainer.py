@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import wandb
@@ -34,38 +34,20 @@ class OutOfMemoryError(MemoryError):
 
 @dataclass(frozen=True)
 class Rollout:
-    """What the trainer itself knows of one rollout.
+    """What the trainer itself knows of one rollout."""
 
-    Args:
-        step: the training step; `None` in validation.
-        attempt: how often the step had been tried before, from 0.
-        split: train or val.
-        source: the item's dataset.
-        template: the kind of workflow.
-        reward: the reward booked; for a failed rollout it was never computed.
-        failed: whether the workflow raised, timed out, or said that it did not succeed.
-
-    """
-
-    step: int | None
-    attempt: int
+    step: int | None  # `None` in validation
+    attempt: int  # how often the step had been tried before
     split: Split
     source: str
     template: Template
-    reward: float
-    failed: bool
+    reward: float  # as booked; for a failed rollout it was never computed
+    failed: bool  # the workflow raised, timed out, or said that it did not succeed
 
     @property
     def correct(self) -> bool:
         """Tell whether the reward is high enough to count as correct."""
         return self.reward >= CORRECT_FROM
-
-
-class _Result(NamedTuple):
-    """How one rollout ended."""
-
-    reward: float
-    failed: bool
 
 
 class GRPOTrainer:
@@ -156,8 +138,8 @@ class GRPOTrainer:
         self.history += rollouts
         return rollouts
 
-    async def _rollout(self, item: Item, action: Action, slots: asyncio.Semaphore) -> _Result:
-        """Run one workflow and compute its reward; what the workflow raises comes out."""
+    async def _rollout(self, item: Item, action: Action, slots: asyncio.Semaphore) -> tuple[float, bool]:
+        """Run one workflow; return its reward and whether it failed. What the workflow raises comes out."""
         shared: dict[str, Any] = {
             "problem": item["problem"],
             "problem_type": item["problem_type"],
@@ -168,7 +150,7 @@ class GRPOTrainer:
             async with slots:
                 answer, _, metadata = await self.executor.execute_workflow(workflow_code=action.code, **shared)
                 if not metadata["success"]:
-                    return _Result(UNSUCCESSFUL, failed=True)
+                    return UNSUCCESSFUL, True
                 reward = self.reward_computer.compute_reward(
                     prediction=str(answer),
                     ground_truth=item["ground_truth"],
@@ -176,7 +158,7 @@ class GRPOTrainer:
                     source=item["source"],
                     **shared,
                 )
-                return _Result(reward, failed=False)
+                return reward, False
         finally:
             if self._on_rollout is not None:
                 self._on_rollout()

@@ -31,6 +31,10 @@ chaos: $(READY)
 test-matrix:
 	./tests/matrix
 
+# Groups of tests whose environment is large: `make test-trl`.
+test-%:
+	./tests/matrix $*
+
 lint: $(READY)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)

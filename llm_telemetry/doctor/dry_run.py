@@ -65,7 +65,9 @@ class _Look:
         self._end([*_watched(found), *self._check_wandb(trainer)])
 
     def at_call(self) -> None:
-        """End the program before anything is spent."""
+        """End the program before anything is spent; a script of functions is looked for at its first call."""
+        for find in calls.unheard.looks:
+            find()
         self._end(_never("an LLM call was about to be made, and no trainer was found before it"))
 
     def tell(self, otherwise: str) -> int:

@@ -108,6 +108,20 @@ def test_no_llm_call_is_made_even_by_a_program_that_swallows_everything(dry, ser
     assert "LLM_TELEMETRY_TRAINER=module:Class" in done.out
 
 
+def test_a_script_of_functions_is_found_before_its_first_call(dry, server):
+    program = f"""
+        import openai
+        def compute_reward(problem, prediction):
+            client = openai.OpenAI(api_key="k", base_url="{server.url}", max_retries=0)
+            client.chat.completions.create(model="m", messages=[])
+            return 1.0
+        compute_reward("2 + 2?", "4")
+    """
+    done = dry(program)
+    assert (done.code, server.asked) == (0, [])
+    assert "reward __main__.compute_reward" in done.out
+
+
 def test_a_trainer_in_a_thread_ends_the_program_too(dry):
     threaded = """
     import openai, threading, time

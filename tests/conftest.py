@@ -1,11 +1,14 @@
 """What every test starts from: nothing watched, and no failure of ours swallowed."""
 
 import importlib.util
+import os
 import re
 import ssl
 from functools import cache, partial
 
 import pytest
+
+os.environ.pop("LLM_TELEMETRY_SPOOL", None)  # a worker of pytest-xdist is nobody's child
 
 from llm_telemetry import guard, handle
 from llm_telemetry.clients import libraries as clients

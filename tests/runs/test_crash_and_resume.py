@@ -11,7 +11,7 @@ import pytest
 
 from llm_telemetry import guard
 from llm_telemetry.cli import main
-from llm_telemetry.runs.sync import find_runs
+from llm_telemetry.runs.sync import find_runs, missing_in
 from llm_telemetry.runs.wandb_file import read_rows, run_folders, run_id_of
 from llm_telemetry.session.session import Session
 from llm_telemetry.settings.config import Config
@@ -193,3 +193,23 @@ def test_an_online_run_that_is_resumed_elsewhere_goes_on_with_the_totals_of_its_
     assert last["cost/total_cost"] == pytest.approx(4 * COST)
     assert last["tokens/total"] == 120
     assert last["judge/total_calls"] == 4
+
+
+TRAIN = {"llm_telemetry/step": 1, "dataset/count": 3, "judge/calls": 2, "cost/total_cost": 0.1}
+VAL = {"llm_telemetry/step": 1, "val/count": 4, "val/judge/calls": 1, "cost/total_cost": 0.2}
+
+
+def test_payloads_that_share_a_row_are_both_found_in_it():
+    assert missing_in([{**TRAIN, **VAL, "loss": 1.0}], [TRAIN, VAL]) == []
+
+
+def test_two_payloads_of_one_step_and_split_are_not_found_in_one_row():
+    again = {**TRAIN, "cost/total_cost": 0.3}
+    assert missing_in([{**TRAIN, **VAL}], [TRAIN, VAL, again]) == [again]
+    assert missing_in([TRAIN, again], [TRAIN, again]) == []
+
+
+def test_a_payload_of_which_the_trainer_logs_some_keys_itself_is_found():
+    row = {**TRAIN, "judge/calls": "the trainer's"}
+    assert missing_in([row], [{**TRAIN, "dataset/accuracy": 50.0}]) == [{**TRAIN, "dataset/accuracy": 50.0}]
+    assert missing_in([{**row, "dataset/accuracy": 50.0}], [{**TRAIN, "dataset/accuracy": 50.0}]) == []

@@ -100,8 +100,14 @@ def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
         known.uninstrument()
     for script in [one for one in handles.values() if one._gives_way and isinstance(one._trainer(), ModuleType)]:
         script.uninstrument()  # there is a trainer, after all
-    adapter = adapter_for(trainer, config.adapter)
-    found = adapter.find(trainer, config)
+    try:
+        adapter = adapter_for(trainer, config.adapter)
+        found = adapter.find(trainer, config)
+    except InstrumentError as error:
+        if not (named := _named_by_variables(given, config)):
+            raise
+        refuse(VariableError(f"{', '.join(named)}: {error}"))
+        return Telemetry.off()
     description = describe(trainer, adapter, found, config)
     for look in before_watching:
         look(trainer, description)
@@ -130,6 +136,13 @@ def _configured(given: dict[str, Any]) -> Config | None:
         refuse(error)
         return None
     return config if config.enabled else None
+
+
+def _named_by_variables(given: dict[str, Any], config: Config) -> list[str]:
+    """Return the variables that name parts of the trainer, where code does not."""
+    parts = ("adapter", "executor", "reward", "judge", "step", "validation", "items")
+    said = [part for part in parts if given[part] is None and getattr(config, part) is not None]
+    return [f"LLM_TELEMETRY_{part.upper()}" for part in said]
 
 
 def _check_prices(config: Config) -> None:

@@ -105,6 +105,19 @@ def test_there_is_a_keyword_of_the_right_type_for_each_setting_of_the_table():
         assert row.name == "adapter" or keywords[row.name].annotation.startswith(wanted), row.name
 
 
+def test_a_part_that_a_variable_names_and_that_is_not_there_is_told_and_raises_nothing(monkeypatch, capsys):
+    monkeypatch.setenv("LLM_TELEMETRY_EXECUTOR", "engine.typo")
+    trainer = Trainer()
+    assert instrument(trainer, run=False, console=0).path is None
+    told = capsys.readouterr().err
+    assert told.startswith("llm_telemetry: LLM_TELEMETRY_EXECUTOR: executor 'engine.typo': Trainer has no attribute")
+    assert told.endswith("Your program goes on without telemetry.\n")
+    assert not hasattr(Trainer.train_step, "__wrapped__")
+    monkeypatch.delenv("LLM_TELEMETRY_EXECUTOR")
+    with pytest.raises(InstrumentError, match=r"reward computer 'engine\.typo'"):
+        instrument(trainer, reward="engine.typo")
+
+
 def test_a_lambda_of_a_cell_that_is_run_again_is_the_same_setting(tmp_path):
     trainer = Trainer()
 

@@ -38,7 +38,8 @@ ENGLISH = Language(
     partly="part(?:ial)?ly|mostly|nearly|almost|somewhat|largely|half|roughly|basically|generally|more or less",
     subject="answers?|responses?|solutions?|results?|they|it|both|expressions?|values?|predictions?|outputs?"
     "|submissions?|statements?|forms?|numbers?|this|that|two|sets?|claims?|candidate|strings?|names?|dates?"
-    "|equations?|repl(?:y|ies)|conclusion|proof|translation|summary|code|tests?",
+    "|equations?|repl(?:y|ies)|conclusion|proof|translation|summary|code|tests?"
+    "|student|model|assistant",
     reason=r"\b(?:because|since|as|due|given|with|to|based|by|from|and|but|although|though|even|despite|it|they"
     r"|that's|the(?! correct| right)|its|at all)\b",
     turn=r"\b(?:and|but|or|actually|rather|yet|wait|then)\b",
@@ -53,7 +54,7 @@ ENGLISH = Language(
     owner="the|this|that|these|those|their|its|his|her|both|two|final|given|predicted|provided|extracted|stated"
     "|numeric|(?:student|model|candidate|assistant|user|system|ai)(?:'s|s)?|submitted|generated|proposed|overall|all"
     "|my",
-    copula=r"(?:\s+(?:(?:is|are|was|were|looks?|seems?|appears?)(?: to be)?|to be|as"
+    copula=r"(?:\s+(?:(?:is|are|was|were|does|do|looks?|seems?|appears?)(?: to be)?|to be|as"
     r"|(?:(?:is|are|was|were|can|could|should|must) )?(?P<unable>not |cannot |can't |couldn't )?"
     r"(?:be )?(?:considered|regarded|deemed|marked|judged|counted)(?: as| to be)?)|'s|'re)",
     article="an?|the",
@@ -82,10 +83,10 @@ ENGLISH = Language(
     prefix="so|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|would|will|can|must|give|gave|assign|award"
     "|rate|this|it|is|answer|response|quality|evaluation|assessment|equivalence|correctness|judge|total|binary"
     "|conclusion|in|and|consequently|accordingly|of|corrected|revised|updated|amended|new|test",
-    verdict="correct/incorrect|pass/fail|true/false|yes/no|judge?ment|verdict|decision|determination|ruling|finding|assessment"
+    verdict="correct/incorrect|pass/fail|true/false|yes/no|judge?ment|verdict|decision|decide|determination|ruling|finding|assessment"
     "|classification|evaluation(?:_result)?|grading|label|(?:user|response)_safety",
     adjective=r"correct(?:ness)?|right|accurate|true_false|(?:semantically_)?equivalent|equivalence|same(?:_meaning|_answer)?"
-    r"|pass(?:ed|es)?|match|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
+    r"|pass(?:ed|es)?(?:_(?:tests?|fail))?|agreement|match|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
     rf"|criteri(?:on|a)_met|(?:requirements?_|conditions?_)?(?:met|satisfied|fulfilled)|(?:task_)?success|successful"
     rf"|(?:task_|goal_)?(?:solved|resolved|completed|achieved)|correctly_answered|answered_correctly|no_{_FAULT}",
     fault=rf"{_HAS}+{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:s|ed)"

@@ -79,6 +79,8 @@ _PLAIN = re.compile(
 _RANGE = re.compile(r"(?P<low>\d{1,3}(?:\.\d)?)\s*(?:-|–|—|~|～|to|through|至|到)\s*(?P<top>\d{1,4}(?:\.\d)?)(?![\d/])")
 _MAXIMUM = re.compile(rf"(?:out of|max(?:imum)?:?|of|满分[:：为]?|滿分|/)\s*{_TOP}", re.IGNORECASE)
 _FULL = re.compile(r"\d{1,4}(?=(?:点|점) ?(?:満点|满点|만점))")
+_SHORT = 2
+"""Words of a verdict behind an adjective."""
 _NEAR = 40
 """Characters after a number in which its scale may be told."""
 
@@ -106,7 +108,9 @@ def read_value(text: str, sort: Sort, scale: Scale | None = None) -> Reading | N
         return read_choice(value)
     words = read_words(value, marks=text)
     if words is not None or sort == "words":
-        return words
+        # "correct: the answer matches" says what is to be called correct.
+        is_meant = sort != "adjective" or not isinstance(words, Verdict) or len(words.raw.split()) <= _SHORT
+        return words if is_meant else None
     grade = read_grade(value, _MEANING.get(sort, "binary"), scale)
     if grade is not None and (sort != "adjective" or grade.correct is not None or grade.confident):
         return grade

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from llm_telemetry.demo.models import CALM, demo_server
+from tests.support.children import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAMS = Path(__file__).parent / "programs"
@@ -74,7 +75,7 @@ class Venv:
                 env={**environ, "WANDB_MODE": "disabled", **variables},
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=PATIENCE,
                 check=False,
             )
         )

@@ -2,9 +2,6 @@
 
 import itertools
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,22 +10,12 @@ import pytest
 
 from llm_telemetry.demo.models import CALM, demo_server
 from llm_telemetry.processes import children
+from tests.support.children import payloads_in, python
 from tests.support.trainers import Trainer, watch
-
-ROOT = Path(__file__).parents[2]
 
 
 def run(folder, program, *arguments, **environ):
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "LLM_TELEMETRY"))}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", *program, *arguments],
-        cwd=folder,
-        env={**clean, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), **environ},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return python(*program, *arguments, cwd=folder, TMPDIR=str(folder), **environ)
 
 
 @pytest.mark.parametrize("way", ["instrument", "env"])
@@ -37,10 +24,8 @@ def test_the_calls_rollouts_and_evaluations_of_a_pool_made_before_are_counted(tm
     switch = {"LLM_TELEMETRY": "1"} if way == "env" else {}
     with demo_server(day=CALM) as server:
         program = ("-m", "tests.processes.programs.early_pool")
-        done = run(tmp_path, program, method, way, BASE_URL=server.base_url, **switch)
-    assert done.returncode == 0, done.stderr
-    (file,) = (tmp_path / "llm_telemetry").glob("*.jsonl")
-    (payload,) = [json.loads(line)["payload"] for line in file.read_text().splitlines()]
+        run(tmp_path, program, method, way, BASE_URL=server.base_url, **switch)
+    (payload,) = payloads_in(tmp_path)
     assert payload["llm/executor/calls"] == 6
     assert "llm/other/calls" not in payload
     assert [payload[f"dataset/{key}"] for key in ("count", "accuracy")] == [6, 100]

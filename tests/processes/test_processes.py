@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import lines_of
+from tests.support.children import PATIENCE, lines_of
 from tests.support.mocking import chat, openai_api
 from tests.support.trainers import Executor, RewardComputer, Trainer, sync_client, train_step, watch
 
@@ -164,8 +164,8 @@ def test_the_ranks_of_one_launch_are_one_payload_of_rank_0(tmp_path):
         return subprocess.Popen(program, cwd=tmp_path, env={**launch, "RANK": str(number)})
 
     ranks = [rank(1, 0), rank(2, 0)]
-    assert [process.wait(60) for process in ranks] == [0, 0]
-    assert rank(0, 0).wait(60) == 0
+    assert [process.wait(PATIENCE) for process in ranks] == [0, 0]
+    assert rank(0, 0).wait(PATIENCE) == 0
     (file,) = (tmp_path / "llm_telemetry").glob("*.jsonl")
     payloads = [line["payload"] for line in lines_of(file)]
     assert payloads[-1]["cost/total_samples"] == 6

@@ -11,6 +11,7 @@ import pytest
 
 from llm_telemetry import instrument
 from llm_telemetry.session.turn import Turn
+from tests.support.children import PATIENCE
 from tests.support.loops import Grader, Loop
 from tests.support.trainers import Memory, watch
 
@@ -41,7 +42,7 @@ def test_a_signal_handler_may_flush_and_uninstrument_at_any_moment(tmp_path, act
     for i in range(4):
         folder = tmp_path / str(i)
         command = [sys.executable, "-c", program, str(folder), str(0.05 + 0.013 * i)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert done.returncode == 7, done.stderr
         (path,) = folder.glob("*.jsonl")
         for line in path.read_text().splitlines():

@@ -15,6 +15,7 @@ from llm_telemetry.session.folders import is_private, make_private, open_own, ra
 from llm_telemetry.session.foreign import ForeignError, event_in
 from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter
+from tests.support.children import PATIENCE
 
 CALL = Call("judge", "train", "s", "m", "m", Usage(3, 2), None, 0, 0.5)
 EVENTS = [
@@ -102,7 +103,7 @@ def test_the_file_of_a_process_that_has_ended_is_read_and_forgotten(tmp_path):
         "from tests.session.test_spool import CALL\n"
         "SpoolWriter(pathlib.Path(sys.argv[1])).record(CALL)\n"
     )
-    subprocess.run([sys.executable, "-c", program, str(folder)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program, str(folder)], check=True, timeout=PATIENCE)
     reader = SpoolReader(folder)
     (file,) = folder.iterdir()
     assert list(reader.take("train")) == [CALL]

@@ -14,6 +14,7 @@ from llm_telemetry import instrument
 from tests.shapes import page
 from tests.shapes.scripted import PRICES, server
 from tests.shapes.table import PROGRAMS, SHAPES
+from tests.support.children import PATIENCE
 from tests.support.trainers import Memory
 
 ROOT = Path(__file__).parent.parent.parent
@@ -63,7 +64,7 @@ def watched_alone(shape, tmp_path):
         env={**environ, "LLM_TELEMETRY": "1", "WANDB_MODE": "disabled"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.objects import fields_of
 from llm_telemetry.session.items import (
+    PROBLEM_FIELDS,
     SOURCE_FIELDS,
+    SURE_PROBLEMS,
     ids_in,
     is_item,
     items_in,
@@ -131,7 +133,8 @@ def is_blank(fields: Row) -> bool:
 def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:
     """Open a rollout for what the function was given: its source is in there, or known from the item."""
     items = list(_items(fields))
-    problem = next((problem for item in items if (problem := problem_in(item)) is not None), None)
+    problems = (problem_in(item, names) for names in (SURE_PROBLEMS, PROBLEM_FIELDS) for item in items)
+    problem = next((problem for problem in problems if problem is not None), None)
     sources = (source_in(item, _SURE_SOURCES if item is fields else SOURCE_FIELDS) for item in items)
     told = next((source for source in sources if source is not None), None) or scope.source
     source = told or session.sources.find(problem) or source_in(fields)

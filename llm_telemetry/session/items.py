@@ -17,6 +17,8 @@ _DEPTH = 3
 
 SOURCE_FIELDS = ("source", "data_source", "datasource", "dataset", "dataset_name", "task", "domain", "tag")
 PROBLEM_FIELDS = ("problem", "question", "prompt", "raw_prompt", "query", "instruction", "input", "task", "text")
+SURE_PROBLEMS = tuple(name for name in PROBLEM_FIELDS if name not in ("input", "text"))
+"""The `text` of a trajectory is what was answered; its item comes first."""
 _NESTED_SOURCES = ("extra_info", "metadata", "meta", "context", "scenario", "info", "non_tensor_batch")
 _NESTED_ITEMS = (
     *("item", "sample", "example", "row", "record", "data", "task", "scenario", "problem", "prompt", "input"),
@@ -40,9 +42,9 @@ def _is_name(value: str) -> bool:
     return bool(value.strip()) and len(value) <= _LONGEST_NAME and "\n" not in value
 
 
-def problem_in(fields: Mapping[Any, Any]) -> int | None:
+def problem_in(fields: Mapping[Any, Any], names: Sequence[str] = PROBLEM_FIELDS) -> int | None:
     """Return a fingerprint of the problem's text in `fields`, a text or the messages of a chat; no text is kept."""
-    texts = (_text(fields.get(name)) for name in PROBLEM_FIELDS)
+    texts = (_text(fields.get(name)) for name in names)
     return next((fingerprint(text) for text in texts if text), None)
 
 

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from llm_telemetry.events import UnmatchedReward
 from llm_telemetry.notices import Notices
-from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.session.shelf import Shelf, fits, may_be_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from llm_telemetry.events import Rollout, Split
-    from llm_telemetry.session.rollouts import Phase
+    from llm_telemetry.session.rollouts import OpenRollout, Phase
 
 PATIENCE = 3
 """Flushes that a rollout from outside every step (an asynchronous producer's) waits for its reward."""
@@ -39,9 +38,6 @@ UNREWARDED = (
 CONTRADICTORY = (
     "llm_telemetry: a rollout was given two rewards that differ: which one counts is not known, so it is unscored"
 )
-REPEAT: Final = "repeat"
-"""The reward of one of several rollouts that have theirs, computed again."""
-Repeat: TypeAlias = Literal["repeat"]
 
 
 class RolloutBook:
@@ -66,6 +62,8 @@ class RolloutBook:
         self._rewarded = Shelf()
         self._executing: set[Split] = set()
         """Splits in which rollouts open at their execution, not at their reward."""
+        self._left_over: set[Split] = set()
+        """Splits in which a reward was nobody's since the last close."""
         self._same_words = False
         """Whether executor and reward function are told the problem by the same text."""
         self._tell = tell or Notices()
@@ -105,14 +103,16 @@ class RolloutBook:
         """
         with self._lock:
             found = self._find(wanted, last)
-            if found is None:
+            if not found:
                 self._look_around()
                 found = self._find(wanted, last)
-            if found is None and wanted.split not in self._executing:
-                found = self._opened_before(wanted) or wanted
-            if isinstance(found, OpenRollout):
-                self._give(found, wanted, reward)
-        if found is None:
+            if not found and wanted.split not in self._executing:
+                found = [self._opened_before(wanted) or wanted]
+            for rollout in found:
+                self._give(rollout, wanted, reward)
+            if not found:
+                self._left_over.add(wanted.split)
+        if not found:
             self._tell(UNMATCHED)
             self._record(UnmatchedReward(wanted.split, reward))
 
@@ -140,8 +140,8 @@ class RolloutBook:
     def expected(self, wanted: OpenRollout, last: OpenRollout | None) -> OpenRollout | None:
         """Return the rollout that a reward will belong to, as far as that is known before it is computed."""
         with self._lock:
-            found = self._find(wanted, last)
-        return found if isinstance(found, OpenRollout) else None
+            found = self._find(wanted, last, guess=False)
+        return found[0] if len(found) == 1 else None
 
     def settle(self, split: Split) -> None:
         """Record what has its reward; the rest may still get one."""
@@ -152,6 +152,11 @@ class RolloutBook:
 
     def close(self, split: Split, phase: Phase | None) -> None:
         """Record what was executed in `phase` (`None`: in any), rewarded or not, and forget it."""
+        with self._lock:
+            if split in self._left_over:  # there were more rewards than rollouts: which ones they are of was no matter
+                for rollout in self._rewarded:
+                    rollout.doubt(split)
+                self._left_over.discard(split)
         self.settle(split)
         with self._lock:
             waited = [one for one in self._waiting if one.split == split and self._is_over(one, phase)]
@@ -169,26 +174,26 @@ class RolloutBook:
             if key not in again:
                 self._record(record)
 
-    def _find(self, wanted: OpenRollout, last: OpenRollout | None) -> OpenRollout | Repeat | None:
-        """Return the rollout of a reward; `REPEAT` if it is one of several that have theirs; `None` if none fits."""
+    def _find(self, wanted: OpenRollout, last: OpenRollout | None, *, guess: bool = True) -> list[OpenRollout]:
+        """Return the rollout of a reward; several, if it is a repeated reward of one of them; none if none fits."""
         if wanted is last:
-            return wanted
+            return [wanted]
         last = last if last is not None and fits(wanted, last) else None
         if last is not None and self._is_executing(last):
-            return last
+            return [last]
         near = last if last in self._rewarded or (last is not None and self._is_alone(last)) else None
         fresh = self._waiting.like(wanted, near, other_words=not self._same_words)
-        again = self._rewarded.like(wanted, near, other_words=False) if wanted.split in self._executing else None
-        if again is not None and again.is_sure(wanted, near) and (fresh is None or again.likeness > fresh.likeness):
-            return again.rollouts[0] if len(again.rollouts) == 1 else REPEAT
+        again = self._rewarded.like(wanted, near, other_words=True) if wanted.split in self._executing else None
+        if again is not None and again.is_sure(wanted, near) and (fresh is None or again.comes_before(fresh, wanted)):
+            return again.rollouts
         if fresh is not None:
-            return fresh.rollout(wanted)
-        if wanted.problem is None or not self._same_words:
-            found = self._waiting.any_of(wanted)
-            if found is not None:
-                return found
+            return fresh.one_for(wanted)
+        found = self._waiting.any_of(wanted) if wanted.problem is None or not self._same_words else None
+        if found is not None:
+            found.guessed |= guess
+            return [found]
         is_late = last is not None and last.closed and may_be_same(wanted, last)
-        return last if is_late and not any(fits(wanted, one) for one in self._waiting) else None
+        return [last] if last is not None and is_late and not any(fits(wanted, one) for one in self._waiting) else []
 
     def _opened_before(self, wanted: OpenRollout) -> OpenRollout | None:
         """Return the rollout that an earlier reward of the same answer has opened."""

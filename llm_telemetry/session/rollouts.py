@@ -64,6 +64,8 @@ class OpenRollout:
     tried: bool = False
     """A reward was computed for it that could not be read."""
     contradicted: bool = False
+    guessed: bool = False
+    """Nothing told that its reward is its own; it could not matter as long as there are as many as rollouts."""
     verdict: bool | None = None
     """What the judge has said of it."""
     closed: bool = False
@@ -81,6 +83,11 @@ class OpenRollout:
         if reward is not None:
             self.contradicted |= self.reward not in (None, reward)
             self.reward = None if self.contradicted else reward
+
+    def doubt(self, split: Split) -> None:
+        """Take back a reward of which nothing tells that it is its own."""
+        if self.guessed and self.split == split:
+            self.reward = None
 
     def close(self) -> Rollout:
         """Return the frozen record; nothing can be added after."""

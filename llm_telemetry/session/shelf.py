@@ -33,18 +33,28 @@ class Match(NamedTuple):
     likeness: Likeness
     rollouts: list[OpenRollout]
 
-    def rollout(self, wanted: OpenRollout) -> OpenRollout | None:
+    def one_for(self, wanted: OpenRollout) -> list[OpenRollout]:
         """Return one of them, if it does not matter which: all are of one source.
 
         Those that succeeded come first; where the reward function was given no answer, those that failed.
         """
         sources = {_source(rollout) for rollout in self.rollouts}
-        return min(self.rollouts, key=lambda one: one.failed != wanted.blank) if len(sources) == 1 else None
+        return [min(self.rollouts, key=lambda one: one.failed != wanted.blank)] if len(sources) == 1 else []
+
+    def comes_before(self, fresh: Match, wanted: OpenRollout) -> bool:
+        """Tell whether a reward is a repeated one, of these, rather than the first of those.
+
+        What has failed is hardly rewarded for an answer, so that it takes more to be its first.
+        """
+        if not wanted.blank and all(rollout.failed for rollout in fresh.rollouts):
+            return self.likeness._replace(near=False) >= fresh.likeness._replace(near=False)
+        return self.likeness > fresh.likeness
 
     def is_sure(self, wanted: OpenRollout, near: OpenRollout | None) -> bool:
         """Tell whether all that is known of the reward speaks for these."""
         known = self.rollouts[0].signs.keys() | self.rollouts[0].reward_signs.keys()
-        return self.likeness.problem or near in self.rollouts or wanted.signs.keys() <= known
+        is_near = near is not None and near in self.rollouts and may_be_same(wanted, near)
+        return self.likeness.problem or is_near or wanted.signs.keys() <= known
 
 
 class Shelf:
@@ -111,7 +121,8 @@ class Shelf:
         exact = [source for source in sources if wanted.source is not None and source == _source(wanted)]
         fitting = exact or [source for source in sources if wanted.source is None or source is None]
         here = self._sources[wanted.split, fitting[0]].values() if len(fitting) == 1 else ()
-        return next((rollout for rollout in here if rollout.failed == wanted.blank), next(iter(here), None))
+        likely = (rollout for rollout in here if rollout.failed == wanted.blank)
+        return next(likely, next(iter(here), None) if wanted.blank else None)
 
     def _at(self, place: tuple[object, ...]) -> dict[tuple[int, int], OpenRollout]:
         here = self._places.get(place, {})

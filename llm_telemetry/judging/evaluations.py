@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.events import Clue
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from llm_telemetry.judging.attempts import Attempt
     from llm_telemetry.judging.readers import Reader
 
-_MOST_LOOKS = 50_000
-"""How often a batch's texts are looked for in its questions at most; each takes about a microsecond."""
 _WORDS = ("bare", "last_resort")
 """Families of verdicts that stand in words alone."""
 _LETTERS = frozenset("ABC")
@@ -86,13 +83,13 @@ def rule(
         candidate: What was judged.
     """
     used = reader.returned(used)
-    heard = [[_hear(reply, reader, candidate) for one in same for reply in one.replies or [Reply()]] for same in groups]
+    heard = [[hear(reply, reader, candidate) for one in same for reply in one.replies or [Reply()]] for same in groups]
     votes = [one.reading for one in heard[-1] if isinstance(one.reading, Verdict)] if heard else []
     majority, agreement = _majority(votes)
     counted = _counted(heard[-1], majority) if heard else None
     said = None if counted is None else counted.reading
     decisive = None if reader.is_told and isinstance(said, Verdict) else used
-    outcome, verdict = _outcome(said, decisive, raised, asked=bool(heard))
+    outcome, verdict = outcome_of(said, decisive, raised, asked=bool(heard))
     learnable = not raised and not reader.is_final and not _is_refused(counted) and said != Unreadable("unclosed_think")
     if learnable and outcome == "parse_failure":
         outcome, verdict = "undecided", used  # the function may have read what we cannot
@@ -106,7 +103,7 @@ def rule(
         outcome,
         None if verdict is None else verdict.score,
         comparable and not _is_turned(groups) and not agree(said, used),  # type: ignore[arg-type]  # see `comparable`
-        _failure(outcome, counted, raised),
+        failure_of(outcome, counted, raised),
         sum(map(len, groups)),
         agreement,
         tuple(_comparisons(groups, heard)),
@@ -115,81 +112,8 @@ def rule(
     )
 
 
-def rule_batch(
-    attempts: Sequence[Attempt],
-    items: Sequence[str],
-    used: Sequence[Verdict | None],
-    raised: str | None,
-    reader: Reader = OURS,
-) -> list[Ruling]:
-    """Decide what came of each item of a batch, `used` having one verdict an item.
-
-    As many questions as items, or a multiple, are taken in the order of the items. Else a question is about the items
-    whose text is in it; one that is about all of them, or cannot be told, is about all. The text of an answer about
-    several items is not read; it is enough that there is one.
-
-    Args:
-        attempts: The judge's calls, in the order in which they were made.
-        items: A text of each item, such as its prediction.
-        used: The verdicts that the judge function returned.
-        raised: The kind of exception that the judge function raised.
-        reader: Reads the judge's replies.
-    """
-    count = len(used)
-    questions = [[one] for one in attempts] if len(attempts) == count else _questions(attempts, reader)
-    if questions and len(questions) % count == 0:
-        size = len(questions) // count
-        own = [list(chain(*questions[i * size : (i + 1) * size])) for i in range(count)]
-        return [rule(group(mine), one, raised, reader, item) for mine, one, item in zip(own, used, items, strict=True)]
-    about = _about(questions, items)
-    return [_rule_shared(mine, one, raised) for mine, one in zip(about, used, strict=True)]
-
-
-def _questions(attempts: Sequence[Attempt], reader: Reader) -> list[list[Attempt]]:
-    """Put attempts at the same question together; items may be alike, so what was answered is not asked again."""
-    questions: dict[str, list[list[Attempt]]] = {}
-    ordered = []
-    for attempt in attempts:
-        alike = questions.setdefault(attempt.content, [])
-        failed = next((one for one in alike if not _is_answered(one[-1], reader)), None)
-        if failed is None:
-            alike.append([attempt])
-            ordered.append(alike[-1])
-        else:
-            failed.append(attempt)
-    return ordered
-
-
-def _is_answered(attempt: Attempt, reader: Reader) -> bool:
-    return any(isinstance(_hear(reply, reader).reading, Verdict) for reply in attempt.replies)
-
-
-def _about(questions: Sequence[Sequence[Attempt]], items: Sequence[str]) -> list[Sequence[Sequence[Attempt]]]:
-    """Return the questions about each item; all of them for each where their texts do not tell."""
-    if len(questions) * len(items) > _MOST_LOOKS:
-        return [questions] * len(items)
-    contents = [question[0].content for question in questions]
-    found = [[q for q, content in zip(questions, contents, strict=True) if item in content] for item in items]
-    told = len(questions) > 1 and all(any(item in content for item in items) for content in contents)
-    return [*found] if told else [questions] * len(items)
-
-
-def _rule_shared(questions: Sequence[Sequence[Attempt]], used: Verdict | None, raised: str | None) -> Ruling:
-    """Decide about an item that shares its answer with others."""
-    replies = [reply for question in questions for one in question for reply in one.replies or [Reply()]]
-    counted = next((one for one in reversed(replies) if one.text.strip()), replies[-1] if replies else None)
-    said = None
-    if counted is not None and counted.text.strip() and used is None:
-        said = Unreadable("truncated" if counted.truncated else "no_verdict")
-    unanswered = counted is not None and not counted.text.strip()
-    outcome, verdict = _outcome(said, used, raised, asked=unanswered)
-    failure = _failure(outcome, None if counted is None else Heard(counted, said), raised)
-    attempts = max(map(len, questions), default=0)
-    score = None if verdict is None else verdict.score
-    return Ruling(outcome, score, False, failure, attempts, None, (), counted or Reply())
-
-
-def _hear(reply: Reply, reader: Reader, candidate: str = "") -> Heard:
+def hear(reply: Reply, reader: Reader, candidate: str = "") -> Heard:
+    """Read an answer."""
     if not reply.text.strip():
         return Heard(reply, None)
     if reply.error and not reply.failure:
@@ -215,7 +139,7 @@ def _counted(heard: Sequence[Heard], majority: Verdict | None) -> Heard:
     return readable[-1] if readable else heard[-1]
 
 
-def _outcome(
+def outcome_of(
     said: Verdict | Unreadable | None, used: Verdict | None, raised: str | None, *, asked: bool
 ) -> tuple[Outcome, Verdict | None]:
     """Decide what came of it: no answer, no verdict in the answer, else the verdict that the trainer used."""
@@ -227,7 +151,7 @@ def _outcome(
     if verdict is None:  # it raised, or returned nothing
         return ("api_failure" if said is None else "parse_failure"), None
     verdict = _like(verdict, said)
-    return _outcome_of(verdict), verdict
+    return side_of(verdict), verdict
 
 
 def _clue(counted: Heard | None, used: Verdict | None, reader: Reader) -> Clue | None:
@@ -235,7 +159,7 @@ def _clue(counted: Heard | None, used: Verdict | None, reader: Reader) -> Clue |
     if counted is None:
         return None
     returned = "" if used is None else f"{zlib.crc32(used.raw.encode()):x}"
-    by_return: Outcome = "undecided" if used is None else _outcome_of(used)
+    by_return: Outcome = "undecided" if used is None else side_of(used)
     if counted.reading is None:
         return Clue(returned, "", 0, by_return)
     read = _is_read(counted.reading, None if reader.is_told else used)
@@ -256,7 +180,8 @@ def _is_read(reading: Verdict | Unreadable, used: Verdict | None) -> int:
     return 1 if reading.family in _WORDS else 2
 
 
-def _outcome_of(verdict: Verdict) -> Outcome:
+def side_of(verdict: Verdict) -> Outcome:
+    """Return the outcome that a verdict is."""
     return "score" if verdict.correct is None else "correct" if verdict.correct else "incorrect"
 
 
@@ -270,7 +195,7 @@ def _like(verdict: Verdict, said: Verdict | None) -> Verdict:
     return verdict._replace(score=float(bool(verdict.correct)), correct=None)
 
 
-def _failure(outcome: Outcome, counted: Heard | None, raised: str | None) -> str | None:
+def failure_of(outcome: Outcome, counted: Heard | None, raised: str | None) -> str | None:
     """Say why there is no verdict."""
     if outcome == "api_failure":
         return raised or "other" if counted is None else counted.reply.failure or "empty"

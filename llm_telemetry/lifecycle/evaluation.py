@@ -8,7 +8,8 @@ from llm_telemetry.clients.replies import failure_kind
 from llm_telemetry.events import Evaluation
 from llm_telemetry.hooks.scopes import Scope
 from llm_telemetry.judging.attempts import Attempt
-from llm_telemetry.judging.evaluations import Ruling, group, rule, rule_batch
+from llm_telemetry.judging.batches import rule_batch
+from llm_telemetry.judging.evaluations import Ruling, group, rule
 from llm_telemetry.judging.evidence import evidence_of
 from llm_telemetry.judging.verdicts import returned_verdict
 from llm_telemetry.lifecycle.items import ITEM_TEXTS, open_rollout, rows_of

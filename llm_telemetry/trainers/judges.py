@@ -23,7 +23,7 @@ KNOWN_NAMES = ("_llm_judge_compare", "llm_judge_compare", "_llm_judge", "llm_jud
 _JUDGE_METHODS = (*KNOWN_NAMES, "compare", "evaluate", "grade", "score", "__call__")
 _NAMELESS = ("compare", "evaluate", "grade", "score", "__call__")
 _NO_JUDGE = re.compile(r"init|client|prompt|parse|build|make|format|load|setup|stats|extract|config|__")
-_PREDICTION = re.compile(r"predict|answer|response|completion|output|candidate|solution|generat")
+_PREDICTION = re.compile(r"predict|answer|response|completion|output|candidate|solution|generat|trajector|transcript")
 
 
 def find_judges(trainer: Any, reward: Part | None, given: Any) -> tuple[Part, ...]:

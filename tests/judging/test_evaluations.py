@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, Evaluation
 from llm_telemetry.judging.attempts import Attempt, Reply
+from llm_telemetry.judging.batches import rule_batch
 from llm_telemetry.judging.comparisons import Comparison, Comparisons
-from llm_telemetry.judging.evaluations import group, rule, rule_batch
+from llm_telemetry.judging.evaluations import group, rule
 from llm_telemetry.judging.learner import Learner
 from llm_telemetry.judging.verdicts import returned_verdict
 

@@ -23,232 +23,120 @@ def _run(name: str, unit: str, merge: str, meaning: str) -> Key:
     return Key(name, "run", unit, merge, meaning, shared=True)
 
 
+# fmt: off
+# A table: a row has its name, unit, and way to merge in one line, and what it means behind them or below.
+
 # --- datasets
 
-ACCURACY = _step(
-    "dataset/accuracy",
-    "percent, 0 to 100",
-    "correct / scored",
-    "rollouts whose reward is at least the threshold (0.9, see [settings](settings.md)), over all that are scored",
-    by_source=True,
-)
+ACCURACY = _step("dataset/accuracy", "percent, 0 to 100", "correct / scored",
+    "rollouts whose reward is at least the threshold (0.9, see [settings](settings.md)), over all "
+    "that are scored", by_source=True)
 COUNT = _step("dataset/count", "rollouts", "sum", "all rollouts, failed ones included", by_source=True)
 FAILED = _step("dataset/failed", "rollouts", "sum", "failed rollouts; they count as wrong", by_source=True)
-UNSCORED = _step(
-    "dataset/unscored",
-    "rollouts",
-    "sum",
-    "rollouts that did not fail and of which no reward is known: in no accuracy",
-    by_source=True,
-)
-UNMATCHED_REWARDS = _step(
-    "dataset/unmatched_rewards",
-    "rewards",
-    "sum",
-    "rewards of which it is not known which rollout they belong to: in no accuracy",
-)
-AVG_REWARD = _step(
-    "dataset/avg_reward",
-    "reward",
-    "reward_sum / rewarded",
-    "mean of the rewards that were computed; absent when none was",
-    by_source=True,
-)
-REWARD_STD = _step(
-    "dataset/reward_std",
-    "reward",
-    "deviation",
-    "standard deviation of the rewards that were computed: 0 where a step's rewards teach nothing",
-    by_source=True,
-)
-AVG_COST = _step(
-    "dataset/avg_cost",
-    "USD",
-    "cost / count",
-    "what executor and judge spent per rollout; absent when no cost is known",
-    by_source=True,
-)
+UNSCORED = _step("dataset/unscored", "rollouts", "sum",
+    "rollouts that did not fail and of which no reward is known: in no accuracy", by_source=True)
+UNMATCHED_REWARDS = _step("dataset/unmatched_rewards", "rewards", "sum",
+    "rewards of which it is not known which rollout they belong to: in no accuracy")
+AVG_REWARD = _step("dataset/avg_reward", "reward", "reward_sum / rewarded",
+    "mean of the rewards that were computed; absent when none was", by_source=True)
+REWARD_STD = _step("dataset/reward_std", "reward", "deviation",
+    "standard deviation of the rewards that were computed: 0 where a step's rewards teach nothing", by_source=True)
+AVG_COST = _step("dataset/avg_cost", "USD", "cost / count",
+    "what executor and judge spent per rollout; absent when no cost is known", by_source=True)
 
 # --- the functions that a reward is made of
 
-PART_MEAN = _step(
-    "reward/{function}/mean",
-    "reward",
-    "reward_sum / given",
-    "mean of what one reward function gave, before weighting; absent when it gave nothing",
-    by_source=True,
-)
-PART_NONE_SHARE = _step(
-    "reward/{function}/none_share",
-    "0 to 1",
-    "none / asked",
-    "rollouts of which it has nothing to say (`None`), over all that it was asked about",
-    by_source=True,
-)
+PART_MEAN = _step("reward/{function}/mean", "reward", "reward_sum / given",
+    "mean of what one reward function gave, before weighting; absent when it gave nothing", by_source=True)
+PART_NONE_SHARE = _step("reward/{function}/none_share", "0 to 1", "none / asked",
+    "rollouts of which it has nothing to say (`None`), over all that it was asked about", by_source=True)
 
 # --- the judge
 
-SUCCESS_RATE = _step(
-    "judge/success_rate",
-    "0 to 1",
-    "verdicts / decided",
-    "evaluations with a verdict (correct, incorrect or score), over all that are decided",
-    by_source=True,
-)
-PARSE_FAILURE_RATE = _step(
-    "judge/parse_failure_rate",
-    "0 to 1",
-    "parse_failure / decided",
-    "parse failures over all that are decided",
-    by_source=True,
-)
-API_FAILURE_RATE = _step(
-    "judge/api_failure_rate",
-    "0 to 1",
-    "api_failure / decided",
-    "API failures over all that are decided; the three rates add up to 1",
-    by_source=True,
-)
-CORRECT_RATIO = _step(
-    "judge/correct_ratio", "0 to 1", "correct / binary", "correct over correct and incorrect together", by_source=True
-)
-EVALUATIONS = _step(
-    "judge/calls", "evaluations", "sum", "all evaluations; API calls are `llm/judge/calls`", by_source=True
-)
-UNDECIDED = _step(
-    "judge/undecided",
-    "evaluations",
-    "sum",
-    "those of them whose reply has no verdict in a known form, at a judge whose function has not shown yet that it "
-    "reads such replies: in no rate",
-    by_source=True,
-)
-AVG_SCORE = _step(
-    "judge/avg_score",
-    "0 to 1",
-    "score_sum / scaled",
-    "mean of the graded verdicts whose scale is known, brought to 0 to 1",
-)
+SUCCESS_RATE = _step("judge/success_rate", "0 to 1", "verdicts / decided",
+    "evaluations with a verdict (correct, incorrect or score), over all that are decided", by_source=True)
+PARSE_FAILURE_RATE = _step("judge/parse_failure_rate", "0 to 1", "parse_failure / decided",
+    "parse failures over all that are decided", by_source=True)
+API_FAILURE_RATE = _step("judge/api_failure_rate", "0 to 1", "api_failure / decided",
+    "API failures over all that are decided; the three rates add up to 1", by_source=True)
+CORRECT_RATIO = _step("judge/correct_ratio", "0 to 1", "correct / binary",
+    "correct over correct and incorrect together", by_source=True)
+EVALUATIONS = _step("judge/calls", "evaluations", "sum",
+    "all evaluations; API calls are `llm/judge/calls`", by_source=True)
+UNDECIDED = _step("judge/undecided", "evaluations", "sum",
+    "those of them whose reply has no verdict in a known form, at a judge whose function has not "
+    "shown yet that it reads such replies: in no rate", by_source=True)
+AVG_SCORE = _step("judge/avg_score", "0 to 1", "score_sum / scaled",
+    "mean of the graded verdicts whose scale is known, brought to 0 to 1")
 CORRECT_COUNT = _step("judge/correct_count", "evaluations", "sum", "verdicts that are binary and positive")
 INCORRECT_COUNT = _step("judge/incorrect_count", "evaluations", "sum", "verdicts that are binary and negative")
-DISAGREEMENTS = _step(
-    "judge/disagreements", "evaluations", "sum", "the judge's text says one thing, the judge function returned another"
-)
-FAILURES = _step(
-    "judge/failures/{failure}",
-    "evaluations",
-    "sum",
-    "evaluations without a verdict, by cause; present where there was one",
-)
-ATTEMPTS_AVG = _step(
-    "judge/attempts_avg",
-    "calls",
-    "attempts / asked",
+DISAGREEMENTS = _step("judge/disagreements", "evaluations", "sum",
+    "the judge's text says one thing, the judge function returned another")
+FAILURES = _step("judge/failures/{failure}", "evaluations", "sum",
+    "evaluations without a verdict, by cause; present where there was one")
+ATTEMPTS_AVG = _step("judge/attempts_avg", "calls", "attempts / asked",
     "API calls per evaluation that made any: asked again, samples of a vote, both orders of a comparison; the SDK's "
-    "own retries are in `llm/judge/retries`",
-)
-AGREEMENT_RATE = _step(
-    "judge/agreement_rate",
-    "0 to 1",
-    "agreement_sum / votes",
+    "own retries are in `llm/judge/retries`")
+AGREEMENT_RATE = _step("judge/agreement_rate", "0 to 1", "agreement_sum / votes",
     "where the same request was sampled several times: mean share of the readable samples that are on the majority's "
-    "side",
-)
-POSITION_FLIP_RATE = _step(
-    "judge/position_flip_rate",
-    "0 to 1",
-    "flips / pairs",
-    "where a comparison was asked in both orders: share of those in which the better one changed with the order",
-)
+    "side")
+POSITION_FLIP_RATE = _step("judge/position_flip_rate", "0 to 1", "flips / pairs",
+    "where a comparison was asked in both orders: share of those in which the better one changed with the order")
 TOTAL_EVALUATIONS = Key(
     "judge/total_calls", "run", "evaluations", "sum", "all evaluations made in training; in validation, of validation"
 )
 
 # --- money
 
-TOTAL_COST = _run(
-    "cost/total_cost", "USD", "sum", "all calls of all roles whose cost is known, training and validation"
-)
+TOTAL_COST = _run("cost/total_cost", "USD", "sum",
+    "all calls of all roles whose cost is known, training and validation")
 EXECUTOR_COST = _run("cost/executor_cost", "USD", "sum", "the executor's part of it")
-JUDGE_COST = _run(
-    "cost/judge_cost", "USD", "sum", "the judge's part of it; answers extracted through the judge's client are in it"
-)
+JUDGE_COST = _run("cost/judge_cost", "USD", "sum",
+    "the judge's part of it; answers extracted through the judge's client are in it")
 STEP_COST = _step("cost/step_cost", "USD", "sum", "all roles")
 TOTAL_SAMPLES = _run("cost/total_samples", "rollouts", "sum", "all closed rollouts, training and validation")
-AVG_COST_PER_SAMPLE = _run(
-    "cost/avg_cost_per_sample", "USD", "total_cost / total_samples", "`cost/total_cost` over `cost/total_samples`"
-)
+AVG_COST_PER_SAMPLE = _run("cost/avg_cost_per_sample", "USD", "total_cost / total_samples",
+    "`cost/total_cost` over `cost/total_samples`")
 EXECUTOR_CALLS = _run("cost/executor_calls", "calls", "sum", "calls of the executor, those that failed included")
 JUDGE_CALLS = _run("cost/judge_calls", "calls", "sum", "calls of the judge, those that failed included")
-UNPRICED_CALLS = _run(
-    "cost/unpriced_calls",
-    "calls",
-    "sum",
-    "calls whose model has no known price, so that they are missing from the USD above",
-)
-UNMETERED_CALLS = _run(
-    "cost/unmetered_calls",
-    "calls",
-    "sum",
-    "calls that succeeded without telling their tokens, so that they are missing from the USD above too",
-)
+UNPRICED_CALLS = _run("cost/unpriced_calls", "calls", "sum",
+    "calls whose model has no known price, so that they are missing from the USD above")
+UNMETERED_CALLS = _run("cost/unmetered_calls", "calls", "sum",
+    "calls that succeeded without telling their tokens, so that they are missing from the USD above too")
 
 # --- tokens and calls
 
 PROMPT_TOKENS = _step("tokens/{role}/prompt", "tokens", "sum", "as reported by the API")
 COMPLETION_TOKENS = _step("tokens/{role}/completion", "tokens", "sum", "as reported by the API")
-CACHED_TOKENS = _step(
-    "tokens/{role}/cached", "tokens", "sum", "the part of the prompt tokens that came from the provider's cache"
-)
-CACHE_WRITE_TOKENS = _step(
-    "tokens/{role}/cache_write",
-    "tokens",
-    "sum",
-    "the part of the prompt tokens that was written to it, where the API tells (Anthropic's does)",
-)
-REASONING_TOKENS = _step(
-    "tokens/{role}/reasoning", "tokens", "sum", "the part of the completion tokens that is hidden reasoning"
-)
-TOTAL_TOKENS = _run(
-    "tokens/total", "tokens", "sum", "prompt and completion tokens of all roles, training and validation"
-)
+CACHED_TOKENS = _step("tokens/{role}/cached", "tokens", "sum",
+    "the part of the prompt tokens that came from the provider's cache")
+CACHE_WRITE_TOKENS = _step("tokens/{role}/cache_write", "tokens", "sum",
+    "the part of the prompt tokens that was written to it, where the API tells (Anthropic's does)")
+REASONING_TOKENS = _step("tokens/{role}/reasoning", "tokens", "sum",
+    "the part of the completion tokens that is hidden reasoning")
+TOTAL_TOKENS = _run("tokens/total", "tokens", "sum",
+    "prompt and completion tokens of all roles, training and validation")
 CALLS = _step("llm/{role}/calls", "calls", "sum", "all calls, those that failed included")
 ERROR_CALLS = _step("llm/{role}/errors", "calls", "sum", "calls that failed in the end")
 ERRORS_BY_KIND = _step("llm/{role}/errors/{kind}", "calls", "sum", "the same by kind; present where there was one")
-RETRIES = _step(
-    "llm/{role}/retries",
-    "attempts",
-    "sum",
-    "attempts that the SDK repeated by itself, which the trainer never sees; by plain HTTP every attempt is a call",
-)
-NO_USAGE = _step(
-    "llm/{role}/no_usage", "calls", "sum", "calls that succeeded without telling both prompt and completion tokens"
-)
-LATENCY_P50 = _step(
-    "llm/{role}/latency_p50",
-    "seconds",
-    "quantile",
-    "median of the calls' whole time, retries and a stream's whole life included; within 1 %",
-)
+RETRIES = _step("llm/{role}/retries", "attempts", "sum",
+    "attempts that the SDK repeated by itself, which the trainer never sees; by plain HTTP every attempt is a call")
+NO_USAGE = _step("llm/{role}/no_usage", "calls", "sum",
+    "calls that succeeded without telling both prompt and completion tokens")
+LATENCY_P50 = _step("llm/{role}/latency_p50", "seconds", "quantile",
+    "median of the calls' whole time, retries and a stream's whole life included; within 1 %")
 LATENCY_P95 = _step("llm/{role}/latency_p95", "seconds", "quantile", "95th percentile of the same")
 
 # --- the library itself
 
-TELEMETRY_ERRORS = _run(
-    "telemetry/errors",
-    "count",
-    "sum",
-    "failures inside this library, swallowed for the trainer's sake and logged once per place",
-)
-ROWS_DROPPED = _run(
-    "telemetry/trainer_rows_dropped",
-    "rows",
-    "sum",
-    "rows of the trainer that W&B threw away, see [wandb.md](wandb.md); absent without a W&B run",
-)
+TELEMETRY_ERRORS = _run("telemetry/errors", "count", "sum",
+    "failures inside this library, swallowed for the trainer's sake and logged once per place")
+ROWS_DROPPED = _run("telemetry/trainer_rows_dropped", "rows", "sum",
+    "rows of the trainer that W&B threw away, see [wandb.md](wandb.md); absent without a W&B run")
 STEP = Key(
     STEP_KEY, "step", "step number", "max", "the training step; the x-axis of all other keys in W&B", shared=True
 )
+# fmt: on
 
 CATALOGUE: tuple[Key, ...] = tuple(value for value in dict(globals()).values() if isinstance(value, Key))
 """All of them, in the order of this page."""

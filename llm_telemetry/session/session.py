@@ -240,9 +240,8 @@ class Session:
         """Return what there is to tell; no window ends here, so that nothing is lost where this fails."""
         self.counts.settle(phase.split)
         state, evidence = self.state(), self.counts.evidence.kept(phase.split, phase.step)
-        facts = self._facts() if self._facts is not None else {}
-        own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors(), **facts}
-        values = {**self.counts.collect(phase.split), **own}
+        own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors()}
+        values = {**self.counts.collect(phase.split), **own, **(self._facts() if self._facts is not None else {})}
         totals = {key: value for key, value in values.items() if keys.is_total(key)}
         return Payload(phase.step, phase.split, values, totals, time.time(), state, evidence)
 

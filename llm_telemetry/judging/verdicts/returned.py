@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import types
 from decimal import Decimal
 from enum import Enum
 from itertools import islice
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from .names import read_named, row_of
+from llm_telemetry.objects import fields_of
+
+from .names import read_named
 from .rules import read_verdict
 from .structured import WIDTH, scale_in
 from .values import Scale, Sort, read_value
@@ -55,7 +56,7 @@ def _read(value: Any, depth: int) -> Verdict | None:
         return _known(read_verdict(value))
     if isinstance(value, (Real, Decimal)):
         return read_number(value)
-    fields = _fields(value)
+    fields = fields_of(value)
     if fields:
         return _read_fields(fields, depth)
     return _read_elements(value, depth) if isinstance(value, (tuple, list)) else None
@@ -81,38 +82,6 @@ def _plain(value: Any) -> Any:
     if type(value).__module__.partition(".")[0] not in _ARRAYS or getattr(value, "ndim", None) != 0:
         return value
     return None if getattr(value, "is_cuda", False) else value.item()
-
-
-def _fields(value: Any) -> Mapping[Any, Any] | None:
-    """Return the stored fields of a mapping or an object without running code of its class."""
-    if isinstance(value, (dict, types.MappingProxyType)):
-        return value
-    if isinstance(value, tuple):
-        names = getattr(value, "_fields", None)
-        return dict(zip(names, value, strict=False)) if isinstance(names, tuple) else None
-    if isinstance(value, (type, types.ModuleType, list)):
-        return None
-    return _slots(value) | _stored(value)
-
-
-def _stored(value: object) -> dict[str, Any]:
-    try:
-        stored = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return stored if isinstance(stored, dict) else {}
-
-
-def _slots(value: object) -> dict[str, Any]:
-    slots: dict[str, Any] = {}
-    for parent in type(value).__mro__:
-        for name, member in vars(parent).items():
-            if isinstance(member, types.MemberDescriptorType) and row_of(name) is not None:
-                try:
-                    slots[name] = member.__get__(value)
-                except AttributeError:  # declared, never set
-                    continue
-    return slots
 
 
 def _read_fields(fields: Mapping[Any, Any], depth: int) -> Verdict | None:

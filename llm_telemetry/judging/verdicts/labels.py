@@ -67,7 +67,7 @@ def _pattern(edge: str, letter: str, prefix: str, separator: str, *languages: La
         for row in (*_SORTS, "prefix")
     }
     opening = f"{edge}{_MARKUP}{letter}(?P<prefix>{prefix % by_letter(words.pop('prefix'))})"
-    label = f"(?P<label>{by_letter('|'.join(filter(None, words.values())))})(?: finale?)?"
+    label = f"(?P<label>{by_letter('|'.join(filter(None, words.values())))})(?: finale?| awarded| given)?"
     mark = r"[*_`\"]{0,4}"
     return Pattern(
         re.compile(f"{opening}{label}{mark}{_ASIDE}{mark}{separator}"),

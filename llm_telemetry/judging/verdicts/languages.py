@@ -19,11 +19,11 @@ _HAS = "(?:(?:contains?|includes?|has|have|any|found|made|factual|logical|major)
 ENGLISH = Language(
     yes="true|yes|yep|yeah|correct|right|accurate|equivalent|equal|equals|identical|same|consistent|valid|match"
     "|matches|matched|matching|agree|agrees|coincide|pass|passes|passed|accept|accepted|acceptable|approved|supported"
-    "|supports|entailed|match found|full marks|full credit|y",
+    "|supports|entailed|match found|to accept|full marks|full credit|y",
     no="false|no|nope|incorrect|wrong|inaccurate|inequivalent|non equivalent|nonequivalent|unequal|different|differ"
     "|inconsistent|invalid|mismatch|mismatched|fail|fails|failed|reject|rejected|untrue|erroneous|unsupported"
-    "|no match(?: found)?|no credit|no points|zero points|contradicts|contradicted|refutes|refuted|unacceptable"
-    r"|mistaken|incorrectly \w{1,12}|(?:doesn't|does not|did not) answer"
+    "|to reject|no match(?: found)?|no credit|no points|zero points|contradicts|contradicted|refutes|refuted"
+    r"|unacceptable|mistaken|incorrectly \w{1,12}|(?:doesn't|does not|did not) answer"
     "|hallucinated|disagree|disagrees|not attempted"
     "|absolutely not|definitely not|certainly not|of course not|not really|not even close|n",
     nots="not|never|hardly|barely|far from|neither|no longer|in no way|by no means|(?:is|are|was|were|do|does|did)n't"
@@ -67,7 +67,7 @@ ENGLISH = Language(
     manners=r"[^\w\n]{0,3}(?:sure|of course|i can|i could|i'?ll|i will|i'd|i would|let me|let's|let us|happy to|please"
     r"|here)\b",
     object=r"\s+(?:the|its|that's)\b",
-    transitive="match|matches|matched|matching|equals|passes|passed|fails|failed"
+    transitive="to accept|to reject|match|matches|matched|matching|equals|passes|passed|fails|failed"
     "|contradicts|supports|refutes|agrees|disagrees",
     lone="y|n|right",
     praise=rf"\bno (?:\w+ )?{_FAULT}|\bnothing (?:is )?wrong|\berror-free",
@@ -80,13 +80,14 @@ ENGLISH = Language(
     "|unfaithful|ungrounded|irrelevant|unsafe|bad|failure|unsuccessful|unsatisfied|unmet|contradiction"
     "|hallucination|errors? found|unrelated",
     none="neither|none of(?: the)?",
-    prefix="so|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|would|will|can|must|give|gave|assign|award"
+    prefix="so|are|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|would|will|can|must|give|gave|assign|award"
     "|rate|this|it|is|answer|response|quality|evaluation|assessment|equivalence|correctness|judge|total|binary"
     "|conclusion|in|and|consequently|accordingly|of|corrected|revised|updated|amended|new|test",
-    verdict="correct/incorrect|pass/fail|true/false|yes/no|judge?ment|verdict|decision|decide|determination|ruling|finding|assessment"
-    "|classification|evaluation(?:_result)?|grading|label|(?:user|response)_safety",
+    verdict="correct/incorrect|pass/fail|true/false|yes/no|judge?ment|verdict|decision|decide|determination|ruling|finding"
+    "|assessment|classification|verification|comparison(?:_result)?|evaluation(?:_result)?|grading|label"
+    "|(?:user|response)_safety",
     adjective=r"correct(?:ness)?|right|accurate|true_false|(?:semantically_)?equivalent|equivalence|same(?:_meaning|_answer)?"
-    r"|pass(?:ed|es)?(?:_(?:tests?|fail))?|agreement|match|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
+    r"|pass(?:ed|es)?(?:_(?:tests?|fail))?|agreement|equal|identical|match(?:ed|ing)?|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
     rf"|criteri(?:on|a)_met|(?:requirements?_|conditions?_)?(?:met|satisfied|fulfilled)|(?:task_)?success|successful"
     rf"|(?:task_|goal_)?(?:solved|resolved|completed|achieved)|correctly_answered|answered_correctly|no_{_FAULT}",
     fault=rf"{_HAS}+{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:s|ed)"
@@ -118,7 +119,6 @@ GERMAN = Language(
     stems="antwort|lösung|ergebnis|ausdrücke|werte|aussage|beide",
     of=r"(?:des|der) \w{1,15}",
     copula="ist|sind|war|waren",
-    article="eine?",
     reason=r"\b(?:weil|denn|da|aber|und)\b",
     turn=r"\b(?:aber|doch)\b",
     not_mine=r"\b(?:wenn|falls|ob|behauptet|sagt|laut|bitte|antworte)\b",
@@ -141,7 +141,6 @@ FRENCH = Language(
     stems="répon|solution|résultat|expression|valeurs|affirmation",
     of=r"(?:du|de la|de l'|de) ?\w{1,15}",
     copula="est|sont|n'est|ne sont|était",
-    article="une?|la|le",
     reason=r"\b(?:car|parce|puisque|mais|et)\b",
     turn=r"\b(?:mais|et)\b",
     not_mine=r"\b(?:si|s'il|affirme|prétend|dit|répond\w+)\b",
@@ -163,7 +162,6 @@ SPANISH = Language(
     stems="respuesta|soluci|resultado|expresion|valores|afirmación",
     of=r"(?:del|de la|de) \w{1,15}",
     copula="es|está|son|están|era",
-    article="una?",
     reason=r"\b(?:porque|ya que|pero|y)\b",
     turn=r"\bpero\b",
     not_mine=r"\b(?:si|dice|afirma|según|responde\w*)\b",
@@ -247,6 +245,7 @@ KOREAN = Language(
     verdict="판정|판단|평가|평결",
     adjective="정답 여부",
     grade="점수|총점",
+    answer="답|답변",
     result="결과|결론",
 )
 CHINESE = Language(
@@ -285,6 +284,7 @@ JAPANESE = Language(
     prefix="最終的な|総合",
     verdict="評価",
     grade="点数|スコア|採点",
+    answer="答え|回答",
 )
 
 

@@ -14,6 +14,7 @@ letters of a grade, stop tokens, what public projects ask their judges for. Each
 | `round_4` | 201, a third of them traps | 74.6 % | 0.0 % |
 | `round_5` | 158 | 87.3 % | 0.6 % |
 | `round_7` | 104 | 90.4 % | 0.0 % |
+| `round_8` | 103 | 80.6 % | 0.0 % |
 | `round_6`, for which nothing was mended | 164 | 98.8 % | 0.0 % |
 
 Their rows say nothing of the family, nor why there is no verdict. Texts that were there already are not repeated.

@@ -107,7 +107,7 @@ class Config:
     console: int = setting(
         10,
         kinds.count_of("steps, 0 for never"),
-        "print a summary to standard error every so many steps, and after each validation; 0 for never",
+        "print a summary to standard error every so many steps, after each validation and at the end; 0 for never",
     )
     sinks: tuple[Any, ...] = setting((), kinds.SINKS, "your own sinks, see [extending](extending.md#your-own-sink)")
     jsonl: bool = setting(True, kinds.SWITCH, "write the JSONL")

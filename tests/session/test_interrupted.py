@@ -45,7 +45,7 @@ def test_a_signal_handler_may_flush_and_uninstrument_at_any_moment(tmp_path, act
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert done.returncode == 7, done.stderr
         (path,) = folder.glob("*.jsonl")
-        for line in path.read_text().splitlines():
+        for line in filter(None, path.read_text().splitlines()):  # one that was cut short is followed by a fresh one
             json.loads(line)
 
 

@@ -212,6 +212,11 @@ def test_there_are_python_blocks_in_the_readme_and_on_extending():
     assert {block.heading for block in BLOCKS} >= set(SHOWN)
 
 
+def test_an_adapter_is_shown_whole_in_under_60_lines():
+    shown = [block.code for block in BLOCKS if block.heading == "A kind of trainer of your own"]
+    assert [len(code.splitlines()) < 60 for code in shown] == [True]
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{page_id(block.page)}-{block.heading}")
 def test_a_python_block_runs_as_it_stands(block, trainer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -19,6 +19,10 @@ UNDECIDED = (
     "function returned does not show yet that it reads them. They are counted in judge/undecided, and in no rate. "
     "Give judge_parser, or look at some with capture_failures=3."
 )
+CONTRARY = (
+    "llm_telemetry: whatever is read in the replies of %s, its function returns the contrary, right and wrong. It is "
+    "taken for a judge that is asked what is wrong, and not for a contradiction; judge_inverted=True says so."
+)
 _MEMORY = 256
 """Evaluations of a judge that are learnt from, the latest."""
 _MOST_WAITING = 2048
@@ -72,7 +76,7 @@ class Learner:
         if lesson is not None:
             self._judge(evaluation.judge).add(lesson)
         bare = evaluation._replace(clue=None)
-        if evaluation.outcome == "undecided":
+        if evaluation.outcome == "undecided" or (evaluation.disagreed and lesson is not None):
             self._wait(bare if len(self._waiting) < _MOST_EVIDENCE else bare._replace(evidence=None), lesson)
         elif evaluation.evidence is not None and self._waiting:
             self._wait(bare, None)  # the first failures of a step are kept: they come in their order
@@ -101,26 +105,32 @@ class Learner:
         return judge
 
     def _decide(self, evaluation: Evaluation, lesson: Lesson | None) -> None:
+        judge = self._judge(evaluation.judge)
         if lesson is None:
             self._deliver(evaluation)
-            return
-        judge = self._judge(evaluation.judge)
-        outcome = decide(lesson, judge.known)
-        if (
-            outcome == "undecided" and evaluation.failure == "truncated"
-        ):  # the API tells that the verdict was not reached
-            outcome = "parse_failure"
+        elif evaluation.outcome == "undecided":
+            self._deliver(self._decided(evaluation, lesson, judge))
+        elif judge.known.contrary:
+            self._notices(CONTRARY, evaluation.judge or "the judge")
+            self._deliver(evaluation._replace(disagreed=False, evidence=None))
+        else:
+            self._deliver(evaluation)
+
+    def _decided(self, evaluation: Evaluation, lesson: Lesson, judge: _Judge) -> Evaluation:
+        outcome, score = decide(lesson, judge.known), evaluation.score
+        if outcome == "undecided" and evaluation.failure == "truncated":
+            outcome = "parse_failure"  # the API tells that the verdict was not reached
         if outcome == "undecided" and len(judge.lessons) >= _ENOUGH:
             unread = sum(one.read == 0 and one.places is not None for one in judge.lessons)
             self._notices(UNDECIDED, unread, len(judge.lessons), evaluation.judge or "the judge")
+        if judge.known.graded and outcome in ("correct", "incorrect"):
+            outcome, score = "score", float(lesson.outcome == "correct")
         failed = outcome == "parse_failure"
-        self._deliver(
-            evaluation._replace(
-                outcome=outcome,
-                score=evaluation.score if outcome == "score" else None,
-                failure=evaluation.failure if failed else None,
-                evidence=evaluation.evidence if failed or outcome == "undecided" else None,
-            )
+        return evaluation._replace(
+            outcome=outcome,
+            score=score if outcome == "score" else None,
+            failure=evaluation.failure if failed else None,
+            evidence=evaluation.evidence if failed or outcome == "undecided" else None,
         )
 
 

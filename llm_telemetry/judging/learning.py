@@ -35,6 +35,8 @@ more easily something stands there that is none."""
 _RARE_HEDGED = 0.6
 """The same for words of a judge that says that it cannot tell."""
 _NEARLY, _HALF = 0.9, 0.5
+_CONTRARY = 9
+"""Readings that are contradicted for one that is not, where a judge is asked the contrary."""
 _MOST_VALUES = 4
 _STRAY = 0.02
 """Share of replies that may stay open without making the others untrue."""
@@ -64,6 +66,10 @@ class Knowledge(NamedTuple):
     """Hardly any reply is left of which nothing can be said: what can be said is no selection."""
     familiar: bool = False
     """Most replies are read by us, as the function does."""
+    graded: bool = False
+    """It returns grades, so that 0 and 1 are grades too."""
+    contrary: bool = False
+    """Whatever we read, the function returns the contrary: the judge is asked what is wrong."""
 
 
 class _Place(NamedTuple):
@@ -88,7 +94,7 @@ def learn(lessons: Sequence[Lesson]) -> Knowledge:
     likely = [value for value, _ in values.most_common(_MOST_VALUES)]
     tried = {
         value: _verdicts(replies, value, pure=value == expected and _is_pure(replies, value))
-        for value in {*likely, *([expected] if expected is not None else [])}
+        for value in dict.fromkeys([*([] if expected is None else [expected]), *likely])  # its place wins a tie
     }
     failed = {value: _unexplained(replies, value, verdicts) for value, verdicts in tried.items()}
     most = max(failed, key=lambda value: failed[value], default=None)
@@ -116,7 +122,16 @@ def _summary(replies: Sequence[Lesson], fallback: str | None, verdicts: Mapping[
     unsaid = [lesson for lesson in unread if fallback is None or lesson.returned == fallback]
     reads = sum(lesson.read > 0 for lesson in replies)
     complete = bool(verdicts) or len(unsaid) <= _STRAY * len(replies) or _is_pure(replies, fallback)
-    return Knowledge(fallback, verdicts, complete, bool(reads) and reads >= len(unsaid))
+    grades = sum(lesson.outcome == "score" and lesson.returned != fallback for lesson in replies)
+    contrary = Counter(lesson.outcome for lesson in replies if lesson.read < 0)
+    return Knowledge(
+        fallback,
+        verdicts,
+        complete,
+        familiar=bool(reads) and reads >= len(unsaid),
+        graded=grades >= _PART * len(replies) > 0,
+        contrary=min(contrary["correct"], contrary["incorrect"]) >= LEAST and contrary.total() >= _CONTRARY * reads,
+    )
 
 
 def _explains(verdicts: Mapping[int, str], lesson: Lesson) -> bool:

@@ -1,6 +1,7 @@
 """A judge whose words we do not know is learnt by what its function returns, and never counted as broken."""
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -104,6 +105,37 @@ def test_what_the_api_s_failures_return_need_not_be_what_unreadable_replies_retu
         for judged in judge(FORMS["an equation"], False, 4)
     ]
     assert shares(e.outcome for e in learnt(judgements)) == pytest.approx(shares(j.truth for j in judgements), abs=2)
+
+
+def test_a_judge_of_unknown_grades_has_scores_and_no_verdicts():
+    form, grades = FORMS["a metal"], {"gold": 1.0, "iron": 0.5, "lead": 0.0}
+    judgements = []
+    for number, judged in enumerate(judge(form, 0.0, 10)):
+        metal = list(grades)[number % 3]
+        is_verdict = judged.truth in ("correct", "incorrect")
+        text = re.sub("gold|lead", metal, judged.text) if is_verdict else judged.text
+        judgements.append(judged._replace(text=text, returned=grades[metal] if is_verdict else 0.0))
+    told = learnt(judgements)
+    count = Counter(e.outcome for e in told)
+    assert count == {"score": 182, "parse_failure": 12, "api_failure": 6}
+    assert sum(e.score for e in told if e.outcome == "score") == sum(
+        j.returned for j in judgements if j.truth in ("correct", "incorrect")
+    )
+
+
+def test_a_judge_whose_function_returns_the_contrary_of_all_we_read_contradicts_nothing(caplog):
+    judgements = [judged._replace(returned=not judged.returned) for judged in judge(KNOWN, False, 11, unreadable=0)]
+    told = learnt(judgements)
+    assert not any(e.disagreed for e in told)
+    assert alert_after(told) is None
+    assert len([r for r in caplog.records if "returns the contrary" in r.getMessage()]) == 1
+
+
+def test_a_function_that_takes_incorrect_for_correct_is_a_contradiction():
+    """It looks for the word `correct`: all is right to it, so it is no question the other way round."""
+    judgements = [judged._replace(returned=bool(judged.text)) for judged in judge(KNOWN, False, 12, unreadable=0)]
+    told = learnt(judgements)
+    assert sum(e.disagreed for e in told) == sum(j.truth == "incorrect" for j in judgements)
 
 
 def test_nothing_is_said_of_a_judge_that_has_shown_nothing(caplog):

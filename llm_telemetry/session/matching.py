@@ -186,12 +186,13 @@ class RolloutBook:
         again = self._rewarded.like(wanted, near, other_words=True) if wanted.split in self._executing else None
         if again is not None and again.is_sure(wanted, near) and (fresh is None or again.comes_before(fresh, wanted)):
             return again.rollouts
-        if fresh is not None:
-            return fresh.one_for(wanted)
-        found = self._waiting.any_of(wanted) if wanted.problem is None or not self._same_words else None
-        if found is not None:
-            found.guessed |= guess
-            return [found]
+        found = fresh.one_for(wanted) if fresh is not None else []
+        if fresh is None and (wanted.problem is None or not self._same_words):
+            found = self._waiting.any_of(wanted)
+        for rollout in found if guess and (fresh is None or fresh.is_weak(wanted)) else ():
+            rollout.guessed = True
+        if found or fresh is not None:
+            return found
         is_late = last is not None and last.closed and may_be_same(wanted, last)
         return [last] if last is not None and is_late and not any(fits(wanted, one) for one in self._waiting) else []
 

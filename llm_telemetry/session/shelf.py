@@ -41,6 +41,11 @@ class Match(NamedTuple):
         sources = {_source(rollout) for rollout in self.rollouts}
         return [min(self.rollouts, key=lambda one: one.failed != wanted.blank)] if len(sources) == 1 else []
 
+    def is_weak(self, wanted: OpenRollout) -> bool:
+        """Tell whether these have failed, and only the task that has executed them speaks for them."""
+        is_told = self.likeness.problem or self.likeness.signs > 0
+        return not is_told and not wanted.blank and all(rollout.failed for rollout in self.rollouts)
+
     def comes_before(self, fresh: Match, wanted: OpenRollout) -> bool:
         """Tell whether a reward is a repeated one, of these, rather than the first of those.
 
@@ -51,7 +56,9 @@ class Match(NamedTuple):
         return self.likeness > fresh.likeness
 
     def is_sure(self, wanted: OpenRollout, near: OpenRollout | None) -> bool:
-        """Tell whether all that is known of the reward speaks for these."""
+        """Tell whether all that is known of the reward speaks for these, and for what they have already."""
+        if any(rollout.guessed for rollout in self.rollouts):
+            return False
         known = self.rollouts[0].signs.keys() | self.rollouts[0].reward_signs.keys()
         is_near = near is not None and near in self.rollouts and may_be_same(wanted, near)
         return self.likeness.problem or is_near or wanted.signs.keys() <= known
@@ -115,14 +122,14 @@ class Shelf:
                 alike[_likeness(wanted, rollout, near)].append(rollout)
         return Match(*max(alike.items())) if alike else None
 
-    def any_of(self, wanted: OpenRollout) -> OpenRollout | None:
-        """Return one for a reward of which no more is known; `None` if it would matter which: they differ in source."""
+    def any_of(self, wanted: OpenRollout) -> list[OpenRollout]:
+        """Return one for a reward of which no more is known; none if it would matter which: they differ in source."""
         sources = [source for split, source in self._sources if split == wanted.split]
         exact = [source for source in sources if wanted.source is not None and source == _source(wanted)]
         fitting = exact or [source for source in sources if wanted.source is None or source is None]
         here = self._sources[wanted.split, fitting[0]].values() if len(fitting) == 1 else ()
-        likely = (rollout for rollout in here if rollout.failed == wanted.blank)
-        return next(likely, next(iter(here), None) if wanted.blank else None)
+        likely = [next((one for one in here if one.failed == wanted.blank), None), next(iter(here), None)]
+        return [one for one in likely[: 1 + wanted.blank] if one is not None][:1]
 
     def _at(self, place: tuple[object, ...]) -> dict[tuple[int, int], OpenRollout]:
         here = self._places.get(place, {})

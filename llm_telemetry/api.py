@@ -62,23 +62,14 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
 ) -> Telemetry:
     """Watch `trainer`: after every training step its payload is on disk and in the trainer's own W&B run.
 
-    Twice with the same settings returns the same handle. Several trainers may be watched at once; a call outside
-    of every step belongs to the trainer whose step is open, or was instrumented last.
-
-    docs/settings.md says what each setting means, and its default. One that is `None` is as good as not given: it is
-    in the environment (docs/activation.md), or has its default.
+    Twice with the same settings returns the same handle. A call outside of every step belongs to the trainer whose step
+    is open, or was instrumented last. docs/settings.md says what the settings mean; `None` is as good as not given.
 
     Args:
-        trainer: The trainer object. Its executor, reward computer, judge function, step and validation are found
-            by shape. Without one, the functions that are named are watched, and the handle is told the rest by hand.
-        adapter, executor, reward, judge, step, validation, items, policy: What to watch.
-        threshold, prices, judge_parser, judge_scale, judge_inverted, capture_failures, collectors: What to count.
-        alarm: When to sound the alarm.
-        run, folder, resume, rescue_rows, console, sinks, jsonl, enabled, strict: Where it goes.
+        trainer: Without one, the functions that are named are watched, and the handle is told the rest by hand.
 
     Returns:
-        A handle; keeping it is not necessary. One that works and has nothing to tell with `LLM_TELEMETRY=0`, and
-        when a variable has a value that cannot work: that is told on stderr, and training goes on.
+        A handle; with `LLM_TELEMETRY=0`, or a variable that cannot work (told on stderr), it has nothing to tell.
 
     Raises:
         InstrumentError: There is nothing to hook on `trainer`, or a setting cannot work; the message says why.

@@ -7,6 +7,7 @@ import ssl
 from functools import cache, partial
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.pop("LLM_TELEMETRY_SPOOL", None)  # a worker of pytest-xdist is nobody's child
 
@@ -19,6 +20,10 @@ from tests.support.once import Shared
 
 # A client loads all certificates, which takes 40 ms of CPU; there are thousands of clients here, and none speaks TLS.
 ssl.create_default_context = cache(ssl.create_default_context)
+
+# No test looks at a clock: hypothesis fails one by itself whose example takes 200 ms, as all do on a busy machine.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 # LiteLLM does not go with openai 3; the environment `middle` of tests/matrix has it.
 collect_ignore = [] if importlib.util.find_spec("litellm") else ["clients/test_litellm.py"]

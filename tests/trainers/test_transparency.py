@@ -210,7 +210,7 @@ class Broken:
         self.collect = functools.partial(fail)
 
 
-@pytest.mark.parametrize("place", ["cost.add_call", "dataset.add_rollout", "calls.collect", "rollouts.rewarded"])
+@pytest.mark.parametrize("place", ["cost.add_call", "dataset.add_rollout", "calls.get_wandb_logs", "rollouts.rewarded"])
 def test_a_failure_of_ours_is_told_once_counted_and_kept_from_the_trainer(tmp_path, api, monkeypatch, caplog, place):
     monkeypatch.setattr(guard.failures, "strict", False)
     monkeypatch.setattr(guard.failures, "_counts", {})

@@ -29,13 +29,10 @@ if TYPE_CHECKING:
 
     from llm_telemetry.settings.config import Config
 
-
 AGAIN = (
     "step %d begins, but this run had reached step %d before: it goes on from an older checkpoint. What was spent on "
     "the steps that are done again stays in the totals of the run."
 )
-
-
 _numbers = itertools.count(1)
 
 
@@ -239,9 +236,10 @@ class Session:
     def _make_payload(self, phase: Phase) -> Payload:
         """Return what there is to tell; no window ends here, so that nothing is lost where this fails."""
         self.counts.settle(phase.split)
+        counted = self.counts.collect(phase.split)  # first: what fails in it is counted in this very payload
         state, evidence = self.state(), self.counts.evidence.kept(phase.split, phase.step)
         own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors()}
-        values = {**self.counts.collect(phase.split), **own, **(self._facts() if self._facts is not None else {})}
+        values = {**counted, **own, **(self._facts() if self._facts is not None else {})}
         totals = {key: value for key, value in values.items() if keys.is_total(key)}
         return Payload(phase.step, phase.split, values, totals, time.time(), state, evidence)
 

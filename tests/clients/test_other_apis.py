@@ -171,7 +171,7 @@ class Decisions(RewardComputer):
         async def ask():
             async with openai.AsyncOpenAI(base_url="http://127.0.0.1:9", api_key="k") as client:
                 body = {"model": "jev", "state": {"response": prediction}, "questions": {"grade": {"type": "score"}}}
-                return await client.post(self.url, cast_to=dict, body=body)
+                return await client.post(self.url, cast_to=object, body=body)
 
         return asyncio.run(ask())["result"]["answers"]["grade"]["score"] >= 0.5
 

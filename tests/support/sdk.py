@@ -125,3 +125,7 @@ def assert_one_call(payload, prompt=10, completion=5, errors=0):
     tokens = payload.get("tokens/executor/prompt"), payload.get("tokens/executor/completion")
     assert tokens == (prompt, completion)
     assert payload["llm/executor/no_usage"] == (prompt is None and not errors)
+
+
+IS_OLD = int(openai.__version__.partition(".")[0]) < 2
+"""The SDK of the oldest generation: it tells no retries, and checks what `parse` got after its request is done."""

@@ -15,6 +15,7 @@ import openai
 import pytest
 
 from llm_telemetry.testing import Faults, LLMServer, Reply, Tokens, ToolCall
+from tests.support.sdk import IS_OLD
 
 pytest_plugins = ["llm_telemetry.testing.fixtures"]
 MESSAGES = [{"role": "system", "content": "You are a poet."}, {"role": "user", "content": "2 + 2?"}]
@@ -217,6 +218,8 @@ PLANNED = [
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("fault", "error", "kind"), PLANNED, ids=[str(fault) for fault, *_ in PLANNED])
 def test_a_planned_fault_is_met_once(llm_server, stream, fault, error, kind):
+    if IS_OLD and not stream and fault != "garbled":
+        pytest.skip("this SDK does not tell its retries: what follows a fault is booked as one")
     if (fault, stream) == ("lost", True):
         error = Exception  # an error of the HTTP library's
     llm_server.fail_next(fault)
@@ -238,6 +241,7 @@ def test_an_answer_without_content_and_the_question_after_it_are_one_evaluation(
     assert [evaluation.calls for evaluation in server.books.evaluations()] == [2, 2]
 
 
+@pytest.mark.skipif(IS_OLD, reason="this SDK does not tell its retries: what follows a fault is booked as one")
 def test_two_questions_of_the_same_words_are_two_evaluations_where_the_first_has_failed(serve):
     server = serve(Reply("True", verdict=True))
     server.fail_next(500)

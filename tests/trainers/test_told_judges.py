@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from llm_telemetry import InstrumentError
 from tests.support.loops import GSM, Items, Loop, payload_of
 from tests.support.mocking import chat, openai_api
+from tests.support.sdk import IS_OLD
 from tests.support.trainers import sync_client
 from tests.trainers.test_judges import Computer, answers, ask, failures_in, judged_by, text_of
 
@@ -88,6 +89,8 @@ class Shape(BaseModel):
 @pytest.mark.parametrize("text", ['{"right": "perhaps"}', '{"correct": "perhaps"}', "no JSON at all"])
 @pytest.mark.parametrize("swallows", [True, False])
 def test_an_answer_that_the_sdk_does_not_accept_is_a_parse_failure(api, tmp_path, text, swallows):
+    if IS_OLD and swallows:
+        pytest.skip("this SDK validates after its request: what nobody lets through is not seen")
     answers(api, chat(text))
 
     def judge(_):

@@ -133,7 +133,12 @@ class JsonlSink:
         """Write the whole line; one that a full disk cuts off must not swallow the next, which begins afresh."""
         self._torn = True
         while line:
-            line = line[os.write(file, line) :]
+            try:
+                line = line[os.write(file, line) :]
+            except OSError:  # noqa: PERF203 - a loop of one round, as a rule
+                if line != b"\n":
+                    raise
+                return  # whole but for its end, which the next one brings
         self._torn = False
 
     def _opened(self) -> tuple[int, bool]:

@@ -19,16 +19,12 @@ R = TypeVar("R")
 Owner = TypeVar("Owner", bound="Owned")
 
 
-NAME = "llm_telemetry: "
-"""What every line begins with, as not every handler shows the logger's name."""
-
-
 class _Log(logging.LoggerAdapter):  # type: ignore[type-arg]  # Python 3.10 cannot be told at runtime
     """Says whose a line is, and never raises: a handler that fails is the user's, and must not end a training."""
 
     def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
-        """Begin a line with our name."""
-        return (msg if str(msg).startswith(NAME) else f"{NAME}{msg}"), {"stacklevel": 2, **kwargs}
+        """Begin a line with our name, as not every handler shows the logger's."""
+        return f"llm_telemetry: {msg}", {"stacklevel": 2, **kwargs}
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Write a line; `%` in `msg` as ever."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 SHARED = (
-    "llm_telemetry: a client that the judge's object holds is used by the executor too. Its calls from outside of both "
+    "a client that the judge's object holds is used by the executor too. Its calls from outside of both "
     "count as other, not as the judge's: llm_telemetry.scope(role=…) around them says whose they are."
 )
 ENDPOINTS = (

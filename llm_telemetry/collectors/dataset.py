@@ -26,11 +26,11 @@ _OTHER_SCALE = 3.0
 """A reward of this size is not of a scale from 0 to 1, not even with a bonus."""
 _ROUNDING = 1e-12
 TOO_LOW = (
-    "llm_telemetry: rewards from %g to %g were seen, and %g is enough to be correct: if they are on a scale of their "
+    "rewards from %g to %g were seen, and %g is enough to be correct: if they are on a scale of their "
     "own, say from where on a rollout is correct (threshold=…)"
 )
 TOO_HIGH = (
-    "llm_telemetry: rewards from %g to %g were seen, and none can reach threshold=%g: accuracy is 0 for that reason; "
+    "rewards from %g to %g were seen, and none can reach threshold=%g: accuracy is 0 for that reason; "
     "give the threshold on the rewards' own scale"
 )
 

@@ -214,7 +214,7 @@ class JudgeMetricsCollector:
         _, success, parse, api, right, _ = counters
         told = contradictions(counters)
         for contradiction in told:
-            log.warning("llm_telemetry: eval_stats: %s", contradiction)
+            log.warning("eval_stats: %s", contradiction)
         correct = min(right, success)
         window = self._windows["train"] = Window()
         window.by_source[self._names("unknown")] = OutcomeSums(

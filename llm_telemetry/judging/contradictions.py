@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CONTRADICTS = (
-    "llm_telemetry: %d of the %d rollouts that the judge has called incorrect so far got a reward of %g or more. The "
+    "%d of the %d rollouts that the judge has called incorrect so far got a reward of %g or more. The "
     "reward may not follow the judge, or the judge is asked what is wrong: then judge_inverted=True reads it right."
 )
 _LEAST = 20

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from llm_telemetry.events import Clue, Evaluation, Split
 
 UNDECIDED = (
-    "llm_telemetry: %d of the last %d replies of %s have no verdict in a form that is known here, and what the judge "
+    "%d of the last %d replies of %s have no verdict in a form that is known here, and what the judge "
     "function returned does not show yet that it reads them. They are counted in judge/undecided, and in no rate. "
     "Give judge_parser, or look at some with capture_failures=3."
 )
 CONTRARY = (
-    "llm_telemetry: whatever is read in the replies of %s, its function returns the contrary, right and wrong. It is "
+    "whatever is read in the replies of %s, its function returns the contrary, right and wrong. It is "
     "taken for a judge that is asked what is wrong, and not for a contradiction; judge_inverted=True says so."
 )
 _MEMORY = 256

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llm_telemetry.settings.config import Config
 
 RAISED = (
-    "llm_telemetry: judge_parser has raised an exception that is none of a text it cannot read; such a reply counts as "
+    "judge_parser has raised an exception that is none of a text it cannot read; such a reply counts as "
     "a parse failure. Call it yourself with a reply of the judge's to see which."
 )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llm_telemetry.session.session import Session
 
 UNREADABLE = (
-    "llm_telemetry: the reward function returned %s, in which no reward can be told: such rollouts count in "
+    "the reward function returned %s, in which no reward can be told: such rollouts count in "
     "dataset/{source}/unscored and in no accuracy. Return one number a rollout, or name it: {'reward': …}"
 )
 STEP_FIELDS = ("step", "global_step", "step_idx", "step_num", "iteration", "it", "epoch", "epoch_idx", "round")

@@ -25,19 +25,17 @@ if TYPE_CHECKING:
 PATIENCE = 3
 """Flushes that a rollout from outside every step (an asynchronous producer's) waits for its reward."""
 
-LATE = "llm_telemetry: a reward came after its training step was over: that rollout is unscored"
+LATE = "a reward came after its training step was over: that rollout is unscored"
 UNMATCHED = (
-    "llm_telemetry: a reward could not be given to a rollout: nothing that its function is told (the problem, the "
+    "a reward could not be given to a rollout: nothing that its function is told (the problem, the "
     "item, its source, what the executor has returned) says which of those that wait. It counts in "
     "dataset/unmatched_rewards and in no accuracy; give the function one of these"
 )
 UNREWARDED = (
-    "llm_telemetry: %d of %d rollouts of this step have got no reward: they count in dataset/{source}/unscored and in "
+    "%d of %d rollouts of this step have got no reward: they count in dataset/{source}/unscored and in "
     "no accuracy. If they are wrong, let the executor say so (success=False), or raise"
 )
-CONTRADICTORY = (
-    "llm_telemetry: a rollout was given two rewards that differ: which one counts is not known, so it is unscored"
-)
+CONTRADICTORY = "a rollout was given two rewards that differ: which one counts is not known, so it is unscored"
 
 
 class RolloutBook:

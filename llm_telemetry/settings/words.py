@@ -61,11 +61,6 @@ def shown(text: str) -> str:
     return repr(text)
 
 
-def is_on() -> bool:
-    """Tell whether processes that this one starts look for trainers, too."""
-    return os.environ.get(VARIABLE, "").strip().lower() in ON
-
-
 def was_refused() -> bool:
     """Tell whether a variable was found that cannot work."""
     return bool(_told)

@@ -27,10 +27,7 @@ MOST_WAITING = 1_000
 """Lines that are kept in memory while they cannot be written."""
 _TAIL = 1 << 20
 """Bytes at the end of a file in which its last line is looked for first."""
-LEFT = (
-    "llm_telemetry: %d lines could not be written to %s, and are lost with this process: is the disk full, or the "
-    "folder gone?"
-)
+LEFT = "%d lines could not be written to %s, and are lost with this process: is the disk full, or the folder gone?"
 
 
 class RunPlace(Protocol):

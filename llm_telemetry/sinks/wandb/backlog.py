@@ -18,7 +18,7 @@ LARGEST_BACKLOG = 10_000
 LARGEST_EVIDENCE = 1_000
 """Captured evaluations that may wait, in all rows together; about 2 kB each. The newest row keeps its own anyhow."""
 
-FULL = "llm_telemetry: %d rows wait for a place in W&B, and no more may: the oldest ones are left out of it."
+FULL = "%d rows wait for a place in W&B, and no more may: the oldest ones are left out of it."
 
 
 class Backlog:

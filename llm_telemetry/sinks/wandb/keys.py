@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-TAKEN = "llm_telemetry: your trainer logs %s itself: the values of such keys are left to it."
+TAKEN = "your trainer logs %s itself: the values of such keys are left to it."
 
 
 class Keys:

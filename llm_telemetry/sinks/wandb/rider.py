@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 DROPPED = (
-    "llm_telemetry: W&B drops a row of your trainer: it logged step=%d, but W&B is at step %d and only goes forward "
+    "W&B drops a row of your trainer: it logged step=%d, but W&B is at step %d and only goes forward "
     "(%d such rows so far; the count goes on in telemetry/trainer_rows_dropped). To keep them, log without "
     "step=, or give every call of one training step the same step=, or give the metrics a step key of their "
     "own with run.define_metric(name, step_metric=...). rescue_rows=True keeps them under rescued/. "

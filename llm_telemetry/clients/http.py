@@ -19,8 +19,7 @@ from llm_telemetry.clients.wire import Body, Failure, is_last, parsed
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Inner, drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import SCOPE
-from llm_telemetry.session.session import current
+from llm_telemetry.hooks.scopes import innermost, session_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -101,7 +100,7 @@ def sender(ask: Ask, follow: Follow) -> Callable[..., Any]:
     """Make the hook of the function that sends a library's requests."""
 
     def observe_send(wrapped: Any, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
-        scope = SCOPE.get()
+        scope = innermost()
         if scope is not None and scope.call is not None:  # first of all: an SDK's request comes this way, too
             result = scope.call.http = wrapped(*args, **kwargs)
             return result if type(result) is not CoroutineType else _noting(scope.call, Inner(result))
@@ -119,8 +118,7 @@ async def _noting(call: OpenCall, inner: Inner) -> Any:
 
 @guarded
 def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs: Kwargs) -> HttpCall | None:
-    session = current() if scope is None else scope.session
-    request = None if session is not None and session.closed else ask(args, kwargs)
+    session, request = session_here(), ask(args, kwargs)
     if request is None or not request[0].endswith(ENDPOINTS):
         return None
     path, body = request
@@ -131,7 +129,7 @@ def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs
         unheard.calls += 1
         for look in unheard.looks:
             look()
-        session = current()
+        session = session_here()
     if session is None:
         return None
     model, method, _ = path.rpartition("/")[2].partition(":")

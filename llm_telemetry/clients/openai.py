@@ -15,13 +15,13 @@ from llm_telemetry.clients.replies import body_of
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.hooks.observe import drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import SCOPE, Scope
-from llm_telemetry.session.session import Session, current
+from llm_telemetry.hooks.scopes import SCOPE, Scope, innermost, session_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from llm_telemetry.events import Role
+    from llm_telemetry.session.session import Session
 
 
 SHARED = (
@@ -45,11 +45,10 @@ def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: 
 
 @guarded
 def _open_call(client: Any, options: Any) -> OpenCall | None:
-    scope = SCOPE.get()
+    scope, session = innermost(), session_here()
     if scope is not None and scope.call is not None:
         return None
-    session = current() if scope is None else scope.session
-    if session is None or session.closed or options.method.lower() != "post":
+    if session is None or options.method.lower() != "post":
         return None
     if not options.url.endswith(ENDPOINTS) and not options.url.partition("?")[0].endswith(ENDPOINTS):
         return None

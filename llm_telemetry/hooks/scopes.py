@@ -50,10 +50,25 @@ LAST_ROLLOUT: ContextVar[Any] = ContextVar("llm_telemetry_last_rollout", default
 """The rollout that was executed last in this context: the next reward computed here is its reward."""
 
 
-def _failures_here() -> Failures | None:
-    """Return those of the session whose scope is open here; outside of all, as for a call outside of all."""
+def innermost() -> Scope | None:
+    """Return the innermost scope that is open here.
+
+    A step that is opened by hand in one context and closed in another leaves its scope behind. Once its session has
+    ended, that must not take the calls of the sessions that come later.
+    """
     scope = SCOPE.get()
+    return None if scope is None or scope.session.closed else scope
+
+
+def session_here() -> Session | None:
+    """Return the session whose scope is open here, else the one that a call outside every scope belongs to."""
+    scope = innermost()
     session = current() if scope is None else scope.session
+    return None if session is None or session.closed else session
+
+
+def _failures_here() -> Failures | None:
+    session = session_here()
     return None if session is None else session.failures
 
 

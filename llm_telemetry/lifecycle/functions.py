@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Span, drive
-from llm_telemetry.hooks.scopes import SCOPE, Scope
+from llm_telemetry.hooks.scopes import Scope, innermost
 from llm_telemetry.session.session import Session, active
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def session_of(instance: Any) -> Session | None:
 
     Trainers may share an executor: the one whose scope is open comes first.
     """
-    scope = SCOPE.get()
-    inside = None if scope is None or scope.session.closed else scope.session
+    scope = innermost()
+    inside = None if scope is None else scope.session
     watching = [session for session in active if instance in session.parts and not session.closed]
     if inside is not None and (inside in watching or (scope is not None and scope.phase is not None and not watching)):
         return inside
@@ -36,7 +36,7 @@ def session_of(instance: Any) -> Session | None:
 
 def scope_in(session: Session) -> Scope:
     """Return the innermost scope of this session that is open here; outside of all, that of its step."""
-    scope = SCOPE.get()
+    scope = innermost()
     if scope is None or scope.session is not session:
         scope = Scope(session, session.phase)
         if session.phase is None:

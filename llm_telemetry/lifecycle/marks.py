@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from llm_telemetry.events import ROLES
 from llm_telemetry.guard import log
 from llm_telemetry.hooks.patching import Hook
-from llm_telemetry.hooks.scopes import SCOPE
+from llm_telemetry.hooks.scopes import session_here
 from llm_telemetry.lifecycle import evaluation
 from llm_telemetry.lifecycle.by_hand import Span
 from llm_telemetry.lifecycle.evaluation import OpenEvaluation
 from llm_telemetry.lifecycle.functions import hook, parameters_of
 from llm_telemetry.lifecycle.items import open_rollout
-from llm_telemetry.session.session import current
 from llm_telemetry.sources import clean_source
 
 if TYPE_CHECKING:
@@ -63,18 +62,15 @@ def judge(function: Any = None, *, name: str | None = None) -> Any:
     label = clean_source(name or getattr(plain, "__name__", type(plain).__name__)).strip("_")
     parameters = parameters_of(plain)
     own = parameters[1:] if parameters[:1] in (("self",), ("cls",)) else parameters
-    return Hook(function, hook(evaluation.judge(label), own, _nobody, _session_here))
+    return Hook(function, hook(evaluation.judge(label), own, _nobody, _whoever_is_here))
 
 
 def _nobody() -> None:
     return None
 
 
-def _session_here(_instance: Any = None) -> Session | None:
-    """Return the session whose scope is open, else the one that a call outside every scope belongs to."""
-    outer = SCOPE.get()
-    session = current() if outer is None else outer.session
-    return None if session is None or session.closed else session
+def _whoever_is_here(_instance: Any) -> Session | None:
+    return session_here()
 
 
 class scope:  # noqa: N801 - used like a function
@@ -106,7 +102,7 @@ class scope:  # noqa: N801 - used like a function
 
     def __enter__(self) -> Self:
         """Begin."""
-        self._open.append(Span(_session_here(), self._block, {}).start())
+        self._open.append(Span(session_here(), self._block, {}).start())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:

@@ -228,6 +228,16 @@ def test_a_step_that_left_its_scope_behind_hides_no_later_step(telemetry, memory
     assert [payload.step for payload in memory.payloads] == [1, 2]
 
 
+def test_a_step_that_left_its_scope_behind_takes_no_call_of_a_later_session(tmp_path):
+    with instrument(folder=tmp_path / "first", console=0) as first:
+        step = first.step(1).start()
+        contextvars.copy_context().run(step.finish)
+    memory = Memory()
+    with instrument(folder=tmp_path / "second", sinks=[memory], console=0):
+        ask()
+    assert memory.last["llm/other/calls"] == 1
+
+
 def test_a_rollout_that_waits_gets_its_reward_after_the_block(telemetry, memory):
     with telemetry.step(1):
         with telemetry.rollout(source="sums") as rollout:

@@ -81,6 +81,7 @@ class Telemetry(Lifecycle):
         tell_children(self._session, found.watched)
         self._session.parts.notes = found.notes
         self._session.counts.gaps.expects_calls = not found.answers_itself
+        self._session.counts.gaps.has_executor = found.has_executor
         self._session.counts.judge.expect(part.label for _, part in found.watched if part.label)
         active.append(self._session)
 

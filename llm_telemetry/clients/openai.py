@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from llm_telemetry.session.session import Session
 
 
-SHARED = (
-    "a client that the judge's object holds is used by the executor too. Its calls from outside of both "
-    "count as other, not as the judge's: llm_telemetry.scope(role=…) around them says whose they are."
+GUESSED = (
+    "a client that was taken for the %s's, from where it is held, is used by the %s too. Its calls from outside of "
+    "both count as other from now on: llm_telemetry.scope(role=…) around them says whose they are."
+)
+REGISTERED = (
+    "the client that %s= names is used by the %s too: such calls count as the %s's, a scope says more than a client. "
+    "Around calls that are the policy's all the same: llm_telemetry.scope(role=…)"
 )
 ENDPOINTS = (
     *("/completions", "/responses", "/responses/compact", "/embeddings", "/evaluations"),
@@ -56,19 +60,21 @@ def _open_call(client: Any, options: Any) -> OpenCall | None:
 
 
 def _role(session: Session, scope: Scope | None, client: Any) -> Role:
-    """Return judge inside a judge; the policy's client is the policy's; else what the scope says, or the client.
+    """Return what the scope says; outside of all, whose the client is.
 
-    That a client is the judge's is a guess, from where it is: seen in the executor it is dropped, and told.
+    Whose a client is may be a guess, from where it is held: contradicted by a scope it is dropped, and told.
     """
     role = "other" if scope is None else scope.told or scope.role
-    if role == "judge":
-        return role
     known = session.parts.role_of(client)
-    if known == "judge" and role == "executor":
-        session.parts.forget_client(client)
-        session.tell(SHARED)
+    if known is None or known == role:
         return role
-    return known if known == "policy" or (known and role == "other") else role
+    if role == "other" and (scope is None or scope.told is None):
+        return known
+    if session.parts.drop_guess(client):
+        session.tell(GUESSED, known, role)
+    elif scope is not None and scope.told is None:
+        session.tell(REGISTERED, known, role, role)
+    return role
 
 
 def observe_retry(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ENOUGH = 8
 """Rollouts, or calls, from which on a share says something."""
 NO_CALLS = (
-    "not one LLM call was seen in %d of %d rollouts (%.0f %%): what answers them is none of the clients that are known "
+    "not one LLM call%s was seen in %d of %d rollouts (%.0f %%): what answers them is no client that is known "
     "(an engine in this process, a stack of its own), so its calls, tokens and USD are missing; see "
     "docs/how-it-works.md#clients"
 )
@@ -29,9 +29,12 @@ class Gaps:
     def __init__(self) -> None:
         self.expects_calls = True
         """Whether rollouts are answered by calls, as far as is known."""
+        self.has_executor = True
+        """Whether rollouts are executed where it is seen; else who rewards them may have had their answers before."""
         self._tell = Notices()
         self._rollouts = 0.0
         self._silent = 0.0
+        self._judged = 0.0
         self._calls = 0.0
         self._unmetered = 0.0
 
@@ -41,12 +44,14 @@ class Gaps:
         calls = keys.sum_over_roles(payload, keys.CALLS)
         judged = payload.values.get(keys.CALLS.of(payload.split, role="judge"), 0)
         self._rollouts += rollouts
-        self._silent += 0 if calls > judged or not self.expects_calls else rollouts
+        answering = calls - judged if self.has_executor else calls
+        self._silent += 0 if answering or not self.expects_calls else rollouts
+        self._judged += judged
         self._calls += calls
         self._unmetered += keys.sum_over_roles(payload, keys.NO_USAGE)
-        self._tell_share(NO_CALLS, self._silent, self._rollouts)
+        self._tell_share(NO_CALLS, self._silent, self._rollouts, " but the judge's" if self._judged else "")
         self._tell_share(NO_USAGE, self._unmetered, self._calls)
 
-    def _tell_share(self, sentence: str, part: float, whole: float) -> None:
+    def _tell_share(self, sentence: str, part: float, whole: float, *what: str) -> None:
         if whole >= _ENOUGH and part > whole / 2:
-            self._tell(sentence, part, whole, 100 * part / whole)
+            self._tell(sentence, *what, part, whole, 100 * part / whole)

@@ -22,7 +22,7 @@ class KnownParts:
         self.notes: Any = None
         """What its adapter has noted for its own spans."""
         self._parts: dict[int, Callable[[], Any]] = {}
-        self._clients: dict[tuple[int, str, int], tuple[Callable[[], Any], Role]] = {}
+        self._clients: dict[tuple[int, str, int], tuple[Callable[[], Any], Role, bool]] = {}
 
     def add(self, part: Any) -> None:
         """Take calls of this object's hooked methods for the trainer's own."""
@@ -33,20 +33,30 @@ class KnownParts:
         known = self._parts.get(id(part))
         return known is not None and known() is part
 
-    def add_client(self, client: Any, role: Role) -> None:
-        """Give calls of this client, and of the copies that `with_options` makes of it, a role."""
-        self._clients[_identity(client)] = (weakly(getattr(client, "_client", client)), role)
+    def add_client(self, client: Any, role: Role, *, told: bool = False) -> None:
+        """Give calls of this client, and of the copies that `with_options` makes of it, a role outside of all scopes.
 
-    def forget_client(self, client: Any) -> None:
-        """Know no role of this client any more."""
-        self._clients.pop(_identity(client), None)
+        Args:
+            client: An SDK's client.
+            role: The role.
+            told: The user has said so; else it is a guess.
+        """
+        self._clients[_identity(client)] = (weakly(getattr(client, "_client", client)), role, told)
 
     def role_of(self, client: Any) -> Role | None:
         """Return the role of a known client."""
         if not self._clients:
             return None
-        known, role = self._clients.get(_identity(client), (None, None))
+        known, role, _ = self._clients.get(_identity(client), (None, None, False))
         return role if known is not None and known() is getattr(client, "_client", client) else None
+
+    def drop_guess(self, client: Any) -> bool:
+        """Know no role of this client any more; `False` where the user has said it, and it stays."""
+        key = _identity(client)
+        if self._clients[key][2]:
+            return False
+        del self._clients[key]
+        return True
 
 
 class EveryPart(KnownParts):

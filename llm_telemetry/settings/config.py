@@ -45,8 +45,8 @@ class Config:
     policy: Any = setting(
         None,
         kinds.CLIENTS,
-        "the client, or a list of clients, that the policy itself is called through: their calls have the role "
-        "`policy`",
+        "the client, or a list of clients, that the policy itself is called through: outside of executor, reward and "
+        "judge their calls have the role `policy`",
     )
     threshold: float | Callable[[float], bool] = setting(
         0.9,

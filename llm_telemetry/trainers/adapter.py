@@ -24,6 +24,8 @@ class Found(NamedTuple):
     """Whether the owner's own `wandb.log` ends its steps: there is no function that does."""
     answers_itself: bool = False
     """Whether an engine of the trainer's own answers, so that rollouts without a call are as they should be."""
+    has_executor: bool = True
+    """Whether it is seen how rollouts are made; else they are known by their rewards alone."""
     notes: Any = None
     """What spans of the adapter's own need to know again; they find it in `session.parts.notes`."""
 

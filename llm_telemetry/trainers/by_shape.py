@@ -100,7 +100,7 @@ class ByShape(Adapter):
         if step is None:
             raise InstrumentError(_nothing_to_hook(trainer, watched))
         is_sure = executor is not None or reward is not None
-        return Found(watched, _lacks(executor, reward, judges), is_sure)
+        return Found(watched, _lacks(executor, reward, judges), is_sure, has_executor=executor is not None)
 
     def entrances(self, cls: type) -> Sequence[tuple[str, kinds.Kind]]:
         """Return the first step method of a class, and its first validation."""

@@ -48,7 +48,8 @@ class ModuleFunctions(Adapter):
                 f"nothing to watch: {trainer.__name__} has no function that looks like a reward or a judge; it has "
                 f"{listed(functions)}. Name yours: instrument(reward=…, judge=…), or mark it: @llm_telemetry.judge"
             )
-        return Found(watched, is_sure=True, rows_are_steps=kinds.STEP.name not in kinds_found)
+        has_executor = kinds.ROLLOUT.name in kinds_found
+        return Found(watched, rows_are_steps=kinds.STEP.name not in kinds_found, has_executor=has_executor)
 
 
 def _functions_of(module: ModuleType) -> dict[str, FunctionType]:

@@ -48,7 +48,7 @@ class Functions(Adapter):
         for judge in judges:
             is_reward = any(judge.is_same(part) for part in rewards)
             watched.append((kinds.JUDGING_REWARD if is_reward else kinds.JUDGE).of(*judge))
-        return Found(watched)
+        return Found(watched, has_executor=config.executor is not None or config.reward is None)
 
 
 def _places(setting: str, config: Config) -> list[Part]:

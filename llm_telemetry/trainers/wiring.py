@@ -73,9 +73,11 @@ def _know_clients(session: Session, trainer: Any, watched: Sequence[Watched]) ->
                     session.parts.add_client(client, kind.clients)
     held = [value for name, value in stored_in(trainer).items() if "policy" in name.lower()]
     inside = [value for one in held for value in stored_in(one).values()]
-    given = session.config.policy
-    for client in _clients([*held, *inside, *(given if isinstance(given, list | tuple) else [given])]):
+    for client in _clients([*held, *inside]):
         session.parts.add_client(client, "policy")
+    given = session.config.policy
+    for client in _clients(given if isinstance(given, list | tuple) else [given]):
+        session.parts.add_client(client, "policy", told=True)
 
 
 def _own(owner: Any) -> Iterator[Any]:

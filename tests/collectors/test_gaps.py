@@ -6,17 +6,28 @@ from llm_telemetry.collectors.gaps import Gaps
 from llm_telemetry.events import Payload
 
 
-def look(*payloads):
+def look(*payloads, has_executor=True):
     gaps = Gaps()
+    gaps.has_executor = has_executor
     for step, values in enumerate(payloads):
         gaps.look(Payload(step, "train", values, {}, 0.0))
 
 
 def test_rollouts_without_a_call_are_told_once_with_their_share(caplog):
-    silent = {"dataset/count": 8, "llm/judge/calls": 8}
-    look(silent, silent, silent)
+    look({"dataset/count": 8}, {"dataset/count": 8})
     (message,) = caplog.messages
     assert "not one LLM call was seen in 8 of 8 rollouts (100 %)" in message
+
+
+def test_rollouts_in_which_only_the_judge_called_are_told_as_what_they_are(caplog):
+    look({"dataset/count": 8, "llm/judge/calls": 8})
+    (message,) = caplog.messages
+    assert "not one LLM call but the judge's was seen in 8 of 8 rollouts (100 %)" in message
+
+
+def test_rollouts_that_nobody_executes_lack_nothing_where_their_judge_was_heard(caplog):
+    look({"dataset/count": 8, "llm/judge/calls": 8}, has_executor=False)
+    assert caplog.messages == []
 
 
 def test_calls_without_tokens_are_told_once_with_their_share(caplog):

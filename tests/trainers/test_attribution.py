@@ -183,21 +183,41 @@ def test_a_call_in_a_bare_thread_is_other_and_shown(tmp_path):
 # --- clients that tell the role
 
 
-def test_the_policy_s_client_has_the_role_policy_wherever_it_is_used(tmp_path):
+def test_a_scope_beats_the_client_that_the_user_has_registered_and_that_is_told_once(tmp_path, caplog):
     policy = sync_client()
 
-    def asked(_):
+    def asked(_=None):
         return policy.with_options(timeout=9).chat.completions.create(model="m", messages=[])
 
     def body(trainer):
-        asked(None)
-        trainer.executor.execute("2 + 2?")
+        for _ in range(2):
+            asked()
+            trainer.executor.execute("2 + 2?")
+            trainer.reward.compute_reward("2 + 2?", "4")
 
-    for found in ({"policy_client": policy}, {"executor": SyncExecutor(asked)}):
-        trainer = Loop(body, **{"executor": SyncExecutor(asked), **found})
-        payload = payload_of(trainer, tmp_path, **({} if "policy_client" in found else {"policy": policy}))
-        assert payload["llm/policy/calls"] == 2
-        assert "llm/executor/calls" not in payload
+    trainer = Loop(body, executor=SyncExecutor(asked), reward=Grader(lambda _: asked() and 1.0))
+    payload = payload_of(trainer, tmp_path, policy=policy)
+    assert {role: payload[f"llm/{role}/calls"] for role in ("policy", "executor", "judge")} == {
+        "policy": 2,
+        "executor": 2,
+        "judge": 2,
+    }
+    assert len([r for r in caplog.records if "policy=" in r.getMessage()]) == 1
+
+
+def test_a_policy_s_client_that_is_only_guessed_is_dropped_where_a_scope_contradicts(tmp_path, caplog):
+    policy = sync_client()
+
+    def body(trainer):
+        by(policy)
+        trainer.executor.execute("2 + 2?")
+        by(policy)
+
+    trainer = Loop(body, executor=SyncExecutor(lambda _: by(policy)), policy_client=policy)
+    payload = payload_of(trainer, tmp_path)
+    calls = {role: payload.get(f"llm/{role}/calls", 0) for role in ("policy", "executor", "other")}
+    assert calls == {"policy": 1, "executor": 1, "other": 1}
+    assert len([r for r in caplog.records if "taken for the policy's" in r.getMessage()]) == 1
 
 
 def test_a_client_inside_the_policy_is_found(tmp_path):
@@ -261,7 +281,7 @@ def test_a_client_of_the_judge_s_that_the_executor_uses_too_is_nobody_s_outside_
     payload = payload_of(trainer, tmp_path)
     calls = {role: payload.get(f"llm/{role}/calls", 0) for role in ("executor", "judge", "other")}
     assert calls == {"executor": 1, "judge": 1, "other": 1}
-    assert len([r for r in caplog.records if "is used by the executor too" in r.getMessage()]) == 1
+    assert len([r for r in caplog.records if "taken for the judge's" in r.getMessage()]) == 1
 
 
 def test_a_client_that_executor_and_judge_hold_both_tells_no_role(tmp_path):

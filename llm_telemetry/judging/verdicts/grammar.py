@@ -49,8 +49,8 @@ class Grammar:
 
     @cached_property
     def statement(self) -> re.Pattern[str]:
-        """A sentence about the answer: "the response is not correct"."""
-        start = r"(?<![\w'])" if self.spaced else ""
+        """A sentence about the answer, and the character before it: "the response is not correct"."""
+        start = r"[^\w']" if self.spaced else ""  # a lookbehind would be tried at every letter
         core = self._core(f"(?P<yes>{self._yes})|{self._no}")
         return re.compile(f"{start}(?P<lead>{self._lead}){core}{_END % self.words.reason}")
 
@@ -68,7 +68,7 @@ class Grammar:
     def field(self, name: str) -> re.Pattern[str]:
         """Return a field of the language that is a pattern of its own."""
         if name not in self._fields:
-            self._fields[name] = re.compile(getattr(self.words, name) or _NEVER, re.IGNORECASE)
+            self._fields[name] = re.compile(getattr(self.words, name) or _NEVER)
         return self._fields[name]
 
     @property

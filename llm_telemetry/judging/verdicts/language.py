@@ -5,17 +5,23 @@ Each field of `Language` is an alternation of a regular expression, in lower cas
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-_SIMPLE = str.maketrans(
+_TRADITIONAL, _SIMPLE = (
     "確錯誤對無沒準價斷評結論學為總決異違間標參數輸預測實並兩滿認請還難別聲稱設綜終給題選達幾體採點場従値応価",
     "确错误对无没准价断评结论学为总决异违间标参数输预测实并两满认请还难别声称设综终给题选达几体采点场从值应价",
 )
+_HAS_TRADITIONAL = re.compile(f"[{_TRADITIONAL}]")
+_SIMPLER = str.maketrans(_TRADITIONAL, _SIMPLE)
 
 
 def simplify(text: str) -> str:
     """Replace traditional Chinese and Japanese characters by simplified ones, so that each word is written once."""
-    return text.translate(_SIMPLE)
+    return text.translate(_SIMPLER) if _HAS_TRADITIONAL.search(text) else text  # to look is much faster
+
+
+_REPEATS = ("?", "*", "+", "{")
 
 
 class Language(NamedTuple):
@@ -84,9 +90,27 @@ def alternatives(field: str) -> list[str]:
 
 
 def by_letter(field: str) -> str:
-    """Group the alternatives of a field by their first letter: tried one by one, they take several times as long."""
+    """Write the alternatives of a field as a tree of letters: tried one by one, they take several times as long."""
+    return _tree([one for word in alternatives(field) for one in _unfolded(word)]) if field else ""
+
+
+def _unfolded(word: str) -> list[str]:
+    """Return what a group at the beginning of an alternative stands for, each with the rest behind it."""
+    if not word.startswith("(?:"):
+        return [word]
+    end = next(at for at in range(len(word)) if word[: at + 1].count("(") == word[: at + 1].count(")"))
+    rest = word[end + 1 :]
+    if rest[:1] in ("*", "+", "{"):
+        return [word]
+    first = [*alternatives(word[3:end]), *([""] if rest[:1] == "?" else [])]
+    return [one for start in first for one in _unfolded(start + rest.removeprefix("?"))]
+
+
+def _tree(words: list[str]) -> str:
     groups: dict[str, list[str]] = {}
-    for one in alternatives(field) if field else ():
-        groups.setdefault(one[:1] if one[:1].isalpha() and one[1:2] not in ("?", "*", "{") else "", []).append(one)
+    for word in words:
+        is_plain = word[:1].isalpha() and word[1:2] not in _REPEATS
+        groups.setdefault(word[0] if is_plain else "", []).append(word)
     loose = groups.pop("", [])
-    return "|".join([*(f"{first}(?:{'|'.join(one[1:] for one in ones)})" for first, ones in groups.items()), *loose])
+    own = (f"{first}(?:{_tree([one[1:] for one in ones])})" if ones[1:] else ones[0] for first, ones in groups.items())
+    return "|".join([*own, *loose])

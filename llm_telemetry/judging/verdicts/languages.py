@@ -90,7 +90,7 @@ ENGLISH = Language(
     r"|pass(?:ed|es)?(?:_(?:tests?|fail))?|agreement|equal|identical|match(?:ed|ing)?|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
     rf"|criteri(?:on|a)_met|(?:requirements?_|conditions?_)?(?:met|satisfied|fulfilled)|(?:task_)?success|successful"
     rf"|(?:task_|goal_)?(?:solved|resolved|completed|achieved)|correctly_answered|answered_correctly|no_{_FAULT}",
-    fault=rf"{_HAS}+{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:s|ed)"
+    fault=rf"{_HAS}{_HAS}*{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:s|ed)"
     "|contradict(?:ion|ory)|fails?|failed|failure|reject|rejected|different|differs|disagrees|refuted"
     "|invalid|not_(?:correct|equivalent|right|accurate|the_same|a_match)",
     grade=r"scores?|rating|grade|marks?|points|accuracy|quality|reward|rated?|give|deserves?|award|assign"

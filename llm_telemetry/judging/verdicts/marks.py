@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .grammar import fold
 from .names import row_of
 from .reply import Finding, Reply, both_ends, settle
 from .values import Sort, read_value
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 # <verdict>X</verdict>, <true_false>: X, with or without its end; true_false: X, the same tag without its brackets.
 _TAG = re.compile(r"<(?P<name>[^\W\d]\w{1,29})(?:\s[^<>\n]{0,40})?>(?P<value>[^<]{1,160})")
-_NAMED = re.compile(r"(?<![\w<])(?P<name>true_false)[*`]{0,2}\s{0,2}[:：=](?P<value>[^\n<]{1,60})", re.IGNORECASE)
+_NAMED = re.compile(r"(?P<name>[Tt](?<![\w<].)(?i:rue_false))[*`]{0,2}\s{0,2}[:：=](?P<value>[^\n<]{1,60})")
 # <answer> is read last of all the marked ones: judges quote the tags of those they judge. <mark> is other markup.
 _ANSWER = re.compile(r"<(?P<final>final_)?(?:answer|output)>(?P<value>[^<]{1,160})", re.IGNORECASE)
 _LATER = ("answer", "final_answer", "output", "mark")
@@ -27,17 +28,17 @@ _BOX = re.compile(r"(?:\[(?P<mark>[ xX✓✔])\]|(?P<sign>[☐☑☒]))[ \t]{0,4
 # The form of a widely used open judge: "[RESULT] 4", always 1 to 5 points.
 _RESULT = re.compile(r"\[RESULT\][ \t]{0,4}\(?(?P<value>[1-5])\b(?![./])")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s?\{(?P<value>(?:[^{}\n]|\{[^{}\n]{0,60}\}){1,60})\}")
-_ABOUT_GRADES = re.compile(r"(?:rating|score|grade|points|rate|评分|得分)\W{0,8}(?:\w{1,6}\W{1,3})?$", re.IGNORECASE)
-_FINAL = re.compile(r"\b(?:final|overall|therefore|conclusion|verdict)\b|最终|综上", re.IGNORECASE)
+_ABOUT_GRADES = re.compile(r"(?:rating|score|grade|points|rate|评分|得分)\W{0,8}(?:\w{1,6}\W{1,3})?$")
+_FINAL = re.compile(r"\b(?:final|overall|therefore|conclusion|verdict)\b|最终|综上")
 # Before a mark, in its sentence: it quotes the one that is judged.
 _QUOTES = re.compile(
     r"\b(?:students?|candidates?|model|expected|gold|reference|key|submi\w+|response|wrote|ground truth|put)\b"
-    r"|学生|标准答案|参考答案",
-    re.IGNORECASE,
+    r"|学生|标准答案|参考答案"
 )
-_ANSWERS = re.compile(r"\b(?:answer|equals|result|value|get|got)\b|答案", re.IGNORECASE)
+_ANSWERS = re.compile(r"\b(?:answer|equals|result|value|get|got)\b|答案")
 _DOLLARS = len("$$\n\n")
 """Characters of mathematics' delimiters that may precede a box that opens the reply."""
+_SENTENCE_END = re.compile(r"[\n。]|[.!?]\s")
 _BEFORE = 80
 """Characters before a mark that may tell what it is about."""
 
@@ -108,5 +109,5 @@ def _boxes(reply: Reply) -> Iterator[Finding]:
 
 
 def _line_before(text: str, match: re.Match[str]) -> str:
-    """Return what precedes a match in its sentence."""
-    return re.split(r"[\n。]|[.!?]\s", text[max(0, match.start() - _BEFORE) : match.start()])[-1]
+    """Return what precedes a match in its sentence, folded."""
+    return fold(_SENTENCE_END.split(text[max(0, match.start() - _BEFORE) : match.start()])[-1])

@@ -33,7 +33,8 @@ _FIELD = re.compile(
 # What shows, behind a lone yes or no, that the judge was asked whether the answer is wrong.
 _CONTRARY = {"yes": "blame", "no": "praise"}
 _STOPS = (". ", "! ", "? ", "\n", ".\n", "。", "！", "？")
-_THEREFORE = re.compile(r"(?=\b(?:therefore|thus|hence|consequently)\b|,\s{0,3}so\b)", re.IGNORECASE)
+# Boundaries stand behind the first letter, which a search can then skip to.
+_THEREFORE = re.compile(r"t(?<!\w\w)(?:herefore|hus)\b|h(?<!\w\w)ence\b|c(?<!\w\w)onsequently\b|,\s{0,3}so\b")
 _NEAR, _CONTEXT = 300, 200
 """Characters after a verdict that may contradict it; characters before a statement that may disown it."""
 
@@ -65,41 +66,49 @@ def statements(text: str, start: int = 0) -> Iterator[Phrase]:
 
 def sentence_before(text: str, position: int) -> str:
     """Return what precedes `position` in its sentence, from its last "therefore" on."""
-    before = _THEREFORE.split(text[max(0, position - _CONTEXT) : position])[-1]
-    return before[max(before.rfind(mark) + 1 for mark in _STOPS) :]
+    before = text[max(0, position - _CONTEXT) : position]
+    therefore = [match.start() for match in _THEREFORE.finditer(fold(before))]
+    return before[max(*therefore[-1:], *(before.rfind(mark) + 1 for mark in _STOPS)) :]
 
 
 def is_disowned(before: str) -> bool:
     """Say whether what precedes a statement in its sentence makes it somebody else's, a condition or an order."""
-    return any(grammar.field("not_mine").search(before) for grammar in spoken(before))
+    low = fold(before)
+    return any(grammar.field("not_mine").search(low) for grammar in spoken(low))
 
 
 def concludes(text: str, phrase: Phrase) -> bool:
     """Say whether the sentence of `phrase` draws a conclusion up to there."""
-    before = sentence_before(text, phrase.start)
+    before = fold(sentence_before(text, phrase.start))
     return any(grammar.field("concludes").search(before) for grammar in spoken(text))
 
 
 def _statements(low: str, start: int, grammar: Grammar) -> Iterator[Phrase]:
-    for match in grammar.statement.finditer(low, start) if any(stem in low for stem in grammar.stems) else ():
+    if not any(stem in low for stem in grammar.stems):
+        return
+    pad = " " if grammar.spaced else ""
+    for match in grammar.statement.finditer(pad + low, start):
+        end = match.end() - len(pad)
         # Where no spaces part the words, what disowns a statement may stand inside of it.
-        before = sentence_before(low, match.start() if grammar.spaced else match.end())
-        if not (grammar.field("not_mine").search(before) or grammar.option.match(low, match.end())):
-            yield Phrase(_polarity(match, grammar), match[0], match.start(), match.end())
+        before = sentence_before(low, match.start() if grammar.spaced else end)
+        if not (grammar.field("not_mine").search(before) or grammar.option.match(low, end)):
+            yield Phrase(_polarity(match, grammar), match[0], match.start(), end)
 
 
 def _others(rest: str, far: str, grammar: Grammar) -> Iterator[Polarity]:
     """Yield what is said after a verdict, near to it or in `far`."""
     near = rest[:_NEAR]
-    yield from (phrase.polarity for part in (near, fold(far)) for phrase in _statements(part, 0, grammar))
+    parts = filter(None, (near, fold(far)))
+    yield from (phrase.polarity for part in parts for phrase in _statements(part, 0, grammar))
     yield from (_polarity(match, grammar) for match in grammar.clause.finditer(near))
 
 
 def _polarity(match: re.Match[str], grammar: Grammar) -> Polarity:
     groups = match.groupdict()
-    nots = len(grammar.field("one_not").findall(groups["nots"])) + bool(groups.get("unable")) + bool(groups.get("none"))
-    says = bool(groups["yes"] or groups.get("good"))
-    if nots > 1 or (nots and not says) or grammar.field("partly").search(groups["how"] + (groups["lead"] or "")):
+    says, around = bool(groups["yes"] or groups.get("good")), groups["how"] + (groups["lead"] or "")
+    nots = len(grammar.field("one_not").findall(groups["nots"])) if groups["nots"] else 0
+    nots += bool(groups.get("unable")) + bool(groups.get("none"))
+    if nots > 1 or (nots and not says) or (around and grammar.field("partly").search(around)):
         return AMBIGUOUS
     return says and not nots
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .grammar import fold
 from .languages import ENGLISH
 from .phrases import Phrase, concludes, is_disowned, sentence_before, statements
 from .reply import Reply, touches_end
@@ -30,9 +31,9 @@ _TRUE_FALSE = re.compile(
     r"(?=\s*(?:$|[.,;!)\n—])|\s(?:here|given|because|since|as|it|for|based|overall|then|and|but|in|with|to|on)\b)"
 )
 _BESIDE_OPTION = re.compile(r"\s*[\"']?\s*(?:/|\||,|\bor\b|\band\b)\s*[\"']?(?:true|false|yes|no)\b", re.IGNORECASE)
-_AFTER_OPTION = re.compile(r"\b(?:true|false|yes|no)[\"']?\s*(?:/|\||,|\bor|\band)\s*[\"']?$", re.IGNORECASE)
+_AFTER_OPTION = re.compile(r"\b(?:true|false|yes|no)[\"']?\s*(?:/|\||,|\bor|\band)\s*[\"']?$")
 # A lone True has no grammar around it, so any negation near it is taken for its own.
-_NEAR_NOT = re.compile(rf"(?:\b(?:{ENGLISH.nots}|no|anything but|nowhere)\b|n't)[^.;:!?\n]{{0,40}}$", re.IGNORECASE)
+_NEAR_NOT = re.compile(rf"(?:\b(?:{ENGLISH.nots}|no|anything but|nowhere)\b|n't)[^.;:!?\n]{{0,40}}$")
 # "… so I checked. No.": a last sentence that is a verdict and nothing else; behind a question it answers that.
 _LAST_SENTENCE = re.compile(r"(?:[^\s?？][.!…。]|[-=]>|→)\s+([^.!?\n]{1,20}[.!]{0,3})$")
 _LAST_RATIO = re.compile(r"[,;:–—-]\s+(\d{1,3}(?:[.,]\d)?\s?/\s?(?:5|10|20|100))[.!]?$")
@@ -71,7 +72,7 @@ def read_last_resort(reply: Reply) -> Reading | None:
 def _loose_words(text: str, start: int) -> Iterator[Phrase]:
     """Find capitalised True and False that stand alone, from `start` on, in no list of options or order."""
     for match in _TRUE_FALSE.finditer(text, start):
-        before = sentence_before(text, match.start())
+        before = fold(sentence_before(text, match.start()))
         listed = _BESIDE_OPTION.match(text, match.end()) or _AFTER_OPTION.search(before)
         if not (listed or is_disowned(before) or _NEAR_NOT.search(before) or text.startswith("?", match.end())):
             yield Phrase(match["word"].lower() == "true", match[0], match.start(), match.end())

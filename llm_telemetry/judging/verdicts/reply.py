@@ -65,8 +65,9 @@ def strip(text: str) -> str | Unreadable:
     whole = _without_tokens(_without_thoughts(text)).strip()
     if "<" in whole and _UNCLOSED.search("\n" + whole):
         return Unreadable("unclosed_think")
-    match whole.split(_FENCE, maxsplit=3):
-        case ["", fenced, ""] if "\n" in fenced:
+    if whole.startswith(_FENCE):
+        _, fenced, *behind = whole.split(_FENCE, maxsplit=3)
+        if behind == [""] and "\n" in fenced:
             return fenced.partition("\n")[2].strip()
     return whole
 
@@ -81,7 +82,7 @@ def prepare(whole: str, known: Reply) -> Reply:
     kept = both_ends_of(whole)
     if "</" in kept:
         kept = _ASIDE.sub("\n", kept)
-    if "\\text" in kept or "\\math" in kept:
+    if "\\" in kept:
         kept = _WRAPPED.sub(r"\1", kept)
     return known._replace(whole=whole, text=kept.strip())
 
@@ -96,7 +97,7 @@ def _without_tokens(text: str) -> str:
 
 def _without_thoughts(text: str) -> str:
     """Remove all from the first opening to the last closing tag; a template may have kept the opening to itself."""
-    for opening, closing in zip(_OPEN, _CLOSE, strict=True):
+    for opening, closing in zip(_OPEN, _CLOSE, strict=True) if "think" in text else ():
         if closing in text:  # several times as fast as looking from the end
             end = text.rfind(closing)
             start = text.find(opening, 0, end)
@@ -121,6 +122,8 @@ def settle(findings: list[Finding], reply: Reply) -> Reading | None:
     Of contradicting ones the last counts if it alone is called final, or if the judge takes back what stood before,
     or if none of them can be the words of the one who is judged; it is not confident in the latter two.
     """
+    if not findings:
+        return None
     kept = _without_options(findings, reply.text)
     kept = _at_cut(kept, reply.text) if reply.cut else kept
     kept = [one for one in kept if one.final] or kept

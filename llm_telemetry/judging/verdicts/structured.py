@@ -33,7 +33,7 @@ _LANGUAGE = re.compile(r"[a-zA-Z]{0,12}\s*")
 # A key and its value, for Python's dicts, a cut-off object, raw newlines, bad escapes, keys without quotes. An escaped
 # quote before the key means that it is inside a string. What follows must end the value: `true/false` is a template.
 _PAIR = re.compile(
-    r"(?<!\\)[\"'“{,(]\s{0,4}[\"'“]?(?P<key>[^\W\d][\w ]{1,30})[\"'”]?\s{0,4}[:：=]\s{0,4}"  # noqa: RUF001
+    r"[\"'“{,(](?<!\\.)\s{0,4}[\"'“]?(?P<key>[^\W\d][\w ]{1,30})[\"'”]?\s{0,4}[:：=]\s{0,4}"  # noqa: RUF001
     r"(?P<value>\"[^\"\n]{0,60}\"|'[^'\n]{0,60}'|(?i:true|false)|[+-]?\d{1,7}(?:\.\d{1,9})?(?![\w.%/]))"
     r"(?=\s{0,8}(?:[,})\]\n]|$))"
 )

@@ -76,6 +76,7 @@ _PLAIN = re.compile(
     r"(?=\s*$|[.!?](?:\s|$)|[,，](?!\s*\d)|\s*[;:!)\]}|\n(（。；—<]|\s+-{1,2}\s|\s+(?:because|since|as|for|due|on|and|but|with|stars?)\b)",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
 _RANGE = re.compile(r"(?P<low>\d{1,3}(?:\.\d)?)\s*(?:-|–|—|~|～|to|through|至|到)\s*(?P<top>\d{1,4}(?:\.\d)?)(?![\d/])")
 _MAXIMUM = re.compile(rf"(?:out of|max(?:imum)?:?|of|满分[:：为]?|滿分|/)\s*{_TOP}", re.IGNORECASE)
 _FULL = re.compile(r"\d{1,4}(?=(?:点|점) ?(?:満点|满点|만점))")
@@ -217,6 +218,8 @@ def _number(match: re.Match[str]) -> float:
 
 def told_scale(text: str) -> Scale | None:
     """Find a scale such as `1-5`, `0 to 10`, `out of 5` or 满分10分 in a few words."""
+    if not _DIGIT.search(text):
+        return None
     span = _RANGE.search(text)
     if span:
         return float(span["low"]), float(span["top"])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from llm_telemetry.collectors.base import Collector
     from llm_telemetry.sinks.base import Sink
-    from llm_telemetry.trainers.adapter import Adapter
+    from llm_telemetry.trainers.adapter import Adapter, Found
     from llm_telemetry.trainers.description import Description
 
 
@@ -41,8 +41,10 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     step: str | None = None,
     validation: str | None = None,
     items: object | None = None,
+    source: str | None = None,
     policy: object | None = None,
     threshold: float | Callable[[float], bool] | None = None,
+    correct: str | None = None,
     prices: Mapping[str, Mapping[str, float]] | None = None,
     judge_parser: str | Callable[[str], object] | None = None,
     judge_scale: tuple[float, float] | None = None,
@@ -94,6 +96,7 @@ def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
     try:
         adapter = adapter_for(trainer, config.adapter)
         found = adapter.find(trainer, config)
+        _check_names(config, found)
     except InstrumentError as error:
         if not (named := _named_by_variables(given, config)):
             raise
@@ -131,9 +134,22 @@ def _configured(given: dict[str, Any]) -> Config | None:
 
 def _named_by_variables(given: dict[str, Any], config: Config) -> list[str]:
     """Return the variables that name parts of the trainer, where code does not."""
-    parts = ("adapter", "executor", "reward", "judge", "step", "validation", "items")
+    parts = ("adapter", "executor", "reward", "judge", "step", "validation", "items", "source", "correct")
     said = [part for part in parts if given[part] is None and getattr(config, part) is not None]
     return [f"LLM_TELEMETRY_{part.upper()}" for part in said]
+
+
+def _check_names(config: Config, found: Found) -> None:
+    """Refuse the name of a reward function, or of a column, that there is not."""
+    if config.correct is not None and found.rewards is not None and config.correct not in found.rewards:
+        there = ", ".join(found.rewards) if found.rewards else "one reward only: leave it out, or see threshold="
+        raise InstrumentError(f"correct={config.correct!r}: there is no such reward function; there is {there}")
+    constant = config.source is None or config.source.startswith("=")
+    if not constant and found.columns is not None and config.source not in found.columns:
+        raise InstrumentError(
+            f"source={config.source!r}: there is no such column; there are {', '.join(found.columns)}. A constant is "
+            f"written source='={config.source}'"
+        )
 
 
 def _check_prices(config: Config) -> None:

@@ -51,6 +51,8 @@ class Call(NamedTuple):
     """Attempts that an SDK repeated by itself."""
     latency: float
     """Seconds from the request to the end of the response, retries and a stream's whole life included."""
+    placed: bool = True
+    """It is known for which item it was made, or at least for which dataset."""
 
 
 class Evidence(NamedTuple):
@@ -131,6 +133,8 @@ class Rollout(NamedTuple):
     """What attempts at one item have in common, where it is told."""
     parts: tuple[tuple[str, float | None], ...] = ()
     """What its reward is made of, where it is told: the name of each reward function and what it gave."""
+    tokens: int | None = None
+    """Tokens of its completion, where an engine of the trainer's own has generated it: no API has told of them."""
 
     @property
     def unscored(self) -> bool:

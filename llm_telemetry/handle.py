@@ -79,7 +79,6 @@ class Telemetry(Lifecycle):
         join_ranks(self._session)
         self._hooks = hook_all(self._session, trainer, found.watched)
         tell_children(self._session, found.watched)
-        self._session.parts.notes = found.notes
         self._session.counts.gaps.expects_calls = not found.answers_itself
         self._session.counts.gaps.has_executor = found.has_executor
         self._session.counts.judge.expect(part.label for _, part in found.watched if part.label)

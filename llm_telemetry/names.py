@@ -8,10 +8,16 @@ HTTP = ("httpx", "httpx2", "requests", "aiohttp", "boto3")
 """Everybody imports these; they tell something only in a process that belongs to a watched one."""
 STEP_METHODS = ("train_step", "training_step")
 """Methods that make a class look like a trainer."""
-REWARD_STEPS = ("_calculate_rewards",)
-"""So do these, of TRL's."""
-TRAINER_MODULES = ("trl.trainer.grpo_trainer", "trl.trainer.rloo_trainer")
-"""Modules of installed libraries whose classes are looked at as the user's own."""
+PAIRED_REWARD_STEP = "_calculate_rewards_from_functions"
+"""Online DPO's, with two completions of each prompt: all first ones, then all second ones."""
+REWARD_STEPS = ("_compute_rewards_per_func", "_calculate_rewards", PAIRED_REWARD_STEP)
+"""So do these: ms-swift's, whose class has inherited TRL's own and does not call it; of GRPO and RLOO; Online DPO's."""
+TRAINER_MODULES = (
+    *(f"trl.trainer.{kind}_trainer" for kind in ("grpo", "rloo", "online_dpo")),
+    *(f"trl.experimental.{kind}.{kind}_trainer" for kind in ("async_grpo", "online_dpo", "a2po")),
+    *(f"swift.{room}.grpo_trainer" for room in ("rlhf_trainers", "trainers.rlhf_trainer")),
+)
+"""Modules of installed libraries whose trainers are looked at as the user's own."""
 VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate", "_validate", "validation_step", "eval_step")
 TRAINING_METHODS = ("train", "fit", "run")
 """Methods of a trainer in which steps are taken: what it is made of is known when one of them is called."""

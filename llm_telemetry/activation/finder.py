@@ -155,7 +155,8 @@ class Finder(ImportWatcher):
         step = {f"{cls.__qualname__}.{name}": name for name in vars(cls)}
         named = [name for home, name in self._targets if home == module and (name == cls.__qualname__ or name in step)]
         self._found.update((module, name) for name in named)
-        if named or not vars(cls).keys().isdisjoint(STEP_METHODS + REWARD_STEPS):
+        tells = REWARD_STEPS + STEP_METHODS + (("log",) if module in TRAINER_MODULES else ())
+        if named or not vars(cls).keys().isdisjoint(tells):
             from llm_telemetry.activation import adopt  # noqa: PLC0415 - this is what waiting was for
 
             adopt.watch_class(cls, named=bool(named), step=next((step[n] for n in named if n in step), None))

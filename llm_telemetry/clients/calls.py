@@ -186,11 +186,21 @@ class OpenCall:
         kind = None if error is None else error_kind(error)
         self._learn(response, error)
         scope = self._scope
-        source = scope.source or (scope.rollout and scope.rollout.source) or UNKNOWN
-        scope.session.record(
-            Call(scope.role, scope.split, source, self.requested, self.model, self.usage, kind, self.retries, latency)
-        )
+        source = scope.source or (scope.rollout and scope.rollout.source)
+        placed = source is not None or (scope.rollout is not None and scope.rollout.problem is not None)
+        if not placed and self.attempt is not None:
+            source = self._place(self.attempt)
+            placed = source is not None
+        usage, retries = self.usage, self.retries
+        told = (scope.role, scope.split, source or UNKNOWN, self.requested, self.model, usage, kind, retries, latency)
+        scope.session.record(Call(*told, placed))
         self.http = None
+
+    @guarded
+    def _place(self, attempt: Attempt) -> str | None:
+        """Return the source of the item that a judge is asked about in a batch, if the request has its text."""
+        source: str | None = self._scope.evaluation.source_of(attempt)
+        return source
 
     @guarded
     def _learn(self, response: Any, error: BaseException | None) -> None:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.collectors.aggregates import Quantiles
+from llm_telemetry.collectors.aggregates import Quantiles, ratio
 from llm_telemetry.collectors.naming import Key, name_all
-from llm_telemetry.events import SPLITS, Call, Role, Split, Usage
+from llm_telemetry.events import SPLITS, Call, Role, Rollout, Split, Usage
 
 
 class RoleWindow:
     """What the calls of one role did since the last flush."""
 
-    __slots__ = ("calls", "errors", "latency", "no_usage", "retries", "tokens")
+    __slots__ = ("calls", "errors", "latency", "no_usage", "retries", "tokens", "unplaced")
 
     def __init__(self) -> None:
         """Start empty."""
         self.calls = 0
         self.retries = 0
         self.no_usage = 0
+        self.unplaced = 0
         self.errors: Counter[str] = Counter()
         self.tokens: Counter[Key] = Counter()
         self.latency = Quantiles()
@@ -32,6 +33,7 @@ class RoleWindow:
             keys.ERROR_CALLS: self.errors.total(),
             keys.RETRIES: self.retries,
             keys.NO_USAGE: self.no_usage,
+            keys.UNPLACED_SHARE: ratio(self.unplaced, self.calls) if role == "judge" else None,
             keys.LATENCY_P50: self.latency.quantile(0.5),
             keys.LATENCY_P95: self.latency.quantile(0.95),
         }
@@ -45,14 +47,16 @@ class CallCollector:
     def __init__(self) -> None:
         """Start empty."""
         self._windows: dict[Split, defaultdict[Role, RoleWindow]] = {split: defaultdict(RoleWindow) for split in SPLITS}
+        self._generated: dict[Split, int] = {}
         self._total_tokens: int | None = None
 
     def add_call(self, call: Call) -> None:
         """Count one call; unpacked at once, because this runs for every call."""
-        role, split, _, _, _, usage, error, retries, latency = call
+        role, split, _, _, _, usage, error, retries, latency, placed = call
         window = self._windows[split][role]
         window.calls += 1
         window.latency.add(latency)
+        window.unplaced += not placed
         if retries:
             window.retries += retries
         if error is not None:
@@ -79,6 +83,11 @@ class CallCollector:
             tokens[keys.CACHE_WRITE_TOKENS] += cache_write
         self._total_tokens = (self._total_tokens or 0) + (prompt or 0) + (completion or 0)
 
+    def add_rollout(self, rollout: Rollout) -> None:
+        """Count the tokens that an engine of the trainer's own has generated."""
+        if rollout.tokens is not None:
+            self._generated[rollout.split] = self._generated.get(rollout.split, 0) + rollout.tokens
+
     def state(self) -> int | None:
         """Return the tokens of the run, for `restore` in another process."""
         return self._total_tokens
@@ -90,7 +99,9 @@ class CallCollector:
 
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys `tokens/…` and `llm/…` since the last `collect`."""
-        logs = name_all({keys.TOTAL_TOKENS: self._total_tokens}, split)
+        logs = name_all(
+            {keys.TOTAL_TOKENS: self._total_tokens, keys.GENERATED_TOKENS: self._generated.get(split)}, split
+        )
         for role, window in sorted(self._windows[split].items()):
             logs |= window.describe(role, split)
         return logs
@@ -98,6 +109,7 @@ class CallCollector:
     def begin(self, split: Split) -> None:
         """Begin a new window for `split`."""
         self._windows[split].clear()
+        self._generated.pop(split, None)
 
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window for `split`."""

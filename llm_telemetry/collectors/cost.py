@@ -114,7 +114,7 @@ class CostTracker:
 
     def add_call(self, call: Call) -> None:
         """Count one call; its tokens wait for their price."""
-        role, split, source, requested, model, usage, error, _, _ = call
+        role, split, source, requested, model, usage, error, _, _, _ = call
         prompt, completion, cached, _, cache_write = usage or _NO_USAGE
         if prompt is None or completion is None:
             for sums in (self._run[role], self._window[split]):

@@ -64,10 +64,17 @@ class DatasetMetricsCollector:
         threshold: A rollout is correct when its correctness (in training: its reward) is at least this, or when
             this function says so of it.
         names: Shared between collectors that must agree on the names of sources; by default its own.
+        decisive: Of rewards that are made of several, the function whose part decides; by default their sum does.
     """
 
-    def __init__(self, threshold: Threshold = DEFAULT_THRESHOLD, names: SourceNames | None = None) -> None:
+    def __init__(
+        self,
+        threshold: Threshold = DEFAULT_THRESHOLD,
+        names: SourceNames | None = None,
+        decisive: str | None = None,
+    ) -> None:
         self.threshold = threshold
+        self._decisive = decisive
         self._tell = Notices()
         self._unmatched: Counter[Split] = Counter()
         self._seen = math.inf, -math.inf
@@ -124,8 +131,9 @@ class DatasetMetricsCollector:
         self._unmatched[reward.split] += 1
 
     def add_rollout(self, rollout: Rollout) -> None:
-        """Count a closed rollout; its reward decides whether it is correct."""
-        self.add_result(rollout.source, rollout.reward, rollout.reward, failed=rollout.failed, split=rollout.split)
+        """Count a closed rollout; its reward, or the decisive part of it, says whether it is correct."""
+        decides = rollout.reward if self._decisive is None else dict(rollout.parts).get(self._decisive)
+        self.add_result(rollout.source, decides, rollout.reward, failed=rollout.failed, split=rollout.split)
 
     def get_wandb_logs(self, split: Split = "train", costs: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return `dataset/{source}/…` (or `val/{source}/…`) and the overall keys since the last `collect`.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.notices import Notices
+from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
     from llm_telemetry.events import Payload
@@ -21,12 +22,22 @@ NO_USAGE = (
     "%d of %d LLM calls (%.0f %%) did not tell their tokens: tokens and USD are too low by what they took; of streams "
     'ask for it: stream_options={"include_usage": True}'
 )
+NO_SOURCE = (
+    "%d of %d rollouts (%.0f %%) have no field that is called as source= says: they count in dataset/unknown/…; a "
+    "constant is written source='=name'"
+)
 
 
 class Gaps:
-    """Adds up, from payload to payload, what is missing, and says so once it is most of all."""
+    """Adds up, from payload to payload, what is missing, and says so once it is most of all.
 
-    def __init__(self) -> None:
+    Args:
+        named: The settings say where a rollout's source is told.
+    """
+
+    def __init__(self, *, named: bool = False) -> None:
+        self._named = named
+        self._unknown = 0.0
         self.expects_calls = True
         """Whether rollouts are answered by calls, as far as is known."""
         self.has_executor = True
@@ -49,6 +60,8 @@ class Gaps:
         self._judged += judged
         self._calls += calls
         self._unmetered += keys.sum_over_roles(payload, keys.NO_USAGE)
+        self._unknown += payload.values.get(keys.COUNT.of(payload.split, UNKNOWN), 0) if self._named else 0
+        self._tell_share(NO_SOURCE, self._unknown, self._rollouts)
         self._tell_share(NO_CALLS, self._silent, self._rollouts, " but the judge's" if self._judged else "")
         self._tell_share(NO_USAGE, self._unmetered, self._calls)
 

@@ -114,6 +114,9 @@ CACHE_WRITE_TOKENS = _step("tokens/{role}/cache_write", "tokens", "sum",
     "the part of the prompt tokens that was written to it, where the API tells (Anthropic's does)")
 REASONING_TOKENS = _step("tokens/{role}/reasoning", "tokens", "sum",
     "the part of the completion tokens that is hidden reasoning")
+GENERATED_TOKENS = _step("tokens/generated", "tokens", "sum",
+    "completion tokens that an engine of the trainer's own has generated (TRL's, in its process or by vLLM), as the "
+    "trainer tells them: in no other key, and without a price")
 TOTAL_TOKENS = _run("tokens/total", "tokens", "sum",
     "prompt and completion tokens of all roles, training and validation")
 CALLS = _step("llm/{role}/calls", "calls", "sum", "all calls, those that failed included")
@@ -123,6 +126,9 @@ RETRIES = _step("llm/{role}/retries", "attempts", "sum",
     "attempts that the SDK repeated by itself, which the trainer never sees; by plain HTTP every attempt is a call")
 NO_USAGE = _step("llm/{role}/no_usage", "calls", "sum",
     "calls that succeeded without telling both prompt and completion tokens")
+UNPLACED_SHARE = _step("llm/{role}/unplaced_share", "0 to 1", "unplaced / calls",
+    "of the judge alone: calls of which nothing tells for which item they were made: they are in the totals, and in no "
+    "dataset's cost")
 LATENCY_P50 = _step("llm/{role}/latency_p50", "seconds", "quantile",
     "median of the calls' whole time, retries and a stream's whole life included; within 1 %")
 LATENCY_P95 = _step("llm/{role}/latency_p95", "seconds", "quantile", "95th percentile of the same")

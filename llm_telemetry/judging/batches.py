@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llm_telemetry.judging.attempts import Attempt
     from llm_telemetry.judging.readers import Reader
 
-_MOST_LOOKS = 50_000
+MOST_LOOKS = 50_000
 """How often a batch's texts are looked for in its questions at most; each takes about a microsecond."""
 _VERDICTS = re.compile(
     r"\d+(?:[.,]\d+)?|\b(?:(?-i:[A-HJ-Z])|true|false|yes|no|(?:in)?correct|right|wrong|pass|fail)\b", re.IGNORECASE
@@ -77,7 +77,7 @@ def _is_answered(attempt: Attempt, reader: Reader) -> bool:
 
 def _about(questions: Sequence[Sequence[Attempt]], items: Sequence[str]) -> list[Sequence[Sequence[Attempt]]]:
     """Return the questions about each item; all of them for each where their texts do not tell."""
-    if len(questions) * len(items) > _MOST_LOOKS:
+    if len(questions) * len(items) > MOST_LOOKS:
         return [questions] * len(items)
     contents = [question[0].content for question in questions]
     found = [[q for q, content in zip(questions, contents, strict=True) if item in content] for item in items]

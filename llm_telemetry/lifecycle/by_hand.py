@@ -53,7 +53,9 @@ class Span:
 
     @guarded
     def _start(self, session: Session) -> None:
-        span = self._opens(session, scope_in(session), {k: v for k, v in self._told.items() if v is not None})
+        told = {name: value for name, value in self._told.items() if value is not None}
+        source, outer = told.pop("source", None), scope_in(session)
+        span = self._opens(session, outer._replace(source=source) if isinstance(source, str) else outer, told)
         if span is not None:
             self._open.append((span, enter(span)))
 
@@ -96,13 +98,18 @@ class RolloutSpan(Span):
         self._group = group
         self._rollout: OpenRollout | None = None
 
-    def rewarded(self, reward: float, parts: Mapping[str, float | None] | None = None) -> None:
+    def rewarded(
+        self, reward: float, parts: Mapping[str, float | None] | None = None, *, tokens: int | None = None
+    ) -> None:
         """Give it its reward, during or after it; the first one counts.
 
         Args:
             reward: The number.
             parts: What it is made of: the names of reward functions, and what each gave (`None`: nothing).
+            tokens: Of its completion, where an engine of your own has generated it, and no API tells them.
         """
+        if self._rollout is not None and tokens is not None:
+            self._rollout.tokens = tokens
         if self._rollout is not None and parts:
             self._rollout.parts = tuple(parts.items())
         self.reward().start().finish(reward)

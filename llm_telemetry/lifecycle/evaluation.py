@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.clients.replies import failure_kind
 from llm_telemetry.events import Evaluation
 from llm_telemetry.hooks.scopes import Scope
 from llm_telemetry.judging.attempts import Attempt
-from llm_telemetry.judging.batches import rule_batch
+from llm_telemetry.judging.batches import MOST_LOOKS, rule_batch
 from llm_telemetry.judging.evaluations import Ruling, group, rule
 from llm_telemetry.judging.evidence import evidence_of
 from llm_telemetry.judging.verdicts import returned_verdict
@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from llm_telemetry.lifecycle.functions import MakeSpan
     from llm_telemetry.session.session import Session
 
+SURE = 16
+"""Characters from which on a text in a request tells which item it is about."""
 _VERDICTS_FIELDS = ("verdicts", "judgements", "judgments", "results", "correct", "rewards", "scores")
+
+
+class Item(NamedTuple):
+    """One item that is judged."""
+
+    rollout: Any
+    text: str
+    """What it is known by: its prediction, else its problem."""
+    prompt: str = ""
 
 
 class OpenEvaluation:
@@ -34,18 +45,19 @@ class OpenEvaluation:
     Args:
         scope: Where it is called.
         name: The judge's name.
-        items: What it judges: the rollout of each item, and a text that it is known by.
+        items: What it judges.
         implied: There is no function, only calls that are said to be a judge's: without a call, nothing was judged.
     """
 
-    __slots__ = ("__weakref__", "_attempts", "_items", "_name", "_scope", "implied")
+    __slots__ = ("__weakref__", "_attempts", "_items", "_looks", "_name", "_scope", "implied")
 
-    def __init__(self, scope: Scope, name: str, items: Sequence[tuple[Any, str]], *, implied: bool = False) -> None:
-        rollout = items[0][0] if len({one.source for one, _ in items}) == 1 else None
+    def __init__(self, scope: Scope, name: str, items: Sequence[Item], *, implied: bool = False) -> None:
+        rollout = items[0].rollout if len({one.rollout.source for one in items}) == 1 else None
         self._scope = Scope(scope.session, scope.phase, "judge", rollout, self, None, scope.source)
         self._name = name
         self._items = items
         self._attempts: list[Attempt] = []
+        self._looks = 0
         self.implied = implied
 
     def begin(self) -> Scope:
@@ -58,15 +70,30 @@ class OpenEvaluation:
         self._attempts.append(attempt)
         return attempt
 
+    def rollout_of(self, text: str) -> Any:
+        """Return the rollout of the items that have this very text; `None` where none has, or they differ in source."""
+        return _shared([item for item in self._items if text and text in (item.text, item.prompt)])
+
+    def source_of(self, attempt: Attempt) -> str | None:
+        """Return the source of the items whose texts are in a request; `None` where that does not tell it."""
+        self._looks += len(self._items)
+        if self._looks > MOST_LOOKS:
+            return None
+        content = attempt.content
+        signs = [_signs(item, content) for item in self._items]
+        most = max(signs, default=0)
+        rollout = _shared([item for item, sign in zip(self._items, signs, strict=True) if most and sign == most])
+        return None if rollout is None else rollout.source
+
     def end(self, result: Any, error: BaseException | None) -> None:
         """Record what came of it."""
         if self.implied and not self._attempts:
             return
         rulings = self._rule(result, None if error is None else failure_kind(error))
         shared = len(rulings) < len(self._items)
-        for (rollout, _), ruling in zip(self._items, rulings, strict=False):
+        for item, ruling in zip(self._items, rulings, strict=False):
             evidence = self._evidence(ruling, result, error)
-            self._record(ruling, self._scope.rollout if shared else rollout, evidence)
+            self._record(ruling, self._scope.rollout if shared else item.rollout, evidence)
 
     def _rule(self, result: Any, raised: str | None) -> list[Ruling]:
         """Decide about each item; a batch function that returns no batch is one evaluation."""
@@ -74,9 +101,9 @@ class OpenEvaluation:
         batch = batch_in(result, count, _VERDICTS_FIELDS) if count > 1 and raised is None else None
         if batch is not None or (count > 1 and raised is not None):
             used = [None] * count if batch is None else [returned_verdict(one) for one in batch]
-            return rule_batch(self._attempts, [text for _, text in self._items], used, raised, reader)
+            return rule_batch(self._attempts, [item.text for item in self._items], used, raised, reader)
         used_one = None if raised else returned_verdict(result)
-        return [rule(group(self._attempts), used_one, raised, reader, self._items[0][1] if count == 1 else "")]
+        return [rule(group(self._attempts), used_one, raised, reader, self._items[0].text if count == 1 else "")]
 
     def _evidence(self, ruling: Ruling, result: Any, error: BaseException | None) -> Evidence | None:
         """Return what it looked like, where that was asked for and there is something to see."""
@@ -108,9 +135,28 @@ class OpenEvaluation:
         )
 
 
+def _shared(items: Sequence[Item]) -> Any:
+    """Return the rollout of items that are all of one source."""
+    return items[0].rollout if len({item.rollout.source for item in items}) == 1 else None
+
+
+def _signs(item: Item, content: str) -> int:
+    """Count what speaks for it that a request is about an item; a short text alone may be anywhere."""
+    found = {text for text in (item.text, item.prompt) if text and text in content}
+    return len(found) if len(found) > 1 or any(len(text) >= SURE for text in found) else 0
+
+
 def _text_in(row: Mapping[str, Any]) -> str:
     """Return what tells an item from others: its prediction, else its problem."""
     return next((text for name in ITEM_TEXTS if isinstance(text := row.get(name), str)), "")
+
+
+def _item(session: Session, scope: Scope, row: Mapping[str, Any]) -> Item:
+    """Return an item that a judge is told; inside of a function for a batch it is one of the batch by its text."""
+    rollout, text = open_rollout(session, scope, row), _text_in(row)
+    if rollout.source is None and scope.evaluation is not None:
+        rollout = scope.evaluation.rollout_of(text) or rollout
+    return Item(rollout, text)
 
 
 class JudgingReward:
@@ -152,7 +198,7 @@ def judge(name: str) -> MakeSpan:
             return None
         rows = list(rows_of(fields))
         if len(rows) == 1 and scope.rollout is not None:
-            return OpenEvaluation(scope, name, [(scope.rollout, _text_in(rows[0]))])
-        return OpenEvaluation(scope, name, [(open_rollout(session, scope, row), _text_in(row)) for row in rows])
+            return OpenEvaluation(scope, name, [Item(scope.rollout, _text_in(rows[0]))])
+        return OpenEvaluation(scope, name, [_item(session, scope, row) for row in rows])
 
     return open_evaluation

@@ -16,7 +16,6 @@ from llm_telemetry.session.items import (
     problem_in,
     rows_in,
     singular,
-    source_in,
 )
 from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.session.signs import signs_in
@@ -135,9 +134,11 @@ def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:
     items = list(_items(fields))
     problems = (problem_in(item, names) for names in (SURE_PROBLEMS, PROBLEM_FIELDS) for item in items)
     problem = next((problem for problem in problems if problem is not None), None)
-    sources = (source_in(item, _SURE_SOURCES if item is fields else SOURCE_FIELDS) for item in items)
-    told = next((source for source in sources if source is not None), None) or scope.source
-    source = told or session.sources.find(problem) or source_in(fields)
+    index = session.sources
+    sources = (index.told_in(item, _SURE_SOURCES if item is fields else SOURCE_FIELDS) for item in items)
+    told = next((source for source in sources if source is not None), None)
+    said = (scope.source, told) if index.is_named else (told, scope.source)  # a setting gives way to code
+    source = said[0] or said[1] or index.find(problem) or index.told_in(fields)
     rollout = OpenRollout(scope.split, scope.phase, source, problem, session.number)
     rollout.signs = {("id", *named): None for item in items for named in ids_in(item)}
     return rollout

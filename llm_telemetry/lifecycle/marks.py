@@ -14,7 +14,7 @@ from llm_telemetry.hooks.patching import Hook
 from llm_telemetry.hooks.scopes import session_here
 from llm_telemetry.lifecycle import evaluation
 from llm_telemetry.lifecycle.by_hand import Span
-from llm_telemetry.lifecycle.evaluation import OpenEvaluation
+from llm_telemetry.lifecycle.evaluation import Item, OpenEvaluation
 from llm_telemetry.lifecycle.functions import hook, parameters_of
 from llm_telemetry.lifecycle.items import open_rollout
 from llm_telemetry.sources import clean_source
@@ -116,7 +116,7 @@ class scope:  # noqa: N801 - used like a function
         if not self._evaluates or outer.evaluation is not None:
             return _Block(inner, None)
         rollout = inner.rollout or open_rollout(session, inner, {})
-        judged = OpenEvaluation(inner, self._name, [(rollout, "")], implied=True)
+        judged = OpenEvaluation(inner, self._name, [Item(rollout, "")], implied=True)
         return _Block(inner._replace(evaluation=judged), judged)
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from llm_telemetry.trainers.kinds import Watched
     from llm_telemetry.trainers.parts import Part
 
-TOLD = ("capture_failures", "judge_parser", "judge_scale", "judge_inverted")
+TOLD = ("source", "capture_failures", "judge_parser", "judge_scale", "judge_inverted")
 """The settings that a child has to know of; a parser that is a function cannot be told."""
 PARTS, SETTINGS = "parts.json", "settings.json"
 PATIENCE = 60.0

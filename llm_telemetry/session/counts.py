@@ -37,14 +37,14 @@ class Counts:
 
     def __init__(self, config: Config) -> None:
         names, limits = SourceNames(), limits_of(config.alarm)
-        self.dataset = DatasetMetricsCollector(config.threshold, names)
+        self.dataset = DatasetMetricsCollector(config.threshold, names, config.correct)
         self.parts = RewardPartsCollector(names)
         self.judge = JudgeMetricsCollector(names)
         self.cost = CostTracker(PriceTable(config.prices), names)
         self.calls = CallCollector()
         self.evidence = EvidenceCollector(config.capture_failures)
         self.alarm = None if limits is None else Alarm(limits, names)
-        self.gaps = Gaps()
+        self.gaps = Gaps(named=config.source is not None)
         self.learner = Learner(self._add_evaluation)
         self._user_adds = tuple(guarded(collector.add) for collector in config.collectors)
         self._collect_users = [_part_of(collector) for collector in config.collectors]
@@ -53,7 +53,7 @@ class Counts:
         """Return the table: kind of event → who takes it."""
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
             Call: (self.cost.add_call, self.calls.add_call),
-            Rollout: (self.dataset.add_rollout, self.parts.add_rollout, self.cost.add_rollout),
+            Rollout: (self.dataset.add_rollout, self.parts.add_rollout, self.cost.add_rollout, self.calls.add_rollout),
         }
         return {
             **{kind: adds + self._user_adds for kind, adds in own.items()},

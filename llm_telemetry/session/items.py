@@ -37,6 +37,15 @@ def source_in(fields: Mapping[Any, Any], names: Sequence[str] = SOURCE_FIELDS, d
     return found
 
 
+def _value_in(fields: Mapping[Any, Any], name: str, depth: int = _DEPTH) -> str | None:
+    """Return what a field that the user has named says, also a number, or the same of what is nested in `fields`."""
+    value = fields.get(name)
+    if isinstance(value, str | int | float):
+        return str(value)[:_LONGEST_NAME]
+    inner = (_value_in(nested, name, depth - 1) for nested in _nested(fields, _NESTED_SOURCES) if depth)
+    return next((found for found in inner if found is not None), None)
+
+
 def _is_name(value: str) -> bool:
     """Tell a dataset's name from a text: an argument `task` may be either."""
     return bool(value.strip()) and len(value) <= _LONGEST_NAME and "\n" not in value
@@ -151,18 +160,33 @@ def singular(name: object) -> str:
 
 
 class SourceIndex:
-    """Problem → source for the items that the data manager has handed out lately."""
+    """The sources of items: what they tell, and problem → source for those that were handed out lately.
 
-    def __init__(self, limit: int = 65536) -> None:
-        """Remember at most `limit` items (two ints and a shared string each)."""
+    Args:
+        named: The setting `source`: the field that tells, or `=` and a constant; by default one of `SOURCE_FIELDS`.
+        limit: Remember at most so many items (two ints and a shared string each).
+    """
+
+    def __init__(self, named: str | None = None, limit: int = 65536) -> None:
+        constant = named is not None and named.startswith("=")
+        self._constant = named[1:] if named is not None and constant else None
+        self.field = None if constant else named
+        """The field that was named."""
+        self.is_named = named is not None
         self._limit = limit
         self._sources: dict[int, str | None] = {}
         """`None` for a problem of several sources."""
 
+    def told_in(self, fields: Mapping[Any, Any], usual: Sequence[str] = SOURCE_FIELDS) -> str | None:
+        """Return the source that an item tells: under the name in the settings, else under one of the `usual`."""
+        if self._constant is not None:
+            return self._constant
+        return source_in(fields, usual) if self.field is None else _value_in(fields, self.field)
+
     def learn(self, handed_out: object) -> None:
         """Remember the items in `handed_out`: an item, a table of items, or a list or tuple of such things."""
         for item in _handed_out(handed_out):
-            problem, source = problem_in(item), source_in(item)
+            problem, source = problem_in(item), self.told_in(item)
             if problem is None or source is None:
                 continue
             known = self._sources.pop(problem, source)  # to the young end: the oldest are forgotten first

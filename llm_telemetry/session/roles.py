@@ -19,8 +19,6 @@ class KnownParts:
         """Know none."""
         self.trainer: Callable[[], Any] = lambda: None
         """Gives the trainer itself, for as long as it lives."""
-        self.notes: Any = None
-        """What its adapter has noted for its own spans."""
         self._parts: dict[int, Callable[[], Any]] = {}
         self._clients: dict[tuple[int, str, int], tuple[Callable[[], Any], Role, bool]] = {}
 

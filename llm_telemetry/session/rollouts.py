@@ -47,6 +47,8 @@ class OpenRollout:
     """What attempts at one item have in common, where it is told."""
     parts: tuple[tuple[str, float | None], ...] = ()
     """What its reward is made of, where it is told."""
+    tokens: int | None = None
+    """Of its completion, where an engine of the trainer's own has generated it."""
     signs: Mapping[Sign, object] = field(default_factory=dict)
     """Of what the executor was given, and has returned."""
     reward_signs: Mapping[Sign, object] = field(default_factory=dict)
@@ -93,4 +95,6 @@ class OpenRollout:
         """Return the frozen record; nothing can be added after."""
         self.closed = True
         self.previous = None
-        return Rollout(self.split, self.source or UNKNOWN, self.reward, self.failed, self.group, self.parts)
+        return Rollout(
+            self.split, self.source or UNKNOWN, self.reward, self.failed, self.group, self.parts, self.tokens
+        )

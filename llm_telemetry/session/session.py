@@ -55,7 +55,7 @@ class Session:
         """Told apart by this, also from sessions that are gone."""
         self.config = config
         self._facts = facts
-        self.sources = SourceIndex()
+        self.sources = SourceIndex(config.source)
         self.counts = Counts(config)
         self.tell = Notices()
         self.contradictions = Contradictions(config.threshold)

@@ -42,6 +42,12 @@ class Config:
     step: str | None = setting(None, kinds.METHOD, "name of the trainer's step method")
     validation: str | None = setting(None, kinds.METHOD, "name of the trainer's validation method")
     items: Any = setting(None, kinds.PART, "what hands out dataset items: path or object")
+    source: str | None = setting(
+        None,
+        kinds.SOURCE,
+        "the column, argument or field that tells a rollout's dataset; `=name` is a constant; by default one of "
+        "[the usual names](metrics.md#words)",
+    )
     policy: Any = setting(
         None,
         kinds.CLIENTS,
@@ -52,6 +58,12 @@ class Config:
         0.9,
         kinds.THRESHOLD,
         "a rollout is correct when its reward is at least this, or when this function says so of it",
+    )
+    correct: str | None = setting(
+        None,
+        kinds.FUNCTION_NAME,
+        "the reward function whose reward says what is correct, where a reward is made of several; by default the "
+        "reward itself does",
     )
     prices: Mapping[str, Mapping[str, float]] | None = setting(
         None,

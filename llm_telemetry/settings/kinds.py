@@ -83,6 +83,10 @@ def _read_count(text: str) -> int:
     return int(text)
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip().removeprefix("="))
+
+
 def _read_path(text: str) -> str:
     if not all(name.isidentifier() for name in text.split(".")):
         raise ValueError
@@ -159,6 +163,8 @@ ADAPTER = Kind("an adapter, its class or its name", _anything, read=_read_path, 
 PART = Kind("a path or an object", _anything, read=_read_path, written="a dotted path below the trainer: engine.run")
 JUDGES = PART._replace(read=_read_paths, written="a dotted path such as reward._judge; several with commas between")
 METHOD = Kind("the name of a method of the trainer", _is_instance(str), read=_read_path)
+SOURCE = Kind("the name of a column or a field, or = and a constant", _is_text, read=str)
+FUNCTION_NAME = Kind("the name of a reward function", _is_text, read=str)
 CLIENTS = Kind("a client of the SDK, or a list of clients", _are_clients)
 RUN = Kind("a W&B run, False for no W&B, or None for wandb.run", _is_run)
 PRICES = Kind(

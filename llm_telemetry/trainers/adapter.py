@@ -26,8 +26,10 @@ class Found(NamedTuple):
     """Whether an engine of the trainer's own answers, so that rollouts without a call are as they should be."""
     has_executor: bool = True
     """Whether it is seen how rollouts are made; else they are known by their rewards alone."""
-    notes: Any = None
-    """What spans of the adapter's own need to know again; they find it in `session.parts.notes`."""
+    rewards: Sequence[str] | None = ()
+    """The names of the functions that a reward is made of: `correct=` names one; `None` where they are told later."""
+    columns: Sequence[str] | None = None
+    """The names under which items tell what they are, where that is known: `source=` names one."""
 
 
 class Adapter(Protocol):

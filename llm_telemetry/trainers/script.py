@@ -48,7 +48,8 @@ class Functions(Adapter):
         for judge in judges:
             is_reward = any(judge.is_same(part) for part in rewards)
             watched.append((kinds.JUDGING_REWARD if is_reward else kinds.JUDGE).of(*judge))
-        return Found(watched, has_executor=config.executor is not None or config.reward is None)
+        has_executor = config.executor is not None or config.reward is None
+        return Found(watched, has_executor=has_executor, rewards=None)  # told by hand, with each rollout
 
 
 def _places(setting: str, config: Config) -> list[Part]:

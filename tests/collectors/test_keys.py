@@ -14,6 +14,7 @@ import llm_telemetry
 from llm_telemetry import instrument
 from llm_telemetry.collectors import dataset, judge, parts
 from llm_telemetry.collectors import keys as catalogue
+from llm_telemetry.collectors.calls import RoleWindow
 from llm_telemetry.collectors.dataset import SourceSums
 from llm_telemetry.collectors.judge import OutcomeSums
 from llm_telemetry.collectors.keys import CAPTURED_FAILURES, CATALOGUE, is_shared
@@ -128,7 +129,7 @@ def rewards_of_parts(tmp_path):
     with instrument(folder=tmp_path, sinks=[memory], console=0) as telemetry:
         for window in (telemetry.step(1), telemetry.validation()):
             with window, telemetry.rollout(source="math") as rollout:
-                rollout.rewarded(1.0, {"form": 1.0, "judge": None})
+                rollout.rewarded(1.0, {"form": 1.0, "judge": None}, tokens=7)
     return memory.payloads
 
 
@@ -240,7 +241,8 @@ def test_every_key_says_how_it_merges():
             family = key.name.partition("/")[0]
             parts = key.merge.split(" / ")
             assert len(parts) == 2
-            known = dir(FAMILIES[family][0]) if family in FAMILIES else {name.partition("/")[2] for name in names}
+            kinds = {**FAMILIES, "llm": (RoleWindow,)}
+            known = dir(kinds[family][0]) if family in kinds else {name.partition("/")[2] for name in names}
             assert set(parts) <= set(known)
 
 

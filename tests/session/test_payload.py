@@ -102,6 +102,7 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
         "llm/judge/errors": 0,
         "llm/judge/retries": 0,
         "llm/judge/no_usage": 0,
+        "llm/judge/unplaced_share": 0,
         "telemetry/errors": 0,
     }
 

@@ -1,5 +1,6 @@
 """Each variable: what it sets, what it refuses, who wins; and that the page about them is true."""
 
+import itertools
 import json
 import math
 import re
@@ -35,6 +36,9 @@ def parse(text):
         ("EXECUTOR", "engine.run", {"executor": "engine.run"}),
         ("JUDGE", "reward._judge, reward._strict", {"judge": ["reward._judge", "reward._strict"]}),
         ("STEP", "one_round", {"step": "one_round"}),
+        ("SOURCE", "subset", {"source": "subset"}),
+        ("SOURCE", "=gsm8k", {"source": "=gsm8k"}),
+        ("CORRECT", "judge_reward", {"correct": "judge_reward"}),
         ("RESUME", "off", {"resume": False}),
         ("RESCUE_ROWS", "1", {"rescue_rows": True}),
         ("TRAINER", "a.b:C, d:E.f", {}),
@@ -69,6 +73,9 @@ def test_a_bad_value_names_the_variable_and_what_is_allowed(name, value):
 
 
 ANYTHING_GOES = {
+    *itertools.product(
+        ("LLM_TELEMETRY_SOURCE", "LLM_TELEMETRY_CORRECT"), ("*", "nan", "-1", "jsonl,tensorboard", "/dev/null", "(")
+    ),
     ("LLM_TELEMETRY_JUDGE", "jsonl,tensorboard"),
     *(("LLM_TELEMETRY_FOLDER", value) for value in ("*", "nan", "-1", "jsonl,tensorboard", "(")),
     ("LLM_TELEMETRY_THRESHOLD", "-1"),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from llm_telemetry import InstrumentError, instrument
 from llm_telemetry.events import Rollout
-from llm_telemetry.trainers.trl import TRL, as_written, combined
+from llm_telemetry.trainers.reward_step import as_written, combined
 from tests.support import tiny_trl
 from tests.support.wandb_offline import Written, tear_down
 from tests.trainers.trl.conftest import verdict_on
@@ -228,7 +228,7 @@ def test_a_reward_at_the_threshold_is_right(tmp_path, memory):
 
 def test_sources_may_be_in_a_column_of_another_name(tmp_path, memory, caplog):
     trainer = tiny_trl.trainer("grpo", [even], tmp_path)
-    with instrument(trainer, adapter=TRL(source="truth"), folder=tmp_path, sinks=[memory], console=0):
+    with instrument(trainer, source="truth", folder=tmp_path, sinks=[memory], console=0):
         trainer.train()
     sources = {
         key.split("/")[1] for p in memory.payloads for key in p.values if re.fullmatch(r"dataset/\d+/count", key)

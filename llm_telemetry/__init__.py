@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
     from llm_telemetry.handle import Telemetry
     from llm_telemetry.lifecycle.marks import judge, scope
+    from llm_telemetry.runs.load import load
     from llm_telemetry.settings.config import InstrumentError
     from llm_telemetry.sinks.base import Sink
-    from llm_telemetry.trainers.adapter import Adapter
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Adapter",
     "Collector",
     "CostTracker",
     "DatasetMetricsCollector",
@@ -31,12 +30,12 @@ __all__ = [
     "Telemetry",
     "instrument",
     "judge",
+    "load",
     "scope",
     "uninstrument",
 ]
 
 _HOME = {
-    "Adapter": "trainers.adapter",
     "Collector": "collectors.base",
     "CostTracker": "collectors.cost",
     "DatasetMetricsCollector": "collectors.dataset",
@@ -46,6 +45,7 @@ _HOME = {
     "Telemetry": "handle",
     "instrument": "api",
     "judge": "lifecycle.marks",
+    "load": "runs.load",
     "scope": "lifecycle.marks",
     "uninstrument": "api",
 }

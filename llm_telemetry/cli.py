@@ -14,8 +14,16 @@ from llm_telemetry.settings.variables import VARIABLES, Variable, VariableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from llm_telemetry.runs.history import Run
+
 _PARSER = "LLM_TELEMETRY_JUDGE_PARSER"
 _NEEDS_EXTRA = "the demo's trainer needs numpy and rich: pip install 'llm_telemetry[demo]'"
+_NEEDS_RICH = "the terminal's report needs rich: pip install 'llm_telemetry[report]'"
+_RUN = "a JSONL, a folder with runs, or entity/project/run (default: the newest run below the working directory)"
+
+
+class _StopError(Exception):
+    """A command cannot go on; its message is for the user."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(ours)
     if options.command == "run":
         return _run(parser, options, program)
-    return _COMMANDS[options.command](options)
+    try:
+        return _COMMANDS[options.command](options)
+    except _StopError as error:
+        sys.stderr.write(str(error))
+        return 2
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -112,7 +124,42 @@ def _doctor(options: argparse.Namespace) -> int:
     return run_doctor(options.folder, verbose=options.verbose)
 
 
-_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {"demo": _demo, "doctor": _doctor, "sync": _sync}
+def _report(options: argparse.Namespace) -> int:
+    from llm_telemetry.report.report import make_report  # noqa: PLC0415 - nobody else needs it
+
+    report = make_report([_find(options, named) for named in options.runs or [None]])
+    try:
+        from llm_telemetry.report.terminal import show_report  # noqa: PLC0415 - rich is an extra
+    except ModuleNotFoundError:
+        sys.stderr.write(f"llm-telemetry report: {_NEEDS_RICH}\n")
+        return 2
+    show_report(report)
+    return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from llm_telemetry.report.audit import audit, print_audit  # noqa: PLC0415 - nobody else needs it
+
+    return print_audit(audit(_find(options, options.run)), as_json=options.json)
+
+
+def _find(options: argparse.Namespace, named: str | None) -> Run:
+    """Return the run that is meant; where there is none the command ends, with the reason."""
+    from llm_telemetry.runs.find import NoRunError, find_run  # noqa: PLC0415 - nobody else needs it
+
+    try:
+        return find_run(named)
+    except NoRunError as error:
+        raise _StopError(f"llm-telemetry {options.command}: {error}\n") from None
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "audit": _audit,
+    "demo": _demo,
+    "doctor": _doctor,
+    "report": _report,
+    "sync": _sync,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for variable in VARIABLES[1:]:
         run.add_argument(variable.option, dest=variable.name, metavar="VALUE", help=f"{variable.allowed}")
+    _add_readers(commands)
     demo = commands.add_parser("demo", help="train a small policy for real, against a scripted server, and watch it")
     demo.add_argument("--steps", type=_positive, default=12, help="training steps (default: 12)")
     demo.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: 0)")
@@ -149,6 +197,15 @@ def _parser() -> argparse.ArgumentParser:
         "folder", type=Path, nargs="?", default=Path("wandb"), help="a run's folder, or the folder of runs"
     )
     return parser
+
+
+def _add_readers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands that read a run back."""
+    report = commands.add_parser("report", help="say what a run's numbers mean, in the terminal or as a page")
+    report.add_argument("runs", metavar="RUN", nargs="*", help=f"{_RUN}; several are compared")
+    audit = commands.add_parser("audit", help="say what is wrong with a run; exit code 1 for warnings, 2 for broken")
+    audit.add_argument("run", metavar="RUN", nargs="?", help=_RUN)
+    audit.add_argument("--json", action="store_true", help="as a list of findings")
 
 
 def _positive(text: str) -> int:

@@ -117,3 +117,33 @@ def test_functions_and_a_loop_are_watched_in_five_lines(run, server):
         assert (payload["llm/executor/calls"], payload["llm/judge/calls"]) == (4, 4)
     assert server.books.calls() == 8 * STEPS
     assert payloads[-1]["tokens/total"] == sum(server.books.tokens()[:2])
+
+
+# --- examples/analysis, on the run of `train_watched`
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("accuracy_fell", "gsm8k: "),
+        ("compare_datasets", "gsm8k "),
+        ("cost_efficiency", "best step: "),
+        ("judge_health", "judge/parse_failure_rate: "),
+    ],
+)
+def test_an_analysis_of_a_demo_s_run_is_under_40_lines_and_runs(run, tmp_path, script, told):
+    pytest.importorskip("pandas")
+    pytest.importorskip("matplotlib")
+    path = EXAMPLES / "analysis" / f"{script}.py"
+    assert len(path.read_text().splitlines()) < 40
+    folder, _ = run("train_watched")
+    done = python(path, folder, cwd=tmp_path, check=False, MPLCONFIGDIR=str(tmp_path / "mpl"))
+    assert done.stderr == ""
+    assert any(line.startswith(told) for line in done.stdout.splitlines())
+    if script == "compare_datasets":
+        assert (tmp_path / "datasets.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_all_analyses_are_run_here():
+    names = {path.stem for path in (EXAMPLES / "analysis").glob("*.py")}
+    assert names == {"accuracy_fell", "compare_datasets", "cost_efficiency", "judge_health"}

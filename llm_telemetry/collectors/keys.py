@@ -6,13 +6,17 @@ made from it (`python docs/from_catalogue.py`). A new key is one line here, and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.collectors.naming import Key
 from llm_telemetry.events import ROLES, SPLITS, STEP_KEY
 
 if TYPE_CHECKING:
-    from llm_telemetry.events import Payload
+    from collections.abc import Mapping
+
+    from llm_telemetry.events import Payload, Split
 
 
 def _step(name: str, unit: str, merge: str, meaning: str, *, by_source: bool = False) -> Key:
@@ -152,6 +156,32 @@ CAPTURED_FAILURES = Key("judge/captured_failures", "step", "table", "all", "capt
 
 _TOTALS = frozenset(key.of(split) for key in CATALOGUE for split in SPLITS if key.window == "run")
 _SHARED = frozenset(key.name for key in CATALOGUE if key.shared)
+
+
+class Told(NamedTuple):
+    """What stands in a key of a payload."""
+
+    key: Key
+    split: Split
+    source: str
+    """Or a judge; empty over all of them."""
+    holes: Mapping[str, str]
+
+
+@functools.lru_cache(maxsize=4096)
+def tell_apart(name: str) -> Told | None:
+    """Return what stands in a payload's key; `None` for one that is not in the catalogue, as of your own collectors."""
+    for pattern, key, split in _patterns():
+        found = pattern.fullmatch(name)
+        if found is not None:
+            holes = {hole: text for hole, text in found.groupdict().items() if hole != "source"}
+            return Told(key, split, found.groupdict().get("source") or "", holes)
+    return None
+
+
+@functools.cache
+def _patterns() -> list[tuple[re.Pattern[str], Key, Split]]:
+    return [(re.compile(key.pattern(split)), key, split) for key in CATALOGUE for split in SPLITS]
 
 
 def sum_over_roles(payload: Payload, key: Key) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ class Key(NamedTuple):
         before, after = self.of(split, "*").split("*")
         inside = (key[len(before) : -len(after)] for key in payload if key.startswith(before) and key.endswith(after))
         return sorted(source for source in inside if source and "/" not in source)
+
+    def pattern(self, split: Split = "train") -> str:
+        """Return a regular expression of its names in `split`; groups tell the source and what is in the holes."""
+        name = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.of(split, **_HOLES)))
+        before, slash, last = name.rpartition("/")
+        return before + slash + "(?:(?P<source>[^/]+)/)?" * self.by_source + last
 
     def names(self, split: Split = "train") -> list[str]:
         """Return its names with their holes, for people: over all sources, and of one where it is told by source."""

@@ -11,9 +11,8 @@ from llm_telemetry.doctor.prices import check_prices
 from llm_telemetry.doctor.startup import check_startup
 from llm_telemetry.doctor.variables import check_variables
 from llm_telemetry.doctor.wandb import check_wandb
+from llm_telemetry.report.audit import audit
 from llm_telemetry.runs.findings import Finding, Severity, count_to_do, format_count, format_findings, show_path
-from llm_telemetry.runs.losses import check_losses
-from llm_telemetry.runs.numbers import check_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ __all__ = ["CHECKS", "Case", "run_doctor"]
 def check_last_run(case: Case) -> list[Finding]:
     """Say what the last run has watched, counted and lost; or why there is no trace of one."""
     run = case.last_run
-    return [_no_trace(case)] if run is None else [*check_numbers(run), *check_losses(run)]
+    return [_no_trace(case)] if run is None else audit(run)
 
 
 CHECKS: tuple[Callable[[Case], list[Finding]], ...] = (

@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_telemetry.runs.last import LastRun, find_last_run
+from llm_telemetry.runs.find import newest_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from llm_telemetry.runs.history import Run
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,10 @@ class Case:
         return sorted(folders, key=lambda path: path.name.removeprefix("offline-"))
 
     @cached_property
-    def last_run(self) -> LastRun | None:
+    def last_run(self) -> Run | None:
         """The run with the newest JSONL."""
         folders = [self.folder] if self.folder is not None else []
         if self.folder is None and self.environ.get("LLM_TELEMETRY_FOLDER"):
             folders.append(Path(self.environ["LLM_TELEMETRY_FOLDER"]).expanduser())
         own = [*folders, (self.folder or Path()) / "llm_telemetry", *self.run_folders]
-        return find_last_run(file for folder in own for file in folder.glob("*.jsonl"))
+        return newest_run(file for folder in own for file in folder.glob("*.jsonl"))

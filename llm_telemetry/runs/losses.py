@@ -17,9 +17,10 @@ from llm_telemetry.sinks.jsonl import FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from llm_telemetry.alarm.health import Cause
-    from llm_telemetry.runs.last import LastRun
+    from llm_telemetry.runs.history import Run
 
 LOST = 0.05
 """Share of calls from which on it matters that they are attributed to nobody, or tell no tokens."""
@@ -34,7 +35,7 @@ _loss, _note, _well = (
 )
 
 
-def check_losses(run: LastRun) -> list[Finding]:
+def check_losses(run: Run) -> list[Finding]:
     """Look for what is known to be lost; nobody knows of calls that were never seen."""
     found = [*_check_counters(run), *_check_calls(run), *_check_judge(run), *_check_wandb(run)]
     if any(finding.severity >= Severity.WARNING for finding in found):
@@ -49,7 +50,7 @@ _COUNTERS = (
 )
 
 
-def _check_counters(run: LastRun) -> list[Finding]:
+def _check_counters(run: Run) -> list[Finding]:
     counted = [(int(run.latest.get(key, 0)), what, advice) for key, what, advice in _COUNTERS]
     return [
         _loss(f"{number:,} {what.replace('|s', '' if number == 1 else 's')}", advice)
@@ -58,7 +59,7 @@ def _check_counters(run: LastRun) -> list[Finding]:
     ]
 
 
-def _check_calls(run: LastRun) -> list[Finding]:
+def _check_calls(run: Run) -> list[Finding]:
     """Look for calls that belong to nobody, and calls that did not tell their tokens."""
     findings = []
     calls = {role: run.sums[keys.CALLS.of(role=role)] for role in ROLES}
@@ -81,7 +82,7 @@ def _lost(what: str, part: int, whole: int, advice: str) -> Finding:
     return _loss(what, advice) if part > LOST * whole else _note(what)
 
 
-def _check_judge(run: LastRun) -> list[Finding]:
+def _check_judge(run: Run) -> list[Finding]:
     evaluations = run.sums[keys.EVALUATIONS.name]
     if not evaluations:
         return []
@@ -102,7 +103,7 @@ def _check_judge(run: LastRun) -> list[Finding]:
     return findings or [_well(f"judge: {of_all}, {parse:.1%} unreadable, {api:.1%} without an answer")]
 
 
-def _likely(run: LastRun, kinds: Iterable[str]) -> str:
+def _likely(run: Run, kinds: Iterable[str]) -> str:
     """Return what most of the failures of these kinds speak for, and what to do."""
     causes: Counter[Cause] = Counter()
     for kind in kinds:
@@ -113,21 +114,29 @@ def _likely(run: LastRun, kinds: Iterable[str]) -> str:
     return f"likely cause: {cause.name} ({failures:,} of {causes.total():,}). {cause.advice}"
 
 
-def _check_wandb(run: LastRun) -> list[Finding]:
+def _check_wandb(run: Run) -> list[Finding]:
     """Look for payloads that are in the JSONL and not in the W&B run."""
     if run.run_id is None:
         return [_note("there was no W&B run: the JSONL is all there is")]
-    if run.path.name != FILE_NAME or "run-" not in run.path.parent.name:
+    if not run.files:
+        return [_note(f"W&B run {run.run_id}: read from W&B itself, so what its JSONL has cannot be compared")]
+    file = run.files[-1]
+    if file.name != FILE_NAME or "run-" not in file.parent.name:
         return [_note(f"W&B run {run.run_id}: its folder is elsewhere, so what it has cannot be compared")]
+    return [_compare(run, file)]
+
+
+def _compare(run: Run, file: Path) -> Finding:
+    """Say what the W&B run in whose folder the JSONL lies has of it."""
     try:
-        (found,) = find_runs(run.path.parent)
+        (found,) = find_runs(file.parent)
     except ImportError:
-        return [_note(f"W&B run {run.run_id}: what it has cannot be read without wandb")]
-    folder = show_path(run.path.parent)
+        return _note(f"W&B run {run.run_id}: what it has cannot be read without wandb")
+    folder = show_path(file.parent)
     if found.busy:
-        return [_note(f"W&B run {run.run_id} is still going on")]
+        return _note(f"W&B run {run.run_id} is still going on")
     if found.missing:
         missing = f"{len(found.missing):,} of {format_count(found.payloads, 'payload')}"
-        return [_loss(f"{missing} are not in W&B run {run.run_id}", f"llm-telemetry sync {folder}")]
+        return _loss(f"{missing} are not in W&B run {run.run_id}", f"llm-telemetry sync {folder}")
     upload = f"wandb sync {folder} uploads it" if found.offline else ""
-    return [_well(f"all {format_count(found.payloads, 'payload')} are in W&B run {run.run_id}", upload)]
+    return _well(f"all {format_count(found.payloads, 'payload')} are in W&B run {run.run_id}", upload)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import ROLES, SPLITS
-from llm_telemetry.runs.findings import Finding, Severity, format_count, show_path
-from llm_telemetry.runs.last import RECENT
+from llm_telemetry.runs.findings import Finding, Severity, format_count
+from llm_telemetry.runs.history import RECENT
 
 if TYPE_CHECKING:
-    from llm_telemetry.runs.last import LastRun
+    from llm_telemetry.runs.history import Run
 
 SHOWN = 8
 """Names of sources in one line."""
@@ -20,20 +20,20 @@ _SOURCE = "pass source=… to compute_reward or the executor, or put it into the
 _finding = partial(Finding, "last run")
 
 
-def check_numbers(run: LastRun) -> list[Finding]:
+def check_numbers(run: Run) -> list[Finding]:
     """Say what was watched, and how many rollouts and evaluations were counted."""
     return [_when(run), *_check_parts(run), *_check_dataset(run), *_check_judge(run)]
 
 
-def _when(run: LastRun) -> Finding:
+def _when(run: Run) -> Finding:
     ended = dt.datetime.fromtimestamp(run.time).astimezone().strftime("%Y-%m-%d %H:%M")
     splits = ", ".join(f"{number:,} {split}" for split, number in sorted(run.payloads.items()))
     payloads = format_count(run.payloads.total(), "payload")
-    what = f"{show_path(run.path)}: {payloads} ({splits}), up to step {run.step}, {ended}"
+    what = f"{run.name}: {payloads} ({splits}), up to step {run.step}, {ended}"
     return _finding(Severity.OK, what)
 
 
-def _check_parts(run: LastRun) -> list[Finding]:
+def _check_parts(run: Run) -> list[Finding]:
     """Say what the finder found, in its own words, which are in the file's first line."""
     if not run.watched:
         return []
@@ -48,7 +48,7 @@ def _check_parts(run: LastRun) -> list[Finding]:
     ]
 
 
-def _check_dataset(run: LastRun) -> list[Finding]:
+def _check_dataset(run: Run) -> list[Finding]:
     """Say whether rollouts were counted, and if not, what was missing."""
     count = run.sums[keys.COUNT.name]
     if not count:
@@ -67,7 +67,7 @@ def _check_dataset(run: LastRun) -> list[Finding]:
     return findings or [_finding(Severity.OK, f"{format_count(count, 'rollout')} of {listed}")]
 
 
-def _empty_dataset(run: LastRun) -> Finding:
+def _empty_dataset(run: Run) -> Finding:
     if not any(run.sums[keys.CALLS.of(role=role)] for role in ROLES):
         what = "dataset statistics are empty: not one LLM call and not one rollout was seen in the steps"
         advice = "does another process make them, or a client that is not known? See docs/how-it-works.md"
@@ -77,7 +77,7 @@ def _empty_dataset(run: LastRun) -> Finding:
     return _finding(Severity.WARNING, what, advice)
 
 
-def _check_judge(run: LastRun) -> list[Finding]:
+def _check_judge(run: Run) -> list[Finding]:
     """Say so where the judge's statistics do not move, and why that may be."""
     if not run.sums[keys.EVALUATIONS.name]:
         return [_silent_judge(run)]
@@ -92,7 +92,7 @@ def _check_judge(run: LastRun) -> list[Finding]:
     return []
 
 
-def _silent_judge(run: LastRun) -> Finding:
+def _silent_judge(run: Run) -> Finding:
     if run.sums[keys.CALLS.of(role="judge")]:
         calls = format_count(run.sums[keys.CALLS.of(role="judge")], "call")
         what = f"judge statistics do not move: {calls} of a judge, but its function was not found"

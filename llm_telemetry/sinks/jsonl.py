@@ -190,12 +190,13 @@ def read_sequence(path: Path) -> int:
         for start in (max(size - _TAIL, 0), 0):
             file.seek(start)
             for text in reversed(file.read().splitlines()):
-                if (line := _line_in(text)) is not None:
+                if (line := line_in(text)) is not None:
                     return int(line.get("sequence", 0))
     return 0
 
 
-def _line_in(text: str | bytes) -> dict[str, Any] | None:
+def line_in(text: str | bytes) -> dict[str, Any] | None:
+    """Return a line that a sink has written; `None` for one that was cut off, or is somebody else's."""
     try:
         line = json.loads(text)
     except ValueError:  # cut off in a crash
@@ -206,4 +207,4 @@ def _line_in(text: str | bytes) -> dict[str, Any] | None:
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of a JSONL that a sink has written; what a crash has cut off is left out."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        yield from filter(None, map(_line_in, file))
+        yield from filter(None, map(line_in, file))

@@ -4,7 +4,7 @@ import json
 
 from llm_telemetry import __version__, instrument
 from llm_telemetry.events import Payload
-from llm_telemetry.runs.last import read_run
+from llm_telemetry.runs.find import read_run
 from llm_telemetry.runs.numbers import check_numbers
 from llm_telemetry.sinks.jsonl import JsonlSink, read_lines, read_watched
 from tests.support.left_runs import said

@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
+from llm_telemetry.runs.find import newest_run
 from llm_telemetry.runs.findings import Severity, format_findings
-from llm_telemetry.runs.last import find_last_run
 from tests.support.children import lines_of, python
 
 
@@ -54,7 +54,7 @@ def edited(nobodys_machine, finished, tmp_path):
             change(line["payload"])
             line["state"] |= state or {}
         file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        return find_last_run([file])
+        return newest_run([file])
 
     return edit
 

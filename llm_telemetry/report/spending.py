@@ -1,0 +1,155 @@
+"""What a run costs, for what, and where its time goes."""
+
+from __future__ import annotations
+
+import statistics
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from llm_telemetry.collectors import keys
+from llm_telemetry.events import ROLES
+from llm_telemetry.report.datasets import chart_cost_against_accuracy, cost_each
+from llm_telemetry.report.sections import Chart, Figures, Section, Series, format_seconds, format_share, median
+from llm_telemetry.runs.history import Point, scored
+from llm_telemetry.tables import format_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llm_telemetry.runs.history import Run, Table
+
+RECENT = 20
+"""The latest steps: what they take is the present rate."""
+AHEAD = 100
+"""Steps of which is said what they will cost."""
+_COSTS = {"executor": keys.EXECUTOR_COST, "judge": keys.JUDGE_COST}
+
+
+def answer_costs(run: Run) -> Section:
+    """Say what the run has cost, per rollout and per correct one, and what it will cost."""
+    total, title = run.latest.get(keys.TOTAL_COST.name), "What does it cost?"
+    if total is None:
+        return Section("costs", title, ["No cost is known: no call told its tokens, or no model has a known price."])
+    lacks = int(run.latest.get(keys.UNPRICED_CALLS.name, 0) + run.latest.get(keys.UNMETERED_CALLS.name, 0))
+    rollouts, correct = run.latest.get(keys.TOTAL_SAMPLES.name, 0), sum(map(count_correct, run.tables.values()))
+    each = [f"{format_usd(total / n)} a {name}" for n, name in ((rollouts, "rollout"), (correct, "correct one")) if n]
+    least = f"at least, for {lacks:,} calls have no known price or tokens" * bool(lacks)
+    told = ", ".join(filter(None, (f"The run has cost {format_usd(total)}", *each, least)))
+    best = cheapest_steps(run.train)
+    cheapest = ", ".join(f"{point.step} ({format_usd(point.value)})" for point in best)
+    sentences = [f"{told}.", *_say_rate(run), *_say_failed(run)]
+    sentences += [f"A correct rollout was cheapest at step {cheapest}."] if best else []
+    per_step = [
+        Series("training", run.train.points(keys.STEP_COST)),
+        Series("validation", run.val.points(keys.STEP_COST), dashed=True),
+    ]
+    charts = [Chart("Each step", "USD", per_step), chart_cost_against_accuracy(run)]
+    return Section("costs", title, sentences, [_by_role(run, total), _by_dataset(run)], charts)
+
+
+def count_correct(table: Table) -> int:
+    """Return how many rollouts were right."""
+    return round(sum(point.value * point.weight / 100 for point in scored(table)))
+
+
+def cheapest_steps(table: Table, most: int = 3) -> list[Point]:
+    """Return the steps whose correct rollouts cost least, with the USD of one."""
+    right = {point.step: point.value * point.weight / 100 for point in scored(table)}
+    costs = table.points(keys.STEP_COST)
+    each = [Point(step, usd / right[step], right[step]) for step, usd, _ in costs if right.get(step)]
+    return sorted(each, key=lambda point: point.value)[:most]
+
+
+def _say_rate(run: Run) -> list[str]:
+    """Say what more steps will cost and take, validation with its share."""
+    step_cost, seconds = median(run.train.points(keys.STEP_COST)[-RECENT:]), seconds_a_step(run.train)
+    if step_cost is None:
+        return []
+    validations = run.val.total(keys.STEP_COST) / max(len(run.train), 1)
+    takes = f" and take {format_seconds(AHEAD * seconds)}" if seconds else ""
+    return [f"At the present rate, {AHEAD} more steps cost {format_usd(AHEAD * (step_cost + validations))}{takes}."]
+
+
+def seconds_a_step(table: Table) -> float | None:
+    """Return the median time from one payload to the next of the latest steps; `None` where it is not known."""
+    gaps = [later - earlier for earlier, later in pairwise(table.times[-RECENT - 1 :]) if later > earlier > 0]
+    return statistics.median(gaps) if gaps else None
+
+
+def _say_failed(run: Run) -> list[str]:
+    """Say what failed rollouts have cost, as far as that can be known."""
+    train = run.train
+    failed = {
+        source: (train.total(keys.FAILED, source), cost_each(train, source)) for source in train.sources(keys.FAILED)
+    }
+    count = sum(n for n, _ in failed.values())
+    if not count:
+        return []
+    usd = sum(n * (cost or 0.0) for n, cost in failed.values())
+    share = format_share(count, train.total(keys.COUNT))
+    retries = sum(train.total(keys.RETRIES, role=role) for role in ROLES)
+    about = (
+        f"{count:,.0f} rollouts have failed ({share}): about {format_usd(usd)}, if they cost what others of theirs do."
+    )
+    return [about, *([f"What {retries:,.0f} retries have cost, no API tells."] if retries else [])]
+
+
+def _by_role(run: Run, total: float) -> Figures:
+    rows: list[Sequence[str]] = []
+    for role in ROLES:
+        tables = run.tables.values()
+        calls = sum(table.total(keys.CALLS, role=role) for table in tables)
+        tokens = sum(t.total(key, role=role) for t in tables for key in (keys.PROMPT_TOKENS, keys.COMPLETION_TOKENS))
+        usd = run.latest.get(_COSTS[role].name) if role in _COSTS else None
+        if calls:
+            rows.append(
+                (
+                    role,
+                    f"{calls:,.0f}",
+                    f"{tokens:,.0f}",
+                    "-" if usd is None else format_usd(usd),
+                    format_share(usd, total) if usd else "-",
+                )
+            )
+    return Figures("By role, training and validation", ("role", "calls", "tokens", "USD", "of all"), rows)
+
+
+def _by_dataset(run: Run) -> Figures:
+    rows = []
+    for source in run.train.sources(keys.AVG_COST):
+        each, count = cost_each(run.train, source) or 0.0, run.train.total(keys.COUNT, source)
+        right = sum(point.value * point.weight / 100 for point in scored(run.train, source))
+        spent = each * count
+        rows.append((source, format_usd(spent), format_usd(each), format_usd(spent / right) if right else "-"))
+    return Figures("By dataset, in training", ("dataset", "USD", "a rollout", "a correct one"), rows, "source")
+
+
+def answer_time(run: Run) -> Section:
+    """Say how long calls take, how often they were tried again or refused, and how long a step takes."""
+    train = run.train
+    seconds = seconds_a_step(train)
+    sentences = [f"A step takes {format_seconds(seconds)}, the median of the latest."] if seconds else []
+    rows, series = [], []
+    for role in ROLES:
+        half, most = (train.points(key, role=role) for key in (keys.LATENCY_P50, keys.LATENCY_P95))
+        if not half:
+            continue
+        calls, errors, retries = (train.total(key, role=role) for key in (keys.CALLS, keys.ERROR_CALLS, keys.RETRIES))
+        refused = train.total(keys.ERRORS_BY_KIND, role=role, kind="rate_limit")
+        p50, p95 = (format_seconds(median(points) or 0.0) for points in (half, most))
+        slowest = max(most, key=lambda point: point.value)
+        sentences.append(
+            f"Half of the {role}'s calls of a step take less than {p50}, 95 % less than {p95}; "
+            f"step {slowest.step} was slowest with {format_seconds(slowest.value)}."
+        )
+        rows.append((role, p50, p95, *(f"{n:,.0f}" for n in (calls, retries, errors, refused))))
+        series += [Series(f"{role}, 95 %", most), Series(f"{role}, half", half, dashed=True)]
+    heads = ("role", "half", "95 %", "calls", "retries", "errors", "rate limits")
+    sentences = sentences or ["No call was timed."]
+    return Section(
+        "time",
+        "Where does the time go?",
+        sentences,
+        [Figures("Calls in training", heads, rows)],
+        [Chart("Time of a call", "s", series)],
+    )

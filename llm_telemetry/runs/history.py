@@ -1,0 +1,255 @@
+"""A run read back: each number of each payload in columns, a split at a time, and what else its lines tell.
+
+Columns, since a run may have 100,000 steps of 60 keys: 8 bytes a number. An absent number is NaN there, and only there.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from llm_telemetry.collectors import keys
+from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES, SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from llm_telemetry.collectors.naming import Key
+    from llm_telemetry.events import Split
+
+RECENT = 6
+"""Training payloads that are looked at for what moves."""
+_RATES = (keys.PARSE_FAILURE_RATE, keys.API_FAILURE_RATE)
+_SUMMED: tuple[tuple[Key, dict[str, Any]], ...] = (
+    (keys.COUNT, {}),
+    (keys.EVALUATIONS, {}),
+    (keys.UNDECIDED, {}),
+    *((keys.FAILURES, {"failure": kind}) for kind in (*API_FAILURES, *PARSE_FAILURES)),
+    *((key, {"role": role}) for key in (keys.CALLS, keys.NO_USAGE) for role in ROLES),
+)
+
+
+class Point(NamedTuple):
+    """A number at a step, and how many observations it is made of."""
+
+    step: int
+    value: float
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Table:
+    """The payloads of one split, in the order of their steps."""
+
+    split: Split
+    steps: Sequence[int]
+    times: Sequence[float]
+    """When each was made, in seconds since the epoch."""
+    columns: Mapping[str, Sequence[float]]
+    """By the key as it stands in payloads; NaN where a payload has no such key."""
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def column(self, key: Key, source: str = "", **holes: str) -> Sequence[float]:
+        """Return the numbers of a key, one a payload; all NaN where it was never told."""
+        found = self.columns.get(key.of(self.split, source, **holes))
+        return array("d", repeat(math.nan, len(self))) if found is None else found
+
+    def points(self, key: Key, source: str = "", **holes: str) -> list[Point]:
+        """Return the numbers that there are, each with its step."""
+        values = self.column(key, source, **holes)
+        rows = zip(self.steps, values, strict=True)
+        return [Point(step, value) for step, value in rows if not math.isnan(value)]
+
+    def total(self, key: Key, source: str = "", **holes: str) -> float:
+        """Return the sum of the numbers that there are."""
+        return math.fsum(value for value in self.column(key, source, **holes) if not math.isnan(value))
+
+    def sources(self, key: Key) -> list[str]:
+        """Return the sources, and the judges, that a key was told of."""
+        return key.sources(self.columns, self.split)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run's lines tell."""
+
+    name: str
+    """Where it was read from, for people."""
+    files: tuple[Path, ...]
+    """Its JSONL files, a process each, the oldest first; none where it was read from W&B."""
+    run_id: str | None
+    """The W&B run's id, `None` where there was none."""
+    tables: Mapping[str, Table]
+    """By split."""
+    latest: Mapping[str, float]
+    """Each key's latest value, in the order of the lines."""
+    evidence: tuple[Mapping[str, Any], ...]
+    """The captured evaluations, in the order in which they were captured."""
+    state: Mapping[str, Any]
+    watched: Mapping[str, Any]
+    """What was watched, and how; empty in files of versions that did not write it."""
+    processes: int = 1
+    unread: int = 0
+    """Lines, and numbers, that cannot be read."""
+
+    @property
+    def label(self) -> str:
+        """What it is called beside other runs: its W&B run, else its file."""
+        return self.run_id or (self.files[-1].stem if self.files else self.name)
+
+    @property
+    def train(self) -> Table:
+        """The payloads of training."""
+        return self.tables["train"]
+
+    @property
+    def val(self) -> Table:
+        """The payloads of validation."""
+        return self.tables["val"]
+
+    @cached_property
+    def time(self) -> float:
+        """When the last payload was made, in seconds since the epoch."""
+        return max((time for table in self.tables.values() for time in table.times), default=0.0)
+
+    @property
+    def payloads(self) -> Counter[str]:
+        """How many there are, by split."""
+        return Counter({split: len(table) for split, table in self.tables.items() if len(table)})
+
+    @property
+    def step(self) -> int:
+        """The latest step."""
+        return int(self.latest[keys.STEP.name])
+
+    @cached_property
+    def sums(self) -> Counter[str]:
+        """Counts of all steps and validations added up, by their key in training; those of failures by their rate's."""
+        sums: Counter[str] = Counter()
+        views = (Table(s, t.steps, t.times, t.columns) for t in self.tables.values() for s in SPLITS)
+        for table in views:
+            for key, holes in _SUMMED:
+                sums[key.of(**holes)] += round(table.total(key, **holes))
+            for rate in _RATES:
+                sums[rate.name] += sum(round(point.value * point.weight) for point in decided(table, rate))
+        return sums
+
+    @property
+    def recent(self) -> list[dict[str, float]]:
+        """The latest payloads of training."""
+        rows = range(max(len(self.train) - RECENT, 0), len(self.train))
+        columns = self.train.columns.items()
+        return [{key: column[row] for key, column in columns if not math.isnan(column[row])} for row in rows]
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer version than this one has written it."""
+        return _version(str(self.watched.get("version", ""))) > _version(version("llm_telemetry"))
+
+    def share(self, part: str, whole: str) -> float:
+        """Return one sum over another, 0 where there is nothing."""
+        return self.sums[part] / self.sums[whole] if self.sums[whole] else 0.0
+
+
+def decided(table: Table, rate: Key, source: str = "") -> list[Point]:
+    """Return a rate of the judge with the number of evaluations that it is made of: those that are decided."""
+    return _weighed(table, source, rate, keys.EVALUATIONS, keys.UNDECIDED)
+
+
+def scored(table: Table, source: str = "") -> list[Point]:
+    """Return the accuracy in percent with the number of rollouts that it is made of: those that are scored."""
+    return _weighed(table, source, keys.ACCURACY, keys.COUNT, keys.UNSCORED)
+
+
+def _weighed(table: Table, source: str, rate: Key, whole: Key, left_out: Key) -> list[Point]:
+    rows = zip(table.steps, *(table.column(key, source) for key in (rate, whole, left_out)), strict=True)
+    weighed = ((step, value, n - (0.0 if math.isnan(less) else less)) for step, value, n, less in rows)
+    return [Point(step, value, weight) for step, value, weight in weighed if not math.isnan(value) and weight > 0]
+
+
+def mean(points: Iterable[Point]) -> float | None:
+    """Return the weighted mean, `None` over nothing."""
+    kept = list(points)
+    weight = math.fsum(point.weight for point in kept)
+    return math.fsum(point.value * point.weight for point in kept) / weight if weight else None
+
+
+@dataclass
+class Reading:
+    """A run that is being read, a line at a time; `run()` tells it as far as it has come."""
+
+    name: str
+    files: tuple[Path, ...] = ()
+    _columns: dict[str, dict[str, array[float]]] = field(default_factory=lambda: {s: {} for s in SPLITS})
+    _steps: dict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("q")))
+    _times: dict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
+    _latest: dict[str, float] = field(default_factory=dict)
+    _evidence: list[Mapping[str, Any]] = field(default_factory=list)
+    _processes: set[tuple[Any, ...]] = field(default_factory=set)
+    _line: Mapping[str, Any] = field(default_factory=dict)
+    _watched: Mapping[str, Any] = field(default_factory=dict)
+    unread: int = 0
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Take a line of a JSONL; what a newer version, or nobody of ours, has written in it is left out."""
+        step, split = _number(line["payload"].get(keys.STEP.name)), line.get("split", "train")
+        if step is None or split not in SPLITS:
+            self.unread += 1
+            return
+        rows, columns = len(self._steps[split]), self._columns[split]
+        for key, told in line["payload"].items():
+            value = _number(told)
+            if value is None:
+                self.unread += 1
+                continue
+            column = columns.get(key)
+            if column is None:
+                column = columns[key] = array("d")
+            column.extend(repeat(math.nan, rows - len(column)))
+            column.append(value)
+            self._latest[key] = value
+        self._steps[split].append(int(step))
+        self._times[split].append(_number(line.get("time")) or 0.0)
+        evidence = line.get("evidence")
+        self._evidence += [e for e in evidence if isinstance(e, dict)] if isinstance(evidence, list) else []
+        self._processes.add(tuple(map(str, line.get("process") or ())))
+        self._line, watched = line, line.get("watched")
+        self._watched = watched if isinstance(watched, dict) else self._watched
+
+    def run(self) -> Run | None:
+        """Return the run, `None` while there is no line of a sink's."""
+        if not self._latest:
+            return None
+        tables: dict[str, Table] = {split: self._table(split) for split in SPLITS}
+        return Run(
+            self.name, self.files, self._line.get("run"), tables, dict(self._latest), tuple(self._evidence),
+            self._line.get("state") or {}, self._watched, len(self._processes), self.unread,
+        )  # fmt: skip
+
+    def _table(self, split: Split) -> Table:
+        steps, times = self._steps[split], self._times[split]
+        for column in self._columns[split].values():
+            column.extend(repeat(math.nan, len(steps) - len(column)))
+        order = sorted(range(len(steps)), key=steps.__getitem__)  # a resumed run goes back some steps
+        if order == list(range(len(steps))):
+            return Table(split, steps, times, self._columns[split])
+        columns = {key: [column[row] for row in order] for key, column in self._columns[split].items()}
+        return Table(split, [steps[row] for row in order], [times[row] for row in order], columns)
+
+
+def _number(value: Any) -> float | None:
+    """Return what can stand in a column; `None` for texts, NaN and the like, which no sink of ours writes."""
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdecimal())

@@ -1,0 +1,112 @@
+"""Change points: found where there are, seldom where there are none, and never surer than they should be."""
+
+import random
+
+import pytest
+
+from llm_telemetry.report.changes import LEAST, MOST, find_change
+from llm_telemetry.report.datasets import find_changes
+from llm_telemetry.report.sections import say_change
+from llm_telemetry.runs.find import read_run
+from llm_telemetry.runs.history import Point
+from tests.support.made_runs import drawn, payload, write_run
+
+
+def level(rng, chance, steps, count=20, first=1):
+    return [Point(first + step, drawn(rng, chance, count), count) for step in range(steps)]
+
+
+def in_groups(rng, chance, steps, groups=4, size=8):
+    """Steps whose rollouts are alike in groups, as those of one problem are: noisier than their number tells."""
+    values = []
+    for step in range(steps):
+        chances = [100 * rng.betavariate(3 * chance / 100, 3 - 3 * chance / 100) for _ in range(groups)]
+        mean = sum(drawn(rng, each, size) for each in chances) / groups
+        values.append(Point(step + 1, mean, groups * size))
+    return values
+
+
+@pytest.mark.parametrize("noise", [level, in_groups], ids=["independent rollouts", "rollouts in groups"])
+def test_of_1000_flat_runs_at_most_50_are_told_to_have_changed(noise):
+    rng, datasets = random.Random(7), (30, 60, 90)
+    alarms = 0
+    for _ in range(1000):
+        steps = rng.choice((8, 12, 25))
+        alarms += any(find_change(noise(rng, chance, steps), 0.04 / len(datasets)) for chance in datasets)
+    assert alarms <= 50
+
+
+def test_the_true_step_is_within_what_is_told_in_nine_of_ten_runs():
+    rng = random.Random(3)
+    runs = [[*level(rng, 45, 30), *level(rng, 75, 30, first=31)] for _ in range(200)]
+    found = [change for run in runs if (change := find_change(run)) is not None]
+    assert len(found) > 190
+    assert sum(change.earliest <= 31 <= change.latest for change in found) > 0.9 * len(found)
+    assert sum(change.latest - change.earliest for change in found) / len(found) < 12
+
+
+@pytest.mark.parametrize(
+    ("levels", "before", "after", "step"),
+    [
+        ((80, 40), 80, 40, 31),
+        ((20, 50, 80), 20, 80, 31),  # up in two steps is one rise, from the first of them on
+        ((20, 80, 50), 80, 50, 61),  # after a rise and a fall it is the fall that matters
+        ((80, 20, 50), 20, 50, 61),
+    ],
+)
+def test_the_last_direction_is_told_since_it_began(levels, before, after, step):
+    rng = random.Random(5)
+    points = [p for i, chance in enumerate(levels) for p in level(rng, chance, 30, count=40, first=1 + 30 * i)]
+    change = find_change(points)
+    assert (change.before, change.after) == (pytest.approx(before, abs=5), pytest.approx(after, abs=5))
+    assert abs(change.step - step) <= 2
+    assert change.earliest <= step <= change.latest
+
+
+def test_a_slow_rise_is_a_rise():
+    rng = random.Random(6)
+    change = find_change([point for i in range(100) for point in level(rng, 20 + i * 0.6, 1, first=i + 1)])
+    assert change.after - change.before > 30
+
+
+@pytest.mark.parametrize("points", [0, 1, 2, 3, 2 * LEAST - 1])
+def test_few_steps_tell_nothing(points):
+    assert find_change([Point(step, 100 * (step > points / 2), 10) for step in range(points)]) is None
+
+
+def test_steps_that_are_all_alike_tell_nothing():
+    assert find_change([Point(step, 50, 10) for step in range(100)]) is None
+
+
+def test_one_unlucky_step_is_no_change():
+    rng = random.Random(8)
+    points = level(rng, 70, 60)
+    points[-1] = Point(60, 0.0, 20)
+    assert find_change(points) is None
+
+
+def test_100_000_steps_are_drawn_together_and_the_change_is_found_all_the_same():
+    rng = random.Random(9)
+    points = [Point(step, rng.gauss(60 - 5 * (step > 70_000), 20), 10) for step in range(100_000)]
+    change = find_change(points)
+    assert abs(change.step - 70_000) <= 100_000 / MOST
+    assert change.after - change.before == pytest.approx(-5, abs=0.5)
+
+
+def test_the_same_run_is_told_the_same_way_each_time():
+    points = [*level(random.Random(1), 50, 20), *level(random.Random(2), 70, 20, first=21)]
+    assert find_change(points) == find_change(points)
+
+
+def test_datasets_are_told_apart(tmp_path):
+    rng = random.Random(4)
+    steps = [
+        payload(s, {"up": drawn(rng, 30 + 50 * (s > 20), 20), "flat": drawn(rng, 50, 20)}, count=20)
+        for s in range(1, 41)
+    ]
+    changes = find_changes(read_run(write_run(tmp_path / "a.jsonl", steps)))
+    assert list(changes) == ["up"]
+    change = changes["up"]._replace(before=30.04, after=80, step=21, earliest=20, latest=23)
+    assert say_change("up", change) == "up got better: from 30.0 % to 80.0 % since step 21 (between 20 and 23)."
+    alone = change._replace(after=10, earliest=21, latest=21)
+    assert say_change("up", alone) == "up fell: from 30.0 % to 10.0 % since step 21."

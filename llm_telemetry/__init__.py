@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this package costs
 if TYPE_CHECKING:
-    from llm_telemetry.api import instrument, uninstrument
+    from llm_telemetry.api import instrument, watch
     from llm_telemetry.collectors.base import Collector
     from llm_telemetry.collectors.cost import CostTracker
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
@@ -32,7 +32,7 @@ __all__ = [
     "judge",
     "load",
     "scope",
-    "uninstrument",
+    "watch",
 ]
 
 _HOME = {
@@ -47,7 +47,7 @@ _HOME = {
     "judge": "lifecycle.marks",
     "load": "runs.load",
     "scope": "lifecycle.marks",
-    "uninstrument": "api",
+    "watch": "api",
 }
 
 

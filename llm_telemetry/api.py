@@ -1,32 +1,37 @@
-"""`instrument(trainer)`, and `uninstrument(trainer)`."""
+"""`instrument(trainer)`, `watch(function)`, and `uninstrument(trainer)`."""
 
 from __future__ import annotations
 
 import atexit
+import functools
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from llm_telemetry import __version__
 from llm_telemetry.collectors.pricing import own_rates
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.handle import Telemetry, handle_of, handles
+from llm_telemetry.hooks.scopes import session_here
+from llm_telemetry.lifecycle.marks import mark, rewarding
 from llm_telemetry.settings.config import Config, InstrumentError
 from llm_telemetry.settings.variables import VariableError, configured
 from llm_telemetry.settings.words import refuse
 from llm_telemetry.trainers.description import describe
 from llm_telemetry.trainers.registry import adapter_for
-from llm_telemetry.trainers.script import SCRIPT
+from llm_telemetry.trainers.script import SCRIPT, Script, WatchedFunctions
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
     from llm_telemetry.collectors.base import Collector
+    from llm_telemetry.session.session import Session
     from llm_telemetry.sinks.base import Sink
     from llm_telemetry.trainers.adapter import Adapter, Found
     from llm_telemetry.trainers.description import Description
 
 
+F = TypeVar("F", bound="Callable[..., Any]")
 before_watching: list[Callable[[Any, Description], object]] = []
 """Called with a trainer and what was found on it, when it is about to be watched."""
 
@@ -91,8 +96,9 @@ def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
         if same is not None:
             return same
         known.uninstrument()
-    for script in [one for one in handles.values() if one._gives_way and isinstance(one._trainer(), ModuleType)]:
-        script.uninstrument()  # there is a trainer, after all
+    for handle in list(handles.values()):
+        if handle._gives_way and isinstance(handle._trainer(), ModuleType | Script):
+            handle.uninstrument()  # there is a trainer, after all
     try:
         adapter = adapter_for(trainer, config.adapter)
         found = adapter.find(trainer, config)
@@ -111,6 +117,43 @@ def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
         log.warning("%s: %s", type(trainer).__name__, lack)
     telemetry.go_with(trainer)
     return telemetry
+
+
+@overload
+def watch(function: F, *, source: str | None = None) -> F: ...
+@overload
+def watch(*, source: str | None = None) -> Callable[[F], F]: ...
+def watch(function: Any = None, *, source: str | None = None) -> Any:
+    """Watch a reward function wherever it is called, with or without a trainer: each item that it rewards is a rollout.
+
+    Where nothing else is watched, this begins with it. Steps are those of the trainer, or told by hand
+    (`instrument().step(1)`), else each row that the program logs to W&B ends one.
+
+    Args:
+        function: For one item or for lists, sync or async; it may be decorated. What it asks LLMs is a judge's.
+        source: The argument, or the field in one, that tells the dataset; what no call has is the dataset's name.
+
+    Returns:
+        The same function; its signature, its docstring and whether it is async are what they were.
+
+    Raises:
+        TypeError: It is no function.
+    """
+    if function is None:
+        return functools.partial(watch, source=source)
+    hooked = mark(function, "watch", rewarding(source), _session_or_new)
+    _session_or_new()
+    return hooked
+
+
+@guarded
+def _session_or_new() -> Session | None:
+    """Return the session that a call here belongs to; where there is none, begin one that gives way to any other."""
+    if (session := session_here()) is not None:
+        return session
+    telemetry = instrument(adapter=WatchedFunctions)
+    telemetry._gives_way = True
+    return None if telemetry._session.closed else telemetry._session
 
 
 def uninstrument(trainer: Any) -> None:

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from llm_telemetry import InstrumentError, instrument, uninstrument
+from llm_telemetry import InstrumentError, instrument
+from llm_telemetry.api import uninstrument
 from llm_telemetry.settings.config import SETTINGS
 from tests.support.loops import Grader, Loop, SyncExecutor
 from tests.support.trainers import DataManager, Executor, RewardComputer, Trainer, train_step, watch

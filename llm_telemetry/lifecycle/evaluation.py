@@ -178,19 +178,24 @@ class JudgingReward:
         self._reward.end(result, error)
 
 
-def judging_reward(name: str) -> MakeSpan:
-    """Return what opens the rewards and evaluations of a reward function that is its own judge."""
+def judging_reward(name: str, *, implied: bool = False) -> MakeSpan:
+    """Return what opens the rewards and evaluations of a reward function that is its own judge.
+
+    Args:
+        name: The judge's name.
+        implied: It may be no judge: without a call to an LLM, nothing was judged.
+    """
 
     def open_both(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
         outer = reward(session, scope, fields)
-        inner = judge(name)(session, scope if outer is None else outer.begin(), fields)
+        inner = judge(name, implied=implied)(session, scope if outer is None else outer.begin(), fields)
         return JudgingReward(outer, inner) if outer is not None and inner is not None else outer or inner
 
     return open_both
 
 
-def judge(name: str) -> MakeSpan:
-    """Return what opens the evaluations of the judge function of this name."""
+def judge(name: str, *, implied: bool = False) -> MakeSpan:
+    """Return what opens the evaluations of the judge function of this name, see `OpenEvaluation`."""
 
     def open_evaluation(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
         """Open one, unless one is open: a judge function that calls another is one evaluation."""
@@ -198,7 +203,7 @@ def judge(name: str) -> MakeSpan:
             return None
         rows = list(rows_of(fields))
         if len(rows) == 1 and scope.rollout is not None:
-            return OpenEvaluation(scope, name, [Item(scope.rollout, _text_in(rows[0]))])
-        return OpenEvaluation(scope, name, [_item(session, scope, row) for row in rows])
+            return OpenEvaluation(scope, name, [Item(scope.rollout, _text_in(rows[0]))], implied=implied)
+        return OpenEvaluation(scope, name, [_item(session, scope, row) for row in rows], implied=implied)
 
     return open_evaluation

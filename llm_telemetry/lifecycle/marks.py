@@ -17,6 +17,7 @@ from llm_telemetry.lifecycle.by_hand import Span
 from llm_telemetry.lifecycle.evaluation import Item, OpenEvaluation
 from llm_telemetry.lifecycle.functions import hook, parameters_of
 from llm_telemetry.lifecycle.items import open_rollout
+from llm_telemetry.session.items import SourceIndex
 from llm_telemetry.sources import clean_source
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Role
     from llm_telemetry.hooks.scopes import Scope
+    from llm_telemetry.lifecycle.functions import MakeSpan
     from llm_telemetry.session.session import Session
 
 
@@ -56,21 +58,62 @@ def judge(function: Any = None, *, name: str | None = None) -> Any:
     """
     if function is None:
         return functools.partial(judge, name=name)
+    return mark(function, "judge", evaluation.judge, session_here, name)
+
+
+def mark(
+    function: Any,
+    what: str,
+    opens: Callable[[str], MakeSpan],
+    session: Callable[[], Session | None],
+    name: str | None = None,
+) -> Any:
+    """Return a function, or a method, as a hook that opens a span wherever it is called.
+
+    Args:
+        function: The function.
+        what: What it is marked as.
+        opens: Returns what opens the span, given what a judge is called in keys.
+        session: Returns the session that a call belongs to.
+        name: What a judge is called, else it is the function's name.
+
+    Raises:
+        TypeError: It is no function.
+    """
     plain = getattr(function, "__func__", function)
     if isinstance(function, type) or not callable(plain):
-        raise TypeError(f"@llm_telemetry.judge marks a function or a method, not {function!r}")
+        raise TypeError(f"@llm_telemetry.{what} marks a function or a method, not {function!r}")
     label = clean_source(name or getattr(plain, "__name__", type(plain).__name__)).strip("_")
     parameters = parameters_of(plain)
     own = parameters[1:] if parameters[:1] in (("self",), ("cls",)) else parameters
-    return Hook(function, hook(evaluation.judge(label), own, _nobody, _whoever_is_here))
+    return Hook(function, hook(opens(label), own, _nobody, lambda _instance: session()))
 
 
 def _nobody() -> None:
     return None
 
 
-def _whoever_is_here(_instance: Any) -> Session | None:
-    return session_here()
+def rewarding(source: str | None) -> Callable[[str], MakeSpan]:
+    """Return what opens the rollouts of a reward function that is watched by itself, and evaluations if it judges.
+
+    Args:
+        source: The argument, or the field in one, that tells the dataset; what no call has is the dataset's name.
+    """
+
+    def opens(label: str) -> MakeSpan:
+        open_both = evaluation.judging_reward(label, implied=True)
+        return lambda session, scope, fields: open_both(session, scope, _with_source(fields, source))
+
+    return opens
+
+
+def _with_source(fields: dict[str, Any], named: str | None) -> dict[str, Any]:
+    if named is None:
+        return fields
+    told = fields.get(named)
+    if isinstance(told, list | tuple):
+        return {**fields, "source": [None if one is None else str(one) for one in told]}
+    return {**fields, "source": SourceIndex(named).told_in(fields) or named}
 
 
 class scope:  # noqa: N801 - used like a function

@@ -52,6 +52,17 @@ class Functions(Adapter):
         return Found(watched, has_executor=has_executor, rewards=None)  # told by hand, with each rollout
 
 
+class WatchedFunctions(Functions):
+    """Functions that `watch` was given one by one; without steps by hand, rows of W&B are the steps."""
+
+    name = "watched_functions"
+
+    def find(self, trainer: Any, config: Config) -> Found:
+        """Return nothing to hook, for each function is a hook already."""
+        found = super().find(trainer, config)
+        return found._replace(rows_are_steps=True, answers_itself=True, has_executor=False)
+
+
 def _places(setting: str, config: Config) -> list[Part]:
     given = getattr(config, setting)
     if given is None:

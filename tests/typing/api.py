@@ -19,8 +19,8 @@ from llm_telemetry import (
     Sink,
     Telemetry,
     instrument,
-    uninstrument,
 )
+from llm_telemetry.api import uninstrument
 from llm_telemetry.events import Alert, Call, Evaluation, Payload, Rollout, Split
 from llm_telemetry.lifecycle.by_hand import RolloutSpan, Span
 
@@ -139,6 +139,15 @@ async def grade_strictly(answer: str) -> float:
 
 
 assert_type(grade("4"), bool)
+
+
+@llm_telemetry.watch(source="subset")
+def graded(completions: list[str]) -> list[float]:
+    return [1.0 for _ in completions]
+
+
+assert_type(graded(["4"]), list[float])
+assert_type(llm_telemetry.watch(graded, source="=gsm8k")(["4"]), list[float])
 with llm_telemetry.scope(role="judge", source="gsm8k") as block:
     assert_type(block, llm_telemetry.scope)
 judge.add_result("gsm8k", "api_failure", judge="math", failure="rate_limit", attempts=2)

@@ -31,8 +31,9 @@ def _rows(families: list[str]) -> list[str]:
 
 
 def _row(key: Key) -> str:
-    names, in_validation = (_quoted(key.names(split)) for split in ("train", "val"))
-    cells = (names, "the same" if key.shared else in_validation, key.window, key.unit, key.merge, key.meaning)
+    names = _quoted(key.names() or key.names("eval"))
+    in_validation = "the same" if key.shared else _quoted(key.names("val")) or "absent"
+    cells = (names, in_validation, key.window, key.unit, key.merge, key.meaning)
     return f"| {' | '.join(cells)} |"
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Role = Literal["executor", "judge", "policy", "other"]
-Split = Literal["train", "val"]
+Split = Literal["train", "val", "eval"]
 Outcome = Literal["correct", "incorrect", "score", "parse_failure", "api_failure", "undecided"]
 
 ERRORS = ("rate_limit", "timeout", "connection", "server", "auth", "bad_request", "cancelled", "other")
@@ -17,6 +17,9 @@ API_FAILURES = (*ERRORS, "empty", "refusal", "content_filter")
 PARSE_FAILURES = ("truncated", "unclosed_think", "no_verdict", "ambiguous")
 ROLES: tuple[Role, ...] = ("executor", "judge", "policy", "other")
 SPLITS: tuple[Split, ...] = ("train", "val")
+"""What is counted apart."""
+ALL_SPLITS: tuple[Split, ...] = (*SPLITS, "eval")
+"""What a payload may be of: what a program counts that never trains is told as an evaluation."""
 STEP_KEY = "llm_telemetry/step"
 
 
@@ -130,7 +133,7 @@ class Rollout(NamedTuple):
     failed: bool
     """The executor raised, timed out, or said that it did not succeed."""
     group: str | int | None = None
-    """What attempts at one item have in common, where it is told."""
+    """What attempts at one item have in common: as it is told, else a number that stands for the problem."""
     parts: tuple[tuple[str, float | None], ...] = ()
     """What its reward is made of, where it is told: the name of each reward function and what it gave."""
     tokens: int | None = None

@@ -72,6 +72,7 @@ class Telemetry(Lifecycle):
         ]
         sinks = [*(sink for sink in own if sink is not None), *config.sinks]
         self._session = Session(config, sinks, self._place.facts)
+        self._session.trains = found.trains
         self._session.before_phase.append(self._begin)
         self._session.before_flush += [patches.verify, clients.catch_up]
         if found.rows_are_steps:  # there is no step at whose start the run could be looked for

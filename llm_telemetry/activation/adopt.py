@@ -19,14 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry import api
 from llm_telemetry.activation import ending
-from llm_telemetry.clients import libraries as clients
-from llm_telemetry.clients.calls import unheard
 from llm_telemetry.guard import guarded, log, survive_fork
-from llm_telemetry.handle import handles, was_released
+from llm_telemetry.handle import was_released
 from llm_telemetry.hooks.patching import Hook, Row, patches
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import STEP_METHODS, TRAINING_METHODS
-from llm_telemetry.processes import children
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.settings.variables import VariableError, configured
 from llm_telemetry.settings.words import refuse
@@ -34,18 +31,19 @@ from llm_telemetry.trainers.kinds import STEP, VALIDATION
 from llm_telemetry.trainers.registry import adapter_for, adapters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from types import ModuleType
 
+    from llm_telemetry.handle import Telemetry
     from llm_telemetry.session.session import Session
     from llm_telemetry.trainers.kinds import Kind
 
 
-_lock = survive_fork(threading.RLock())
+lock = survive_fork(threading.RLock())
+classes: weakref.WeakSet[type] = weakref.WeakSet()
+"""Those whose instances may be trainers."""
 _named: weakref.WeakSet[type] = weakref.WeakSet()
 _told: weakref.WeakSet[type] = weakref.WeakSet()
-_looked_at: dict[str, int] = {}
-"""How many names the main program had when it was looked at."""
 _asked: dict[int, weakref.ref[Any]] = {}
 
 
@@ -70,6 +68,7 @@ def watch_class(cls: type, *, named: bool = False, step: str | None = None) -> N
         )
         return
     settings = {} if step is None else {"step": step}
+    classes.add(cls)
     for name, kind in doors:
         _hook(cls, name, kind, settings)
     _hook_early(cls, {name for name, _ in doors}, settings)
@@ -92,31 +91,6 @@ def watch_target(module: ModuleType, path: str) -> None:
         watch_class(cls, named=True, step=step)
     else:
         log.warning("LLM_TELEMETRY_TRAINER names %s:%s, which is no class and no method of one", module.__name__, path)
-
-
-@guarded
-def watch_clients(
-    library: str, made: Callable[[], object], unfound: Callable[[], Iterable[tuple[str, str]]] = tuple
-) -> None:
-    """Call `made` whenever a client of this library has been made; from now on calls that nobody hears are counted.
-
-    Args:
-        library: Which one; it has been imported.
-        made: What to call.
-        unfound: Gives the trainers that the user has named and that are not there, to tell at the end.
-    """
-
-    def look(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        made()
-        return wrapped(*args, **kwargs)
-
-    children.join_owner()
-    if ending.expect(unfound):
-        clients.watch([])
-        unheard.looks.append(_adopt_script)
-    clients.arrived(library)
-    for client in clients.made_by(library):
-        patches.apply(Row(client, "__init__", look))
 
 
 def _hook(cls: type, name: str, kind: Kind, settings: Mapping[str, Any]) -> None:
@@ -154,7 +128,7 @@ def _nobody() -> None:
 @guarded
 def _adopt_early(instance: Any, settings: Mapping[str, Any]) -> None:
     """Watch `instance` from here on if all of its parts are there; if not, it is asked again."""
-    with _lock:
+    with lock:
         if _is_known(instance) or was_released(instance) or functions.session_of(instance) is not None:
             return
         try:
@@ -162,18 +136,18 @@ def _adopt_early(instance: Any, settings: Mapping[str, Any]) -> None:
         except (InstrumentError, VariableError):
             return  # its first step tells
         if found.is_sure and not found.lacks:
-            _watch(instance, settings)
+            watch(instance, settings)
 
 
 def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
     """Watch `instance` from here on if it is a trainer; it is asked once."""
-    with _lock:
+    with lock:
         if instance is None or _is_known(instance) or was_released(instance):
             return None
         _remember(instance)
         try:
             if _is_trainer(instance, settings):
-                _watch(instance, settings)
+                watch(instance, settings)
         except InstrumentError as error:
             log.warning("%s is not watched: %s", type(instance).__name__, error)
         except VariableError as error:
@@ -181,28 +155,17 @@ def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
         return functions.session_of(instance)
 
 
-@guarded
-def _adopt_script() -> None:
-    """Watch the functions of the main program, where LLM calls are made and no trainer is there."""
-    main = sys.modules["__main__"]
-    with _lock:
-        if handles or _looked_at.get("__main__") == len(vars(main)):
-            return
-        _looked_at["__main__"] = len(vars(main))
-        with contextlib.suppress(InstrumentError, VariableError):
-            _watch(main, {})
-
-
-def _watch(instance: Any, settings: Mapping[str, Any]) -> None:
-    """Watch it, and say in one line what is watched."""
+def watch(instance: Any, settings: Mapping[str, Any]) -> Telemetry | None:
+    """Watch it, and say in one line what is watched; `None` where a variable cannot work, which has been told."""
     _remember(instance)
     telemetry = api.instrument(instance, **settings)
     if telemetry._session.closed:
-        return  # a variable cannot work, which has been told
+        return None
     telemetry._gives_way = True
     ending.watched()
     if telemetry._config.console:
         sys.stderr.write(f"llm_telemetry: {telemetry}\n")
+    return telemetry
 
 
 def _is_known(instance: Any) -> bool:

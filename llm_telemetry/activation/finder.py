@@ -72,6 +72,13 @@ def note(cls: Any) -> Any:
     return cls
 
 
+def defined() -> None:
+    """Look at the main program when all that it defines is there, if it has imported an LLM client by then."""
+    finder = _installed()
+    if finder is not None and not sys.modules.keys().isdisjoint(finder.clients):
+        finder._attempt(finder.look_at_main)
+
+
 class Finder(ImportWatcher):
     """Looks for trainers."""
 
@@ -101,9 +108,17 @@ class Finder(ImportWatcher):
 
     def watch_clients(self, library: str) -> None:
         """Look at the main program whenever a client of this library is made: by then its classes exist."""
-        from llm_telemetry.activation import adopt  # noqa: PLC0415 - this is what waiting was for
+        from llm_telemetry.activation import script  # noqa: PLC0415 - this is what waiting was for
 
-        adopt.watch_clients(library, lambda: self._attempt(self._scan), self._unfound)
+        script.watch_clients(library, lambda: self._attempt(self.look_at_main), self._unfound)
+
+    def look_at_main(self) -> None:
+        """Look at the main program's classes, and at its functions."""
+        self._scan()
+        if not is_child(os.environ):
+            from llm_telemetry.activation import script  # noqa: PLC0415 - a client is there
+
+            script.watch_functions()
 
     def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:
         """Decide by name and place; most modules of a training program are settled here."""

@@ -1,4 +1,7 @@
-"""The main file: each class statement in it that could be a trainer gets one more decorator, which looks at the class.
+"""The main file: what could be a trainer in it is looked at as soon as it is made.
+
+Each class statement that has a step method gets one more decorator, which looks at the class, and behind the last
+function is one more expression, which looks at all of them.
 
 Classes of an imported module are found when it is imported; the main file is not imported, so it is compiled here.
 """
@@ -7,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llm_telemetry.names import MAINS, STEP_METHODS
 from llm_telemetry.settings.words import TRAINER, parse_targets
@@ -15,8 +18,11 @@ from llm_telemetry.settings.words import TRAINER, parse_targets
 if TYPE_CHECKING:
     from types import CodeType
 
+N = TypeVar("N", bound=ast.AST)
+
 _NOTE = "__import__('llm_telemetry.activation.finder', None, None, ['note']).note"
 """The decorator: an expression that needs no name in the program."""
+_DEFINED = _NOTE.replace("note", "defined") + "()"
 
 
 def compile_script(source: bytes, path: str) -> CodeType:
@@ -26,6 +32,10 @@ def compile_script(source: bytes, path: str) -> CodeType:
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and (named or _has_step(node)):
             node.decorator_list.insert(0, _note_at(node))
+    functions = [i for i, node in enumerate(tree.body) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if functions:
+        last = functions[-1]
+        tree.body.insert(last + 1, _placed(ast.Expr(ast.parse(_DEFINED, mode="eval").body), tree.body[last]))
     return compile(tree, path, "exec", dont_inherit=True)
 
 
@@ -51,8 +61,12 @@ def _has_step(node: ast.ClassDef) -> bool:
 
 def _note_at(node: ast.ClassDef) -> ast.expr:
     """Return the decorator at the place of the outermost one."""
-    expression = ast.parse(_NOTE, mode="eval").body
     first = node.decorator_list[0] if node.decorator_list else node
-    for part in ast.walk(expression):
-        ast.copy_location(part, first)
-    return expression
+    return _placed(ast.parse(_NOTE, mode="eval").body, first)
+
+
+def _placed(new: N, place: ast.AST) -> N:
+    """Give a piece of code that we add the place of one that is there."""
+    for part in ast.walk(new):
+        ast.copy_location(part, place)
+    return new

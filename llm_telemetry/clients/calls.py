@@ -95,7 +95,8 @@ class OpenCall:
         self._session = session
         self.attempt: Attempt | None = None
         if scope is None:
-            self._scope = Scope(session, session.phase, role, call=self)
+            role, rollout = session.parts.at_work() or (role, None)
+            self._scope = Scope(session, session.phase, role, rollout, call=self)
         else:
             self._scope = Scope(session, scope.phase, role, scope.rollout, scope.evaluation, self, scope.source)
             if scope.evaluation is not None:

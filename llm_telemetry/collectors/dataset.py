@@ -103,7 +103,7 @@ class DatasetMetricsCollector:
             split: `train` or `val`.
         """
         sums = self._windows[split][self._names(source)]
-        correct = self._judge(correctness)
+        correct = self.is_correct(correctness)
         sums.count += 1
         sums.failed += failed
         sums.correct += correct is True
@@ -117,7 +117,7 @@ class DatasetMetricsCollector:
             sums.cost += float(cost)
             sums.costed += 1
 
-    def _judge(self, correctness: float | None) -> bool | None:
+    def is_correct(self, correctness: float | None) -> bool | None:
         """Tell whether a rollout is correct; `None` where nothing is known to judge by."""
         if correctness is None or not math.isfinite(correctness):
             return None
@@ -132,8 +132,12 @@ class DatasetMetricsCollector:
 
     def add_rollout(self, rollout: Rollout) -> None:
         """Count a closed rollout; its reward, or the decisive part of it, says whether it is correct."""
-        decides = rollout.reward if self._decisive is None else dict(rollout.parts).get(self._decisive)
+        decides = self.decides(rollout)
         self.add_result(rollout.source, decides, rollout.reward, failed=rollout.failed, split=rollout.split)
+
+    def decides(self, rollout: Rollout) -> float | None:
+        """Return what says whether a rollout is correct."""
+        return rollout.reward if self._decisive is None else dict(rollout.parts).get(self._decisive)
 
     def get_wandb_logs(self, split: Split = "train", costs: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return `dataset/{source}/…` (or `val/{source}/…`) and the overall keys since the last `collect`.

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.collectors.naming import Key
-from llm_telemetry.events import ROLES, SPLITS, STEP_KEY
+from llm_telemetry.events import ALL_SPLITS, ROLES, STEP_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +47,10 @@ REWARD_STD = _step("dataset/reward_std", "reward", "deviation",
     "standard deviation of the rewards that were computed: 0 where a step's rewards teach nothing", by_source=True)
 AVG_COST = _step("dataset/avg_cost", "USD", "cost / count",
     "what executor and judge spent per rollout; absent when no cost is known", by_source=True)
+
+PASS_AT = Key("dataset/pass@{k}", "step", "0 to 1", "mean over problems",
+    "probability that of {k} attempts at a problem at least one is right, unbiased, mean over the problems; for 1, 2, "
+    "4, … as far as each problem has so many scored attempts", by_source=True, evaluation=True)
 
 # --- the functions that a reward is made of
 
@@ -154,7 +158,7 @@ CATALOGUE: tuple[Key, ...] = tuple(value for value in dict(globals()).values() i
 CAPTURED_FAILURES = Key("judge/captured_failures", "step", "table", "all", "captured evaluations; only in W&B")
 """In no payload: W&B has a table of this name in a row's place."""
 
-_TOTALS = frozenset(key.of(split) for key in CATALOGUE for split in SPLITS if key.window == "run")
+_TOTALS = frozenset(key.of(split) for key in CATALOGUE for split in ALL_SPLITS if key.window == "run")
 _SHARED = frozenset(key.name for key in CATALOGUE if key.shared)
 
 
@@ -181,7 +185,7 @@ def tell_apart(name: str) -> Told | None:
 
 @functools.cache
 def _patterns() -> list[tuple[re.Pattern[str], Key, Split]]:
-    return [(re.compile(key.pattern(split)), key, split) for key in CATALOGUE for split in SPLITS]
+    return [(re.compile(key.pattern(split)), key, split) for key in CATALOGUE for split in ALL_SPLITS]
 
 
 def sum_over_roles(payload: Payload, key: Key) -> float:
@@ -197,3 +201,8 @@ def is_total(key: str) -> bool:
 def is_shared(key: str) -> bool:
     """Tell whether a payload's `key` is told by training and validation alike; it is then the same count."""
     return key in _SHARED
+
+
+def in_evaluation(key: str) -> str:
+    """Return what a `key` of training is called where nothing is trained."""
+    return key if is_shared(key) else "eval/" + key.removeprefix("dataset/")

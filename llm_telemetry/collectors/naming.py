@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Split
 
-_HOLES = {hole: "{" + hole + "}" for hole in ("role", "kind", "failure", "function")}
+_HOLES = {hole: "{" + hole + "}" for hole in ("role", "kind", "failure", "function", "k")}
 
 
 class Key(NamedTuple):
     """One key, or one family of keys that differ in what stands in their holes."""
 
     name: str
-    """As it is in training, over all sources; `{role}`, `{kind}`, `{failure}` and `{function}` are holes."""
+    """As it is in training, over all sources; `{role}`, `{kind}`, `{failure}`, `{function}` and `{k}` are holes."""
     window: Literal["step", "run"]
     """Since the last payload of the same split, or since the run began."""
     unit: str
@@ -28,7 +28,9 @@ class Key(NamedTuple):
     by_source: bool = False
     """Told for each source too, and for each judge where it is the judge's: `dataset/{source}/accuracy`."""
     shared: bool = False
-    """The same key, and the same count, in training and in validation; others begin with `val/` in validation."""
+    """The same key, and the same count, in every split; others begin with `val/` or `eval/` in these."""
+    evaluation: bool = False
+    """Told only where nothing is trained."""
 
     def of(self, split: Split = "train", source: str = "", **holes: str) -> str:
         """Return the key as it stands in a payload of `split`: of one source (or judge), or over all of them."""
@@ -36,7 +38,7 @@ class Key(NamedTuple):
         if source:
             before, _, last = name.rpartition("/")
             name = f"{before}/{source}/{last}"
-        return name if split == "train" or self.shared else "val/" + name.removeprefix("dataset/")
+        return name if split == "train" or self.shared else f"{split}/" + name.removeprefix("dataset/")
 
     def sources(self, payload: Iterable[str], split: Split = "train") -> list[str]:
         """Return the sources (and judges) that a payload tells it of, in alphabetical order."""
@@ -52,6 +54,8 @@ class Key(NamedTuple):
 
     def names(self, split: Split = "train") -> list[str]:
         """Return its names with their holes, for people: over all sources, and of one where it is told by source."""
+        if self.evaluation and split != "eval":
+            return []
         return [self.of(split, source, **_HOLES) for source in ("", "{source}")[: 1 + self.by_source]]
 
 

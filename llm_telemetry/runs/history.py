@@ -15,7 +15,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, ROLES, SPLITS
+from llm_telemetry.events import ALL_SPLITS, API_FAILURES, PARSE_FAILURES, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -135,7 +135,7 @@ class Run:
     def sums(self) -> Counter[str]:
         """Counts of all steps and validations added up, by their key in training; those of failures by their rate's."""
         sums: Counter[str] = Counter()
-        views = (Table(s, t.steps, t.times, t.columns) for t in self.tables.values() for s in SPLITS)
+        views = (Table(s, t.steps, t.times, t.columns) for t in self.tables.values() for s in ALL_SPLITS)
         for table in views:
             for key, holes in _SUMMED:
                 sums[key.of(**holes)] += round(table.total(key, **holes))
@@ -189,7 +189,7 @@ class Reading:
 
     name: str
     files: tuple[Path, ...] = ()
-    _columns: dict[str, dict[str, array[float]]] = field(default_factory=lambda: {s: {} for s in SPLITS})
+    _columns: dict[str, dict[str, array[float]]] = field(default_factory=lambda: {s: {} for s in ALL_SPLITS})
     _steps: dict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     _times: dict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
     _latest: dict[str, float] = field(default_factory=dict)
@@ -202,7 +202,7 @@ class Reading:
     def add(self, line: Mapping[str, Any]) -> None:
         """Take a line of a JSONL; what a newer version, or nobody of ours, has written in it is left out."""
         step, split = _number(line["payload"].get(keys.STEP.name)), line.get("split", "train")
-        if step is None or split not in SPLITS:
+        if step is None or split not in ALL_SPLITS:
             self.unread += 1
             return
         rows, columns = len(self._steps[split]), self._columns[split]
@@ -229,7 +229,7 @@ class Reading:
         """Return the run, `None` while there is no line of a sink's."""
         if not self._latest:
             return None
-        tables: dict[str, Table] = {split: self._table(split) for split in SPLITS}
+        tables: dict[str, Table] = {split: self._table(split) for split in ALL_SPLITS}
         return Run(
             self.name, self.files, self._line.get("run"), tables, dict(self._latest), tuple(self._evidence),
             self._line.get("state") or {}, self._watched, len(self._processes), self.unread,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.events import ROLES, SPLITS
+from llm_telemetry.events import ALL_SPLITS, ROLES
 from llm_telemetry.runs.findings import Finding, Severity, format_count
 from llm_telemetry.runs.history import RECENT
 
@@ -53,9 +53,9 @@ def _check_dataset(run: Run) -> list[Finding]:
     count = run.sums[keys.COUNT.name]
     if not count:
         return [_empty_dataset(run)]
-    sources = sorted({source for split in SPLITS for source in keys.COUNT.sources(run.latest, split)})
+    sources = sorted({source for split in ALL_SPLITS for source in keys.COUNT.sources(run.latest, split)})
     findings = []
-    if not any(keys.AVG_REWARD.of(split) in run.latest for split in SPLITS):
+    if not any(keys.AVG_REWARD.of(split) in run.latest for split in ALL_SPLITS):
         what = "rollouts are counted, but not one reward was seen"
         findings.append(
             _finding(Severity.WARNING, what, 'name what computes it: instrument(trainer, reward="path.method")')

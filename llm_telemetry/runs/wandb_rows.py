@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.events import SPLITS, STEP_KEY
+from llm_telemetry.events import ALL_SPLITS, STEP_KEY
 from llm_telemetry.runs.findings import show_path
 from llm_telemetry.runs.history import Reading
 from llm_telemetry.runs.wandb_file import read_rows, run_id_of
@@ -59,7 +59,7 @@ def _add_rows(
 
 def _lines_of(row: Mapping[str, Any], table: Callable[[str], Table]) -> Iterator[dict[str, Any]]:
     known = {key: told for key in row if (told := keys.tell_apart(key)) is not None}
-    for split in SPLITS:
+    for split in ALL_SPLITS:
         payload = {key: row[key] for key, told in known.items() if told.key.shared or told.split == split}
         captured = row.get(f"{keys.CAPTURED_FAILURES.of(split)}.path")
         if any(not known[key].key.shared for key in payload):

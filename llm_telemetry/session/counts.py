@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.alarm.alarm import Alarm
 from llm_telemetry.collectors import keys
+from llm_telemetry.collectors.attempts import AttemptsCollector
 from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
@@ -39,6 +40,7 @@ class Counts:
         names, limits = SourceNames(), limits_of(config.alarm)
         self.dataset = DatasetMetricsCollector(config.threshold, names, config.correct)
         self.parts = RewardPartsCollector(names)
+        self.attempts = AttemptsCollector(lambda one: self.dataset.is_correct(self.dataset.decides(one)), names)
         self.judge = JudgeMetricsCollector(names)
         self.cost = CostTracker(PriceTable(config.prices), names)
         self.calls = CallCollector()
@@ -53,7 +55,7 @@ class Counts:
         """Return the table: kind of event → who takes it."""
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
             Call: (self.cost.add_call, self.calls.add_call),
-            Rollout: (self.dataset.add_rollout, self.parts.add_rollout, self.cost.add_rollout, self.calls.add_rollout),
+            Rollout: tuple(one.add_rollout for one in (self.dataset, self.parts, self.attempts, self.cost, self.calls)),
         }
         return {
             **{kind: adds + self._user_adds for kind, adds in own.items()},
@@ -74,19 +76,27 @@ class Counts:
         """Decide what is still open in the window of `split`, before it is collected."""
         self.learner.settle(split)
 
-    def collect(self, split: Split) -> dict[str, float]:
-        """Return the keys of a payload; our windows go on until `begin`, the user's collectors end theirs."""
+    def collect(self, split: Split, told_as: Split) -> dict[str, float]:
+        """Return the keys of a payload; our windows go on until `begin`, the user's collectors end theirs.
+
+        Args:
+            split: What was counted.
+            told_as: The same, or `eval` where nothing is trained.
+        """
         costs = self.cost.by_source(split)
         own: dict[str, float] = attempt(self.dataset.get_wandb_logs, split, costs) or {}
         for collector in (self.parts, self.judge, self.cost, self.calls):
             own |= attempt(collector.get_wandb_logs, split) or {}
+        if told_as == "eval":
+            own |= attempt(self.attempts.get_wandb_logs, split) or {}
+            own = {keys.in_evaluation(key): value for key, value in own.items()}
         theirs = [collect(split) or {} for collect in self._collect_users]
         values = {key: value for part in (*theirs, own) for key, value in part.items()}  # ours replace theirs
         return {key: value for key, value in values.items() if math.isfinite(value)}
 
     def begin(self, split: Split) -> None:
         """Begin new windows for `split`."""
-        for collector in (self.dataset, self.parts, self.judge, self.cost, self.calls, self.evidence):
+        for collector in (self.dataset, self.parts, self.attempts, self.judge, self.cost, self.calls, self.evidence):
             collector.begin(split)
 
     def check(self, payload: Payload) -> Alert | None:

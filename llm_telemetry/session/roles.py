@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.objects import weakly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
     from llm_telemetry.events import Role
 
@@ -19,6 +21,8 @@ class KnownParts:
         """Know none."""
         self.trainer: Callable[[], Any] = lambda: None
         """Gives the trainer itself, for as long as it lives."""
+        self.entered: dict[CodeType, tuple[Role, Any]] = {}
+        """Functions that were at work before they were watched: whose the calls in them are, and of which rollout."""
         self._parts: dict[int, Callable[[], Any]] = {}
         self._clients: dict[tuple[int, str, int], tuple[Callable[[], Any], Role, bool]] = {}
 
@@ -47,6 +51,13 @@ class KnownParts:
             return None
         known, role, _ = self._clients.get(_identity(client), (None, None, False))
         return role if known is not None and known() is getattr(client, "_client", client) else None
+
+    def at_work(self) -> tuple[Role, Any] | None:
+        """Return whose a call is that is made inside of such a function, and of which rollout."""
+        frame = sys._getframe(1) if self.entered else None
+        while frame is not None and frame.f_code not in self.entered:
+            frame = frame.f_back
+        return None if frame is None else self.entered[frame.f_code]
 
     def drop_guess(self, client: Any) -> bool:
         """Know no role of this client any more; `False` where the user has said it, and it stays."""

@@ -95,6 +95,5 @@ class OpenRollout:
         """Return the frozen record; nothing can be added after."""
         self.closed = True
         self.previous = None
-        return Rollout(
-            self.split, self.source or UNKNOWN, self.reward, self.failed, self.group, self.parts, self.tokens
-        )
+        group = self.problem if self.group is None else self.group
+        return Rollout(self.split, self.source or UNKNOWN, self.reward, self.failed, group, self.parts, self.tokens)

@@ -65,6 +65,8 @@ class Session:
         self._outbox = Outbox(sinks)
         self.before_phase: list[Callable[[], object]] = []
         self.before_flush: list[Callable[[], object]] = []
+        self.trains: bool | None = True
+        """Whether there is any training; `None` until there is, where it is not known beforehand."""
         self.step = 0
         self.latest: dict[Split, Payload] = {}
         self.reached: int | None = None
@@ -164,6 +166,7 @@ class Session:
         phase = phase or Phase(split, step)
         self._phases.append(phase)
         if split == "train":
+            self.trains = True
             self._tell_repeated(step)
         return phase
 
@@ -188,6 +191,7 @@ class Session:
         """Make the payload of what has happened since the last one, where steps have no function of their own."""
         if not self._phases and not self.is_child:
             self.step = step
+            self.trains = self.trains is not False
             self.flush(Phase("train", step), manual=True, everything=True)
 
     def _current_step(self) -> int:
@@ -229,19 +233,20 @@ class Session:
             self._dirty.discard(phase.split)
         finally:
             self._turn.give()
-        self.latest[phase.split] = payload
+        self.latest[payload.split] = payload
         self._outbox.send()
         return payload
 
     def _make_payload(self, phase: Phase) -> Payload:
         """Return what there is to tell; no window ends here, so that nothing is lost where this fails."""
         self.counts.settle(phase.split)
-        counted = self.counts.collect(phase.split)  # first: what fails in it is counted in this very payload
-        state, evidence = self.state(), self.counts.evidence.kept(phase.split, phase.step)
+        split: Split = phase.split if self.trains or phase.split == "val" else "eval"
+        counted = self.counts.collect(phase.split, split)  # first: what fails in it is counted in this very payload
+        evidence = tuple(one._replace(split=split) for one in self.counts.evidence.kept(phase.split, phase.step))
         own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors()}
         values = {**counted, **own, **(self._facts() if self._facts is not None else {})}
         totals = {key: value for key, value in values.items() if keys.is_total(key)}
-        return Payload(phase.step, phase.split, values, totals, time.time(), state, evidence)
+        return Payload(phase.step, split, values, totals, time.time(), self.state(), evidence)
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""

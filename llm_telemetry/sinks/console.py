@@ -39,7 +39,7 @@ class ConsoleSink:
 
     def write(self, payload: Payload) -> None:
         """Print the summary when it is due."""
-        if payload.split == "val" or payload.step % self._every == 0:
+        if payload.split != "train" or payload.step % self._every == 0:
             _print(payload)
             self._unprinted = None if payload.split == "train" else self._unprinted
         else:

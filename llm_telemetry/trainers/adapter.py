@@ -24,6 +24,9 @@ class Found(NamedTuple):
     """Whether the owner's own `wandb.log` ends its steps: there is no function that does."""
     answers_itself: bool = False
     """Whether an engine of the trainer's own answers, so that rollouts without a call are as they should be."""
+    trains: bool | None = True
+    """Whether there is any training; `None` where it is not known before a step is seen. What never trains has its
+    numbers under `eval/`."""
     has_executor: bool = True
     """Whether it is seen how rollouts are made; else they are known by their rewards alone."""
     rewards: Sequence[str] | None = ()

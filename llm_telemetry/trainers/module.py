@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from llm_telemetry.trainers.kinds import Kind, Watched
 
 _ROLLOUTS = (*EXECUTOR.methods[: EXECUTOR.anywhere], "rollout")
+_TRAINING = re.compile(
+    r"train(er|ing)?|(train|training|update|optimi[sz]e)_(step|loop|epoch|batch|policy|model|weights|on_\w+|one_\w+)|"
+    r"(global_|n_|num_)?(steps?|epochs?|iterations?)|optimi[sz]er?|backward|zero_grad|learning_rate|lr|grpo|ppo|"
+    r"reinforce|advantages?|fine_?tune"
+)
+"""Names in a program that trains."""
 
 
 class ModuleFunctions(Adapter):
@@ -41,15 +48,36 @@ class ModuleFunctions(Adapter):
             InstrumentError: There is neither a reward nor a judge function.
         """
         functions = _functions_of(trainer)
-        watched = [row for name, function in functions.items() for row in _rows(name, function)]
-        kinds_found = {row.kind.name for row in watched}
-        if kinds_found.isdisjoint({kinds.REWARD.name, kinds.JUDGE.name}):
+        kinds_of = {name: kind for name, one in functions.items() if (kind := _kind_of(name, one)) is not None}
+        found = {kind.name for kind in kinds_of.values()}
+        if found.isdisjoint({kinds.REWARD.name, kinds.JUDGE.name}):
             raise InstrumentError(
                 f"nothing to watch: {trainer.__name__} has no function that looks like a reward or a judge; it has "
                 f"{listed(functions)}. Name yours: instrument(reward=…, judge=…), or mark it: @llm_telemetry.judge"
             )
-        has_executor = kinds.ROLLOUT.name in kinds_found
-        return Found(watched, rows_are_steps=kinds.STEP.name not in kinds_found, has_executor=has_executor)
+        trains = _trains(trainer, functions) or (False if kinds.VALIDATION.name in found else None)
+        if not trains:
+            kinds_of = _of_evaluation(kinds_of, rewarded=kinds.REWARD.name in found)
+        return Found(
+            [row for name, kind in kinds_of.items() for row in _rows(kind, functions[name])],
+            rows_are_steps=kinds.STEP.name not in found,
+            trains=trains,
+            has_executor=kinds.ROLLOUT.name in found,
+        )
+
+
+def _trains(module: ModuleType, functions: Mapping[str, FunctionType]) -> bool:
+    """Tell by the names in a program whether it trains: of its functions, of variables, of what they call."""
+    code = (one.__code__ for one in functions.values())
+    used = (name for one in code for name in (*one.co_names, *one.co_varnames))
+    return any(_TRAINING.fullmatch(name.lower()) for name in (*stored_in(module), *used))
+
+
+def _of_evaluation(kinds_of: Mapping[str, Kind], *, rewarded: bool) -> dict[str, Kind]:
+    """Return what functions are where nothing is trained: the whole is the validation, and a lone judge rewards."""
+    judge = kinds.JUDGE if rewarded else kinds.JUDGING_REWARD
+    kept = {name: kind for name, kind in kinds_of.items() if kind.name != kinds.VALIDATION.name}
+    return {name: judge if kind.name == kinds.JUDGE.name else kind for name, kind in kept.items()}
 
 
 def _functions_of(module: ModuleType) -> dict[str, FunctionType]:
@@ -71,10 +99,7 @@ def _is_own(file: Any) -> bool:
     return isinstance(file, str) and not is_library(file)
 
 
-def _rows(name: str, function: FunctionType) -> Sequence[Watched]:
-    kind = _kind_of(name, function)
-    if kind is None:
-        return []
+def _rows(kind: Kind, function: FunctionType) -> Sequence[Watched]:
     places = {(id(place.owner), place.name): place for place in places_of(function)}  # a module may have two names
     return [kind.of(*place) for place in places.values()]
 

@@ -6,6 +6,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llm_telemetry.hooks.patching import Hook
 from llm_telemetry.objects import defined_by, held_by, stored_in
 from llm_telemetry.settings.config import InstrumentError
 
@@ -71,9 +72,15 @@ def places_of(function: Any, roots: Sequence[Any] = ()) -> list[Part]:
     """Find what holds a function: its object, or the modules that define or import it, and those of `roots`."""
     if inspect.ismethod(function):
         return [Part(function.__self__, function.__name__)]
-    holders = [*sys.modules.values(), *roots]
-    held = [(holder, name) for holder in holders for name, value in [*stored_in(holder).items()] if value is function]
+    holders, function = [*sys.modules.values(), *roots], _plain(function)
+    items = ((holder, name, value) for holder in holders for name, value in [*stored_in(holder).items()])
+    held = [(holder, name) for holder, name, value in items if _plain(value) is function]
     return [Part(holder, name, getattr(function, "__name__", name)) for holder, name in held]
+
+
+def _plain(value: Any) -> Any:
+    """Return a function that has a hook without it."""
+    return value.__wrapped__ if type(value) is Hook else value
 
 
 def is_function(value: Any) -> bool:

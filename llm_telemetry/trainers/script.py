@@ -49,7 +49,7 @@ class Functions(Adapter):
             is_reward = any(judge.is_same(part) for part in rewards)
             watched.append((kinds.JUDGING_REWARD if is_reward else kinds.JUDGE).of(*judge))
         has_executor = config.executor is not None or config.reward is None
-        return Found(watched, has_executor=has_executor, rewards=None)  # told by hand, with each rollout
+        return Found(watched, trains=None, has_executor=has_executor, rewards=None)  # told by hand, with each rollout
 
 
 class WatchedFunctions(Functions):

@@ -182,3 +182,45 @@ def test_a_script_of_functions_has_a_payload_for_each_row_that_it_logs(train, tm
     assert [payload["llm/judge/calls"] for payload in payloads] == [2, 2, 2]
     assert [payload["llm/executor/calls"] for payload in payloads] == [2, 2, 2]
     assert payloads[-1]["cost/total_samples"] == 6
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        pytest.param("python", ["functions.py", "at once"], id="plain"),
+        pytest.param("python", ["-m", "functions", "at once"], id="module"),
+        pytest.param("llm-telemetry", ["run", "functions.py", "at once"], id="launcher"),
+    ],
+)
+def test_the_first_call_of_a_script_has_its_role_and_its_rollout(train, tmp_path, program, arguments):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    done = train(
+        *arguments,
+        program=program,
+        LLM_TELEMETRY_FOLDER="llm_telemetry",
+        WANDB_MODE="offline",
+        WANDB_SILENT="true",
+    )
+    assert (done.code, done.out) == (0, "done\n"), done.err
+    (lines,) = done.trainers
+    for payload in (line["payload"] for line in lines):
+        assert (payload["llm/executor/calls"], payload["llm/judge/calls"]) == (2, 2)
+        assert (payload["dataset/count"], payload["dataset/unmatched_rewards"]) == (2, 0)
+        assert payload["dataset/accuracy"] in (0, 100)
+        assert "llm/other/calls" not in payload
+
+
+def test_a_script_that_is_found_in_a_judge_s_call_says_what_it_does_not_see_of_it(train, tmp_path):
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    done = train("judged.py")
+    assert done.code == 0
+    (lines,) = done.trainers
+    assert [line["split"] for line in lines] == ["eval"]
+    payload = lines[0]["payload"]
+    assert {key: payload[f"eval/{key}"] for key in ("count", "unscored", "accuracy", "llm/judge/calls")} == {
+        "count": 3,
+        "unscored": 1,
+        "accuracy": 100,
+        "llm/judge/calls": 3,
+    }
+    assert done.err.count("was at work when this script was found") == 1

@@ -235,7 +235,7 @@ def test_a_step_that_left_its_scope_behind_takes_no_call_of_a_later_session(tmp_
     memory = Memory()
     with instrument(folder=tmp_path / "second", sinks=[memory], console=0):
         ask()
-    assert memory.last["llm/other/calls"] == 1
+    assert memory.last["eval/llm/other/calls"] == 1
 
 
 def test_a_rollout_that_waits_gets_its_reward_after_the_block(telemetry, memory):
@@ -299,7 +299,7 @@ def test_functions_of_a_script_are_watched_when_they_are_named(tmp_path, memory)
 def test_a_reward_function_may_be_its_own_judge_and_stand_alone(tmp_path, memory):
     with instrument(reward=is_right, judge=is_right, folder=tmp_path, sinks=[memory]) as telemetry:
         is_right("2 + 2?", "4", "sums")
-    assert numbers(memory.last, "dataset/sums/accuracy", "judge/sums/correct_ratio") == (100, 1)
+    assert numbers(memory.last, "eval/sums/accuracy", "eval/judge/sums/correct_ratio") == (100, 1)
     assert telemetry.path is not None
 
 

@@ -10,6 +10,8 @@ from typing import Any
 PROGRAMS = Path(__file__).parent / "programs"
 ALL, RIGHT = {"gsm8k": 8, "math": 8}, {"gsm8k": 6, "math": 2}
 """Rollouts of both steps, one for each item, and those of them that are right."""
+ONCE, RIGHT_ONCE = {"gsm8k": 4, "math": 4}, {"gsm8k": 3, "math": 1}
+"""The same of one step."""
 
 
 def times(number, counts):
@@ -29,6 +31,12 @@ class Shape:
     """`None` where it is not known."""
     val: dict[str, int] = field(default_factory=dict)
     val_right: dict[str, int] = field(default_factory=dict)
+    eval: dict[str, int] = field(default_factory=dict)
+    eval_right: dict[str, int] = field(default_factory=dict)
+    passed: dict[int, float] = field(default_factory=dict)
+    """`eval/pass@k`."""
+    payloads: int | None = None
+    """How many there are where it runs by itself, if it is the program that says when a step ends."""
     failed: int = 0
     unscored: int = 0
     unmatched: int = 0
@@ -37,6 +45,7 @@ class Shape:
     lost: str = ""
     """What is not known beside sources, in words, for the page."""
     trainer: str = "Trainer"
+    """Its class; empty for a script of functions."""
     role: str = "executor"
     """Of the model's calls."""
     variables: dict[str, str] | None = None
@@ -61,7 +70,7 @@ class Shape:
     def line(self) -> str:
         """The one line for it."""
         given = "".join(f", {name}={_written(value)}" for name, value in self.settings.items())
-        return f"instrument(trainer{given})"
+        return f"instrument({'trainer' if self.trainer else 'sys.modules[__name__]'}{given})"
 
 
 def _written(value):
@@ -135,6 +144,19 @@ SHAPES = [
         right={"unknown": 8},
         trainer="Gardener",
         variables={"trainer": "__main__:Gardener.season", "executor": "playground.play", "reward": "oracle.weigh"},
+    ),
+    Shape("loop_in_main", trainer="", role="other", payloads=2),
+    Shape("plain_functions", trainer="", payloads=2),
+    Shape("evaluation", trainer="", rollouts={}, right={}, eval=ONCE, eval_right=RIGHT_ONCE),
+    Shape(
+        "best_of_n",
+        trainer="",
+        role="other",
+        rollouts={},
+        right={},
+        eval=times(4, ONCE),
+        eval_right=times(4, RIGHT_ONCE),
+        passed={1: 0.5, 2: 0.5, 4: 0.5},
     ),
     Shape("two_trainers", rollouts={"unknown": 96}, right={"unknown": 48}, trainer="Pair"),
 ]

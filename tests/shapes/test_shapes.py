@@ -18,11 +18,14 @@ from tests.support.children import PATIENCE
 from tests.support.trainers import Memory
 
 ROOT = Path(__file__).parent.parent.parent
-SPLITS = {"train": "dataset", "val": "val"}
+SPLITS = {"train": "dataset", "val": "val", "eval": "eval"}
 
 
 @pytest.fixture
-def books(monkeypatch):
+def books(monkeypatch, tmp_path):
+    monkeypatch.setenv("WANDB_MODE", "offline")  # for those that log rows themselves
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     with server() as running:
         monkeypatch.setenv("SHAPES_URL", running.base_url)
         yield running.books
@@ -31,8 +34,8 @@ def books(monkeypatch):
 def trainers_of(shape):
     """Make the program's trainer; there may be two."""
     module = importlib.import_module(f"tests.shapes.programs.{shape.program}")
-    trainer = getattr(module, shape.trainer)()
-    return module.train, trainer, getattr(trainer, "both", [trainer])
+    trainer = getattr(module, shape.trainer)() if shape.trainer else module
+    return getattr(module, "main" if trainer is module else "train"), trainer, getattr(trainer, "both", [trainer])
 
 
 def watched_here(shape, tmp_path, capsys, caplog):
@@ -61,7 +64,7 @@ def watched_alone(shape, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", f"tests.shapes.programs.{shape.program}"],
         cwd=ROOT,
-        env={**environ, "LLM_TELEMETRY": "1", "WANDB_MODE": "disabled"},
+        env={**environ, "LLM_TELEMETRY": "1"},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -75,6 +78,11 @@ def watched_alone(shape, tmp_path):
 def totals(payloads, suffix):
     """Add up a key over all payloads."""
     return sum(payload.get(suffix, 0) for payload in payloads)
+
+
+def over_splits(payloads, key):
+    """Add it up over training, validation and evaluation."""
+    return sum(totals(payloads, before + key) for before in ("", "val/", "eval/"))
 
 
 def by_source(payloads, split):
@@ -97,26 +105,30 @@ def hold(shape, payloads, told, books):
     """Hold what was counted against the table, and against the books."""
     assert by_source(payloads, "train") == (shape.rollouts, shape.right)
     assert by_source(payloads, "val") == (shape.val, shape.val_right)
+    assert by_source(payloads, "eval") == (shape.eval, shape.eval_right)
+    passed = {int(key.rpartition("@")[2]): payload[key] for payload in payloads for key in payload if key in PASSED}
+    assert passed == shape.passed
     for key in ("failed", "unscored", "unmatched"):
         name = "unmatched_rewards" if key == "unmatched" else key
         assert (key, totals(payloads, f"dataset/{name}")) == (key, getattr(shape, key))
-    seen = {role: sum(totals(payloads, f"{val}llm/{role}/calls") for val in ("", "val/")) for role in ROLES}
+    seen = {role: over_splits(payloads, f"llm/{role}/calls") for role in ROLES}
     asked = {shape.role: books.calls(role="executor"), "judge": books.calls(role="judge")}
     assert {role: calls for role, calls in seen.items() if calls} == {role: n for role, n in asked.items() if n}
-    spent = sum(totals(payloads, f"{val}cost/step_cost") for val in ("", "val/"))
+    spent = over_splits(payloads, "cost/step_cost")
     assert spent == pytest.approx(float(books.usd()), rel=1e-9)
     for kind in ("prompt", "completion"):
-        tokens = sum(totals(payloads, f"{val}tokens/{role}/{kind}") for role in ROLES for val in ("", "val/"))
+        tokens = sum(over_splits(payloads, f"tokens/{role}/{kind}") for role in ROLES)
         assert (kind, tokens) == (kind, getattr(books.tokens(), kind))
     outcomes = books.outcomes(role="judge")
-    assert totals(payloads, "judge/calls") == outcomes.total()
-    assert totals(payloads, "judge/correct_count") == outcomes["correct"]
-    assert totals(payloads, "judge/incorrect_count") == outcomes["incorrect"]
+    assert over_splits(payloads, "judge/calls") == outcomes.total()
+    assert over_splits(payloads, "judge/correct_count") == outcomes["correct"]
+    assert over_splits(payloads, "judge/incorrect_count") == outcomes["incorrect"]
     assert "was removed by somebody else" not in told
     assert told.count(shape.says) == 1 if shape.says else "unscored" not in told
 
 
 ROLES = ("executor", "judge", "policy", "other")
+PASSED = {f"eval/pass@{k}" for k in range(1, 9)}
 
 
 def named(shape):
@@ -130,7 +142,9 @@ def test_a_trainer_of_this_shape_is_counted_exactly(books, shape, tmp_path, caps
 
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape.alone], ids=named)
 def test_a_program_of_this_shape_is_counted_exactly_without_an_edit(books, shape, tmp_path):
-    hold(shape, *watched_alone(shape, tmp_path), books)
+    payloads, told = watched_alone(shape, tmp_path)
+    hold(shape, payloads, told, books)
+    assert shape.payloads in (None, len(payloads))
 
 
 def test_the_page_of_shapes_is_that_of_the_table():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.keys import is_shared
-from llm_telemetry.events import SPLITS, STEP_KEY, CapturedEvaluation
+from llm_telemetry.events import ALL_SPLITS, STEP_KEY, CapturedEvaluation
 from llm_telemetry.guard import guarded
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Split
 
-TABLES: Mapping[Split, str] = {split: keys.CAPTURED_FAILURES.of(split) for split in SPLITS}
+TABLES: Mapping[Split, str] = {split: keys.CAPTURED_FAILURES.of(split) for split in ALL_SPLITS}
 """The keys of the tables with captured evaluations."""
 COLUMNS = CapturedEvaluation._fields
 RESCUED = "rescued/"

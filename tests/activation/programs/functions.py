@@ -27,15 +27,16 @@ def compute_reward(problem, prediction, ground_truth, source):
     return 1.0 if judge_answer(problem, prediction, ground_truth) else 0.0
 
 
-def main(named):
-    ask("gpt-4o-mini", "Are you there?")
+def main(how):
+    if how != "at once":
+        ask("gpt-4o-mini", "Are you there?")
     run = wandb.init(project="p", dir=".")
     for step in range(3):
         rewards = [compute_reward(prediction=rollout(ITEM["problem"]), **ITEM) for _ in range(2)]
-        run.log({"reward": sum(rewards)}, **({"step": 10 * step} if named else {}))
+        run.log({"reward": sum(rewards)}, **({"step": 10 * step} if how == "named" else {}))
     run.finish()
     print("done")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] == ["named"])
+    main(sys.argv[-1])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from llm_telemetry import __version__
 from llm_telemetry.collectors.pricing import own_rates
-from llm_telemetry.guard import guarded, log
+from llm_telemetry.guard import attempt, guarded, log
 from llm_telemetry.handle import Telemetry, handle_of, handles
 from llm_telemetry.hooks.scopes import session_here
 from llm_telemetry.lifecycle.marks import mark, rewarding
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 
 F = TypeVar("F", bound="Callable[..., Any]")
+_NOTHING = Telemetry.off()
+"""What there is to tell where a failure of ours ends `instrument()`: the training begins without telemetry."""
 before_watching: list[Callable[[Any, Description], object]] = []
 """Called with a trainer and what was found on it, when it is about to be watched."""
 
@@ -76,13 +78,25 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
         trainer: Without one, the functions that are named are watched, and the handle is told the rest by hand.
 
     Returns:
-        A handle; with `LLM_TELEMETRY=0`, or a variable that cannot work (told on stderr), it has nothing to tell.
+        A handle; with `LLM_TELEMETRY=0`, a variable that cannot work (told on stderr), or a failure of ours (logged),
+        it has nothing to tell.
 
     Raises:
         InstrumentError: There is nothing to hook on `trainer`, or a setting cannot work; the message says why.
     """
     given = {**locals()}
-    return _watch(given.pop("trainer"), given)
+    telemetry = _try_to_watch(given.pop("trainer"), given)
+    if isinstance(telemetry, InstrumentError):
+        raise telemetry
+    return telemetry or _NOTHING
+
+
+@guarded
+def _try_to_watch(trainer: Any, given: dict[str, Any]) -> Telemetry | InstrumentError:
+    try:
+        return _watch(trainer, given)
+    except InstrumentError as error:
+        return error
 
 
 def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
@@ -115,7 +129,7 @@ def _watch(trainer: Any, given: dict[str, Any]) -> Telemetry:
     handles[id(trainer)] = telemetry
     for lack in found.lacks:
         log.warning("%s: %s", type(trainer).__name__, lack)
-    telemetry.go_with(trainer)
+    attempt(telemetry.go_with, trainer)
     return telemetry
 
 

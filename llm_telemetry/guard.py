@@ -64,7 +64,7 @@ failures = Failures()
 find_here: list[Callable[[], Failures | None]] = []
 """Asked whose the work is that is done here, where no `Owned` method says so; `hooks.scopes` knows."""
 _LOUD = "_llm_telemetry_loud"
-"""Marks an exception that strict mode has let through: outer guards do not catch it, whoever they work for."""
+"""In the dict of an exception that strict mode has let through: outer guards do not catch it, whoever they work for."""
 _working_for: ContextVar[Failures | None] = ContextVar("llm_telemetry_working_for", default=None)
 
 
@@ -88,23 +88,39 @@ def owned(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Ow
     return call
 
 
-def report(place: str, error: Exception) -> None:
-    """Count `error` at `place` and say so once per place; in strict mode raise it instead.
+def report(function: object, error: Exception) -> None:
+    """Count `error`, by which `function` has failed, and say so once per function; in strict mode raise it instead.
+
+    Nothing of the user's is asked here: an exception of his, or a function, may itself raise when it is looked at.
 
     Raises:
         Exception: `error` itself, in strict mode.
     """
-    owner = _working_for.get() or next((found for find in find_here if (found := find())), failures)
-    if owner.strict or failures.strict or hasattr(error, _LOUD):
-        setattr(error, _LOUD, True)
+    owner, marks = _owner(), object.__getattribute__(error, "__dict__")
+    if owner.strict or failures.strict or _LOUD in marks:
+        marks[_LOUD] = True
         raise error
-    if owner.add(place):
+    if owner.add(place := _place_of(function)):
         log.warning(
             "failed in %s; your training goes on, with less telemetry. "
             "Further failures here are only counted (telemetry/errors).",
             place,
             exc_info=error,
         )
+
+
+def _owner() -> Failures:
+    """Return whose work is done here; where finding that out is what fails, nobody's."""
+    with suppress(Exception):
+        return _working_for.get() or next((found for find in find_here if (found := find())), failures)
+    return failures
+
+
+def _place_of(function: object) -> str:
+    with suppress(Exception):
+        name = getattr(function, "__qualname__", None)
+        return name if isinstance(name, str) else type(function).__qualname__
+    return "a function"
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
@@ -119,10 +135,12 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
         try:
             return function(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the one broad `except` of the library, see docs/how-it-works.md
-            report(getattr(function, "__qualname__", repr(function)), error)
+            report(function, error)
             return None
         finally:
-            _leave_own_work()
+            _here.depth -= 1  # not in a function: Ctrl-C may come before its first line
+            if _here.postponed and not _here.depth:
+                _do_postponed()
 
     return call
 
@@ -143,27 +161,23 @@ def after_own_work(method: Callable[P, object]) -> Callable[P, None]:
     """Have `method`, which takes locks, put off when its own thread is in work of ours: it would wait for itself.
 
     That is where a signal handler, a finaliser, a log handler, or a user's collector or sink calls it. It is done as
-    soon as the thread is out of that work.
+    soon as the thread is out of that work. It fails open.
     """
+    do = guarded(method)
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
         if _here.depth:
-            _here.postponed.append(functools.partial(method, *args, **kwargs))
-            return
-        _here.depth += 1
-        try:
-            method(*args, **kwargs)
-        finally:
-            _leave_own_work()
+            _here.postponed.append(functools.partial(do, *args, **kwargs))
+        else:
+            do(*args, **kwargs)
 
     return call
 
 
-def _leave_own_work() -> None:
-    _here.depth -= 1
-    while _here.postponed and not _here.depth:
-        attempt(_here.postponed.popleft())
+def _do_postponed() -> None:
+    while _here.postponed:
+        _here.postponed.popleft()()
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:

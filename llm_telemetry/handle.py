@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.clients.calls import finish_held
-from llm_telemetry.guard import after_own_work, guarded, log
+from llm_telemetry.guard import after_own_work, attempt, guarded, log
 from llm_telemetry.hooks.patching import patches
 from llm_telemetry.lifecycle.by_hand import Lifecycle
 from llm_telemetry.objects import weakly
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from llm_telemetry.collectors.cost import CostTracker
     from llm_telemetry.collectors.dataset import DatasetMetricsCollector
     from llm_telemetry.collectors.judge import JudgeMetricsCollector
+    from llm_telemetry.hooks.patching import Key
     from llm_telemetry.trainers.adapter import Found
     from llm_telemetry.trainers.description import Description
 
@@ -77,13 +79,17 @@ class Telemetry(Lifecycle):
         self._session.before_flush += [patches.verify, clients.catch_up]
         if found.rows_are_steps:  # there is no step at whose start the run could be looked for
             self._session.before_flush.append(self._begin)
-        join_ranks(self._session)
-        self._hooks = hook_all(self._session, trainer, found.watched)
-        tell_children(self._session, found.watched)
         self._session.counts.gaps.expects_calls = not found.answers_itself
         self._session.counts.gaps.has_executor = found.has_executor
         self._session.counts.judge.expect(part.label for _, part in found.watched if part.label)
-        active.append(self._session)
+        self._hooks: list[Key] = []
+        with ExitStack() as undo:
+            undo.callback(self._let_go)
+            join_ranks(self._session)
+            self._hooks = hook_all(self._session, trainer, found.watched)
+            tell_children(self._session, found.watched)
+            active.append(self._session)
+            undo.pop_all()
 
     @classmethod
     def off(cls) -> Telemetry:
@@ -131,8 +137,10 @@ class Telemetry(Lifecycle):
 
     def __str__(self) -> str:
         """Say in one line what is watched, and where the payloads go."""
-        if self._session.closed:
-            return "nothing is watched"
+        return (None if self._session.closed else self._in_words()) or "nothing is watched"
+
+    @guarded
+    def _in_words(self) -> str:
         return f"{self._description.in_words()}; payloads in {self._place.foreseen()}"
 
     @after_own_work
@@ -149,6 +157,7 @@ class Telemetry(Lifecycle):
     def _flush_now(self) -> None:
         self._session.flush_rest()
 
+    @guarded
     def print_summary(self) -> None:
         """Print the latest payload, and that of the latest validation; before the first, what was counted so far."""
         latest = self._session.latest.values()
@@ -165,13 +174,17 @@ class Telemetry(Lifecycle):
         if self._finalizer is not None:
             self._finalizer.detach()  # first: the trainer may go while the rest is flushed
         finish_held(self._session)
-        self._session.close()
-        active.remove(self._session)
-        forget_children(self._session)
-        unhook(self._hooks)
+        attempt(self._session.close)
+        self._let_go()
         handles.pop(self._key, None)
         if isinstance(self._trainer, weakref.ref):
             _released[self._key] = self._trainer
+
+    def _let_go(self) -> None:
+        """Leave no trace, whatever of it fails."""
+        active[:] = [session for session in active if session is not self._session]
+        attempt(forget_children, self._session)
+        attempt(unhook, self._hooks)
 
     def go_with(self, trainer: Any) -> None:
         """Take itself off when the trainer is gone."""

@@ -107,7 +107,7 @@ def _hook_early(cls: type, doors: set[str], settings: Mapping[str, Any]) -> None
 
     def after_init(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         result = wrapped(*args, **kwargs)
-        if next(base for base in type(instance).__mro__ if "__init__" in vars(base)) is cls:  # else it is half built
+        if _is_whole(instance, cls):
             _adopt_early(instance, settings)
         return result
 
@@ -123,6 +123,12 @@ def _hook_early(cls: type, doors: set[str], settings: Mapping[str, Any]) -> None
 
 def _nobody() -> None:
     return None
+
+
+@guarded
+def _is_whole(instance: Any, cls: type) -> bool:
+    """Tell whether an object whose `cls.__init__` is done is no subclass's, which would be half built."""
+    return next(base for base in type(instance).__mro__ if "__init__" in vars(base)) is cls
 
 
 @guarded

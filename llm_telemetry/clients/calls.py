@@ -294,6 +294,7 @@ def finish_held(session: Session) -> None:
         call.finish()
 
 
+@guarded
 def held_call(response: Any) -> OpenCall | None:
     """Return the call whose stream or unread response this is, `None` for any other object."""
     # `.data`, because `len()` of a weak dict takes its time, and this runs for every call

@@ -10,13 +10,15 @@ from __future__ import annotations
 import copy
 import inspect
 import operator
+import pkgutil
 import sys
 from collections import Counter
+from types import MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wrapt
 
-from llm_telemetry.guard import log
+from llm_telemetry.guard import attempt, log
 from llm_telemetry.objects import weakly
 
 if TYPE_CHECKING:
@@ -27,15 +29,15 @@ _ABSENT = object()
 
 
 class _Picklable:
-    """Lets a wrapper travel as what it wraps: hooks stay in the process that installed them."""
+    """Lets a wrapper travel as what it wraps: hooks stay in the process that installed them, and no pickle names us."""
 
     __slots__ = ()  # wrapt's wrappers have a dict of their own, and before wrapt 2 a second one hides it
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         wrapped = self.__wrapped__  # type: ignore[attr-defined]
-        if inspect.isfunction(wrapped) and _find(wrapped.__module__, wrapped.__qualname__) is not None:
-            return _find, (wrapped.__module__, wrapped.__qualname__)  # by name, as pickle does with functions
-        return _identity, (wrapped,)
+        if inspect.isfunction(wrapped) and _is_found(wrapped):
+            return pkgutil.resolve_name, (f"{wrapped.__module__}:{wrapped.__qualname__}",)  # as pickle has functions
+        return _FIRST, ((wrapped,),)
 
     def __reduce__(self) -> Any:
         return self.__reduce_ex__(2)
@@ -47,25 +49,55 @@ class _Picklable:
         return copy.deepcopy(self.__wrapped__, memo)  # type: ignore[attr-defined]
 
 
-def _identity(wrapped: Any) -> Any:
-    return wrapped
+_FIRST = operator.itemgetter(0)
+"""Gives back what is in a tuple: a function of the standard library, for pickles that are read without us."""
 
 
-def _find(module: str, qualname: str) -> Any:
+def _is_found(function: Any) -> bool:
+    """Tell whether a function is there under its own name."""
     try:
-        return operator.attrgetter(qualname)(sys.modules[module])
+        operator.attrgetter(function.__qualname__)(sys.modules[function.__module__])
     except (AttributeError, KeyError):
-        return None
+        return False
+    return True
 
 
 class _BoundHook(_Picklable, wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
     """A hooked method, bound to its object."""
+
+    def __new__(cls, *given: Any) -> Any:
+        """Bind; also as `types.MethodType` does, which is how `weakref.WeakMethod` makes a method again."""
+        if len(given) == _FUNCTION_AND_OBJECT:
+            return MethodType(*given)
+        return super().__new__(cls, *given)
+
+    @property
+    def __func__(self) -> Any:
+        return self._self_parent
+
+
+_FUNCTION_AND_OBJECT = 2
 
 
 class Hook(_Picklable, wrapt.FunctionWrapper):  # type: ignore[type-arg]
     """A hooked function."""
 
     __bound_function_wrapper__ = _BoundHook
+
+
+class _MethodHook(Hook):
+    """A hooked function of a class: through the class it is one and the same object, as a function is."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else _bind(self, instance, owner)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Be called with the object as its first argument."""
+        called: Any = _bind(self, None, type(args[0])) if args else self.__wrapped__
+        return called(*args, **kwargs)
+
+
+_bind = wrapt.FunctionWrapper.__get__
 
 
 class Row(NamedTuple):
@@ -132,7 +164,7 @@ class Patches:
             self._users[key] -= 1
             if self._users[key] <= 0:
                 del self._users[key]
-                _take_away(self._applied.pop(key))
+                attempt(_take_away, self._applied.pop(key))
 
 
 patches = Patches()
@@ -144,7 +176,8 @@ def _put(row: Row) -> _Applied | None:
     if original is _ABSENT:
         return None
     before = vars(row.owner).get(row.name, _ABSENT)
-    hook = Hook(original, row.wrapper)
+    of_class = isinstance(row.owner, type) and inspect.isfunction(original)
+    hook = (_MethodHook if of_class else Hook)(original, row.wrapper)
     setattr(row.owner, row.name, hook)
     return _Applied(weakly(row.owner), row.name, row.wrapper, before, hook)
 

@@ -108,11 +108,15 @@ class RolloutSpan(Span):
             parts: What it is made of: the names of reward functions, and what each gave (`None`: nothing).
             tokens: Of its completion, where an engine of your own has generated it, and no API tells them.
         """
+        self._note(parts, tokens)
+        self.reward().start().finish(reward)
+
+    @guarded
+    def _note(self, parts: Mapping[str, float | None] | None, tokens: int | None) -> None:
         if self._rollout is not None and tokens is not None:
             self._rollout.tokens = tokens
         if self._rollout is not None and parts:
             self._rollout.parts = tuple(parts.items())
-        self.reward().start().finish(reward)
 
     def reward(self) -> Span:
         """Return the span in which its reward is computed: calls in it are the judge's, `result` is the reward."""
@@ -180,5 +184,8 @@ class Lifecycle:
             source: The dataset, where it is not that of the rollout that this is in.
             problem: The item's text, where it is not in a rollout.
         """
-        label = clean_source(judge).strip("_")
-        return Span(self._session, evaluation.judge(label), {"source": source, "problem": problem})
+
+        def opens(session: Session, scope: Scope, fields: dict[str, Any]) -> observe.Span | None:
+            return evaluation.judge(clean_source(judge).strip("_"))(session, scope, fields)
+
+        return Span(self._session, opens, {"source": source, "problem": problem})

@@ -9,7 +9,7 @@ import functools
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from llm_telemetry.events import ROLES
-from llm_telemetry.guard import log
+from llm_telemetry.guard import attempt, guarded, log
 from llm_telemetry.hooks.patching import Hook
 from llm_telemetry.hooks.scopes import session_here
 from llm_telemetry.lifecycle import evaluation
@@ -83,6 +83,18 @@ def mark(
     plain = getattr(function, "__func__", function)
     if isinstance(function, type) or not callable(plain):
         raise TypeError(f"@llm_telemetry.{what} marks a function or a method, not {function!r}")
+    marked = _marked(function, plain, opens, session, name)
+    return function if marked is None else marked
+
+
+@guarded
+def _marked(
+    function: Any,
+    plain: Any,
+    opens: Callable[[str], MakeSpan],
+    session: Callable[[], Session | None],
+    name: str | None,
+) -> Hook:
     label = clean_source(name or getattr(plain, "__name__", type(plain).__name__)).strip("_")
     parameters = parameters_of(plain)
     own = parameters[1:] if parameters[:1] in (("self",), ("cls",)) else parameters
@@ -140,12 +152,12 @@ class scope:  # noqa: N801 - used like a function
         self._role = role
         self._source = source
         self._evaluates = evaluation and role == "judge"
-        self._name = clean_source(name).strip("_") if name else "scope"
+        self._name = name or "scope"
         self._open: list[Span] = []
 
     def __enter__(self) -> Self:
         """Begin."""
-        self._open.append(Span(session_here(), self._block, {}).start())
+        self._open.append(Span(attempt(session_here), self._block, {}).start())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -159,7 +171,7 @@ class scope:  # noqa: N801 - used like a function
         if not self._evaluates or outer.evaluation is not None:
             return _Block(inner, None)
         rollout = inner.rollout or open_rollout(session, inner, {})
-        judged = OpenEvaluation(inner, self._name, [Item(rollout, "")], implied=True)
+        judged = OpenEvaluation(inner, clean_source(self._name).strip("_"), [Item(rollout, "")], implied=True)
         return _Block(inner._replace(evaluation=judged), judged)
 
 

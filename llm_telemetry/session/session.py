@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import SPLITS, STEP_KEY, Event, Payload, Split
-from llm_telemetry.guard import Failures, guarded, log, owned
+from llm_telemetry.guard import Failures, attempt, guarded, log, owned
 from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.contradictions import Contradictions
 from llm_telemetry.judging.readers import reader_of
@@ -288,9 +289,8 @@ class Session:
         if self.closed:
             return
         if self._forward is None:
-            self.flush_rest(everything=True)
-            self._outbox.close()
-            self.children.remove()
+            for end in (partial(self.flush_rest, everything=True), self._outbox.close, self.children.remove):
+                attempt(end)
         self.closed = True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +37,16 @@ def hook_all(session: Session, trainer: Any, watched: Sequence[Watched]) -> list
     keys: list[Key] = []
     session.parts.trainer = weakly(trainer)
     try:
-        for row in (threads.ROW, *_rows(session, watched)):
-            if (key := patches.apply(row)) is not None:
-                keys.append(key)  # noqa: PERF401 - what is applied before a failure has to be known
-        clients.watch(keys)
+        with ExitStack() as undo:
+            undo.callback(unhook, keys)
+            for row in (threads.ROW, *_rows(session, watched)):
+                if (key := patches.apply(row)) is not None:
+                    keys.append(key)  # noqa: PERF401 - what is applied before a failure has to be known
+            clients.watch(keys)
+            _know_clients(session, trainer, watched)
+            undo.pop_all()
     except TypeError as error:
-        unhook(keys)
         raise InstrumentError(f"{type(trainer).__name__} cannot be watched: {error}") from error
-    _know_clients(session, trainer, watched)
     return keys
 
 

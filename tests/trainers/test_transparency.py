@@ -8,6 +8,7 @@ import inspect
 import logging
 import multiprocessing
 import pickle
+import weakref
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import cloudpickle
@@ -79,6 +80,62 @@ def test_a_trainer_and_its_parts_are_copied_and_pickled_as_before(tmp_path, agai
     assert again(trainer.reward).compute_reward("?", "1") == again(trainer.reward.compute_reward)("?", "1") == 1.0
     assert again(trainer.train_step).__self__.executor.execute("b") == "B"
     assert memory.payloads == []
+
+
+def test_what_is_pickled_while_it_is_watched_names_nothing_of_ours(tmp_path):
+    trainer = loop(reward_fn=pow)
+    watch(trainer, tmp_path)
+    trainer.callback = trainer.reward.compute_reward
+    assert b"llm_telemetry" not in pickle.dumps(trainer)
+    assert b"llm_telemetry" not in cloudpickle.dumps(local_trainer_watched(tmp_path))
+    assert pickle.loads(pickle.dumps(trainer)).callback("?", "1") == 1.0
+
+
+def local_trainer_watched(tmp_path):
+    trainer = local_trainer()
+    watch(trainer, tmp_path)
+    trainer.callback = trainer.train_step
+    return trainer
+
+
+def test_a_method_that_is_held_weakly_is_watched(tmp_path):
+    trainer = Loop(lambda loop: loop.reward.compute_reward("p", "p"), reward=Grader())
+    _, memory = watch(trainer, tmp_path)
+    method = weakref.WeakMethod(trainer.train_step)
+    assert method() == trainer.train_step
+    method()(4)
+    assert memory.last["llm_telemetry/step"] == 4
+
+
+def test_a_hooked_function_of_a_class_is_one_object_and_takes_its_object_as_its_first_argument(tmp_path):
+    class Child(Grader):
+        def compute_reward(self, problem, prediction):
+            return Grader.compute_reward(self, problem, prediction)
+
+    trainer = Loop(lambda loop: loop.reward.compute_reward("p", "p"), reward=Child())
+    other = Loop(trainer.body, reward=Grader())
+    _, memory = watch(trainer, tmp_path)
+    watch(other, tmp_path)
+    assert type(trainer.reward).compute_reward is Child.compute_reward
+    assert Grader.compute_reward is Grader.compute_reward
+    assert Loop.train_step(trainer, 5) == 1.0
+    assert (memory.last["llm_telemetry/step"], memory.last["dataset/count"]) == (5, 1)
+
+
+def test_endless_recursion_ends_as_without_us_and_a_deep_one_is_as_deep_as_the_page_says(tmp_path):
+    class Recursive:
+        def compute_reward(self, problem, prediction):
+            return self.compute_reward(problem, prediction - 1) if prediction else 1.0
+
+    trainer = Loop(lambda loop: loop.reward.compute_reward("p", loop.depth), reward=Recursive(), depth=250)
+    _, memory = watch(trainer, tmp_path)
+    assert trainer.train_step(1) == 1.0
+    trainer.depth = -1
+    with pytest.raises(RecursionError):
+        trainer.train_step(2)
+    trainer.depth = 1
+    assert trainer.train_step(2) == 1.0
+    assert memory.last["llm_telemetry/step"] == 2
 
 
 def test_a_bound_method_reaches_a_spawned_process(tmp_path):

@@ -138,10 +138,13 @@ class Rider:
 
     def _observe_metric(self, *args: Any, **kwargs: Any) -> Any:
         """Make the trainer's call; the x-axis of that key is the trainer's from now on."""
-        name = args[0] if args else kwargs.get("name")
+        self._settle(args[0] if args else kwargs.get("name"))
+        return self._writer.define(*args, **kwargs)
+
+    @guarded
+    def _settle(self, name: Any) -> None:
         if isinstance(name, str):
             self._writer.keys.settle(name)
-        return self._writer.define(*args, **kwargs)
 
     def _observe_log(self, *args: Any, **kwargs: Any) -> Any:
         """Make the trainer's call, once and as it is, with what is ours before and after it."""

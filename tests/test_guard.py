@@ -1,0 +1,96 @@
+"""The guard itself: what it reports may be hostile, and what the user calls by hand fails open too."""
+
+import functools
+
+import pytest
+
+import llm_telemetry
+from llm_telemetry import guard
+from llm_telemetry.handle import Telemetry, handles
+from llm_telemetry.hooks.patching import patches
+from llm_telemetry.session.session import Session, active
+from tests.chaos.breaking import HostileError
+from tests.support.loops import Grader, Loop
+from tests.support.trainers import watch
+
+
+@pytest.fixture(autouse=True)
+def _as_in_production(monkeypatch):
+    monkeypatch.setattr(guard, "failures", guard.Failures())
+
+
+def trainer():
+    return Loop(lambda loop: loop.reward.compute_reward("p", "p"), reward=Grader())
+
+
+class Nameless:
+    """A callable that does not like to be looked at."""
+
+    def __getattr__(self, name):
+        raise LookupError(name)
+
+    def __repr__(self):
+        raise RuntimeError("nobody reads")
+
+    def __call__(self, *_):
+        raise HostileError
+
+
+class Collector:
+    """One whose methods are no functions, and raise what nobody can read."""
+
+    def __init__(self):
+        self.add = functools.partial(Nameless())
+        self.collect = functools.partial(Nameless())
+
+
+def test_a_failure_that_cannot_be_read_of_a_function_without_a_name_is_counted_and_passes(tmp_path):
+    loop = trainer()
+    _, memory = watch(loop, tmp_path, collectors=[Collector()])
+    assert [loop.train_step(step) for step in (1, 2)] == [1.0, 1.0]
+    assert memory.last["telemetry/errors"] >= 3
+    assert memory.last["dataset/count"] == 1
+
+
+@pytest.mark.parametrize("broken", ["flush_rest", "close"])
+def test_the_handle_fails_open_and_leaves_nothing_behind(tmp_path, monkeypatch, broken):
+    loop = trainer()
+    telemetry, _ = watch(loop, tmp_path)
+    monkeypatch.setattr(Session, broken, lambda *_, **__: 1 / 0)
+    telemetry.flush()
+    with telemetry:
+        telemetry.print_summary()
+    assert (active, handles, patches._applied) == ([], {}, {})
+
+
+@pytest.mark.parametrize("place", ["Telemetry.__init__", "SpoolReader.__init__", "Place.__init__"])
+def test_a_failure_of_ours_in_instrument_is_told_and_the_training_begins_without_telemetry(
+    tmp_path, monkeypatch, caplog, place
+):
+    from llm_telemetry.runs.place import Place  # noqa: PLC0415
+    from llm_telemetry.session.spool import SpoolReader  # noqa: PLC0415
+
+    owner, name = place.split(".")
+    owners = {"Session": Session, "Telemetry": Telemetry, "SpoolReader": SpoolReader, "Place": Place}
+    monkeypatch.setattr(owners[owner], name, lambda *_, **__: 1 / 0)
+    loop = trainer()
+    with llm_telemetry.instrument(loop, folder=tmp_path, run=False, console=0) as telemetry:
+        assert loop.train_step(1) == 1.0
+        telemetry.flush()
+    assert "failed in" in caplog.text
+    assert patches._applied == {}
+
+
+def test_a_mistake_in_the_call_is_still_the_caller_s():
+    with pytest.raises(llm_telemetry.InstrumentError, match="None"):
+        llm_telemetry.instrument(None)
+
+
+def test_an_interrupt_passes_every_guard():
+    @guard.guarded
+    def stopped():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert guard._here.depth == 0

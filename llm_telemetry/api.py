@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from llm_telemetry.collectors.base import Collector
     from llm_telemetry.session.session import Session
-    from llm_telemetry.sinks.base import Sink
+    from llm_telemetry.sinks.base import ScalarWriter, Sink
     from llm_telemetry.trainers.adapter import Adapter, Found
     from llm_telemetry.trainers.description import Description
 
@@ -64,7 +64,7 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     resume: bool | None = None,
     rescue_rows: bool | None = None,
     console: int | None = None,
-    sinks: Sequence[Sink] | None = None,
+    sinks: Sequence[Sink | ScalarWriter | str] | None = None,
     jsonl: bool | None = None,
     enabled: bool | None = None,
     strict: bool | None = None,

@@ -18,6 +18,7 @@ from llm_telemetry.session.session import Session, active
 from llm_telemetry.settings.config import Config
 from llm_telemetry.sinks.console import ConsoleSink, summary_lines
 from llm_telemetry.sinks.jsonl import JsonlSink
+from llm_telemetry.sinks.trackers.sink import Trackers, is_tracker
 from llm_telemetry.sinks.wandb.sink import WandbSink
 from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers.wiring import hook_all, unhook
@@ -54,6 +55,7 @@ class Telemetry(Lifecycle):
         self._gives_way = False
         self._description = description
         self._finalizer: weakref.finalize[Any, Any] | None = None
+        name = clean_source(type(trainer).__name__).strip("_")
         wandb = (
             None
             if config.run is False
@@ -62,7 +64,7 @@ class Telemetry(Lifecycle):
                 rescue_rows=config.rescue_rows,
                 before_end=self._flush_now,
                 before_row=self._end_step if found.rows_are_steps else lambda _step: None,
-                name=clean_source(type(trainer).__name__).strip("_"),
+                name=name,
             )
         )
         self._place = Place(config, wandb)
@@ -70,9 +72,10 @@ class Telemetry(Lifecycle):
         own: list[Any] = [
             self._jsonl if config.jsonl else None,
             wandb,
+            Trackers(config.sinks, self._trainer, self._tensorboard_folder, name),
             ConsoleSink(config.console) if config.console else None,
         ]
-        sinks = [*(sink for sink in own if sink is not None), *config.sinks]
+        sinks = [*(sink for sink in own if sink is not None), *(one for one in config.sinks if not is_tracker(one))]
         self._session = Session(config, sinks, self._place.facts)
         self._session.trains = found.trains
         self._session.before_phase.append(self._begin)
@@ -114,6 +117,11 @@ class Telemetry(Lifecycle):
             state = self._place.state()
             if state is not None:
                 self._session.restore(state)
+
+    def _tensorboard_folder(self) -> Path:
+        """Say where event files of our own go: beside the JSONL."""
+        beside = self.path or self._place.path()
+        return beside.parent / "tensorboard" / beside.stem
 
     @property
     def dataset(self) -> DatasetMetricsCollector:

@@ -25,8 +25,13 @@ ssl.create_default_context = cache(ssl.create_default_context)
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
 
-# LiteLLM does not go with openai 3; the environment `middle` of tests/matrix has it.
-collect_ignore = [] if importlib.util.find_spec("litellm") else ["clients/test_litellm.py"]
+# LiteLLM does not go with openai 3, trackers are large: environments of tests/matrix have them.
+NEEDS = {
+    "clients/test_litellm.py": ("litellm",),
+    "sinks/trackers": ("mlflow", "swanlab", "tensorboard", "torch", "trackio"),
+    "trainers/trl/test_report_to.py": ("mlflow", "swanlab", "tensorboard", "trackio", "trl"),
+}
+collect_ignore = [path for path, packages in NEEDS.items() if not all(map(importlib.util.find_spec, packages))]
 
 
 def pytest_report_header():

@@ -121,7 +121,11 @@ class Config:
         kinds.count_of("steps, 0 for never"),
         "print a summary to standard error every so many steps, after each validation and at the end; 0 for never",
     )
-    sinks: tuple[Any, ...] = setting((), kinds.SINKS, "your own sinks, see [extending](extending.md#your-own-sink)")
+    sinks: tuple[Any, ...] = setting(
+        (),
+        kinds.SINKS,
+        '[trackers by name](trackers.md), such as `["trackio"]`, and [sinks of your own](extending.md#your-own-sink)',
+    )
     jsonl: bool = setting(True, kinds.SWITCH, "write the JSONL")
     enabled: bool = setting(
         True, kinds.SWITCH, "with `False` nothing is watched, and the handle works and has nothing to tell"

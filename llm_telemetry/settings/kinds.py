@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.settings.limits import NO_LIMIT, limits_of, read_limits
 from llm_telemetry.settings.rows import Kind, is_number, is_whole
+from llm_telemetry.settings.trackers import TRACKERS, check_tracker, is_writer
 from llm_telemetry.settings.words import OFF, ON, SWITCH_WORDS, parse_switch
 
 if TYPE_CHECKING:
@@ -51,6 +52,16 @@ def _have(methods: tuple[str, ...], value: Any) -> bool:
         if lacks is not None:
             raise ValueError(f"{one!r} has no method {lacks}(); see docs/extending.md")
     return isinstance(value, list | tuple)
+
+
+def _are_sinks(value: Any) -> bool:
+    """Tell a list of sinks, names of trackers that are installed, and TensorBoard's writers."""
+    if not isinstance(value, list | tuple):
+        return False
+    for name in value:
+        if isinstance(name, str):
+            check_tracker(name)
+    return _have(("write", "close"), [one for one in value if not isinstance(one, str) and not is_writer(one)])
 
 
 def _is_alarm(value: Any) -> bool:
@@ -201,4 +212,4 @@ ALARM = Kind(
     written=f"on, off, or limits such as budget=50,success_rate=0.9 ({' or '.join(NO_LIMIT)} for no such limit)",
 )
 COLLECTORS = Kind("a list of collectors", partial(_have, ("add", "collect")), tuple)
-SINKS = Kind("a list of sinks", partial(_have, ("write", "close")), tuple)
+SINKS = Kind(f"a list of sinks, or of names: {', '.join(TRACKERS)}", _are_sinks, tuple)

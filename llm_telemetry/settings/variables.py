@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.settings.config import SETTINGS, Config, InstrumentError
+from llm_telemetry.settings.trackers import TRACKERS, check_tracker
 from llm_telemetry.settings.words import TARGETS, TRAINER, VARIABLE, parse_targets, shown
 
 if TYPE_CHECKING:
@@ -108,10 +109,16 @@ def _check_targets(text: str) -> Mapping[str, Any]:
 
 def _read_places(text: str) -> Mapping[str, Any]:
     names = {name.strip().lower() for name in text.split(",")} - {""}
-    if not names <= {*PLACES}:
-        raise ValueError(f"there is no {', '.join(sorted(names - {*PLACES}))}")
+    if not names <= {*PLACES, *TRACKERS}:
+        raise ValueError(f"there is no {', '.join(sorted(names - {*PLACES, *TRACKERS}))}")
+    trackers = tuple(name for name in TRACKERS if name in names)
+    for name in trackers:
+        check_tracker(name)
+    found: dict[str, Any] = {"sinks": trackers} if trackers else {}
+    if names <= {*trackers}:  # trackers alone are added to what there is
+        return found
     off: dict[str, dict[str, Any]] = {"jsonl": {"jsonl": False}, "wandb": {"run": False}, "console": {"console": 0}}
-    return {field: value for name in PLACES if name not in names for field, value in off[name].items()}
+    return found | {field: value for name in PLACES if name not in names for field, value in off[name].items()}
 
 
 _WRITTEN = {row.name: _of(row) for row in SETTINGS if row.kind.read is not None and row.name != "jsonl"}
@@ -122,8 +129,8 @@ VARIABLES = (
     *_WRITTEN.values(),
     Variable(  # after the console's: who lists the places without the console wants none
         f"{VARIABLE}_SINKS",
-        ("jsonl", "run", "console"),
-        f"one or more of {', '.join(PLACES)}, with commas between",
+        ("jsonl", "run", "console", "sinks"),
+        f"one or more of {', '.join((*PLACES, *TRACKERS))}, with commas between",
         _read_places,
     ),
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llm_telemetry.events import Alert, Payload
 
 
@@ -28,3 +30,11 @@ class AlertSink(Sink, Protocol):
 
     def alert(self, alert: Alert) -> None:
         """Take what the alarm tells; called in the trainer's thread, after `write`, so be quick."""
+
+
+class ScalarWriter(Protocol):
+    """TensorBoard's `SummaryWriter`, torch's or tensorboardX's, which may stand among the sinks as it is."""
+
+    @property
+    def add_scalar(self) -> Callable[..., Any]:
+        """Take a number at a step."""

@@ -60,7 +60,7 @@ def test_folder_and_prices_are_paths(tmp_path):
 
 
 @pytest.mark.parametrize("name", [variable.name for variable in VARIABLES])
-@pytest.mark.parametrize("value", ["*", "nan", "-1", "jsonl,tensorboard", "/dev/null", "("])
+@pytest.mark.parametrize("value", ["*", "nan", "-1", "jsonl,tensorbored", "/dev/null", "("])
 def test_a_bad_value_names_the_variable_and_what_is_allowed(name, value):
     variable = next(variable for variable in VARIABLES if variable.name == name)
     if (name, value) in ANYTHING_GOES:
@@ -74,16 +74,16 @@ def test_a_bad_value_names_the_variable_and_what_is_allowed(name, value):
 
 ANYTHING_GOES = {
     *itertools.product(
-        ("LLM_TELEMETRY_SOURCE", "LLM_TELEMETRY_CORRECT"), ("*", "nan", "-1", "jsonl,tensorboard", "/dev/null", "(")
+        ("LLM_TELEMETRY_SOURCE", "LLM_TELEMETRY_CORRECT"), ("*", "nan", "-1", "jsonl,tensorbored", "/dev/null", "(")
     ),
-    ("LLM_TELEMETRY_JUDGE", "jsonl,tensorboard"),
-    *(("LLM_TELEMETRY_FOLDER", value) for value in ("*", "nan", "-1", "jsonl,tensorboard", "(")),
+    ("LLM_TELEMETRY_JUDGE", "jsonl,tensorbored"),
+    *(("LLM_TELEMETRY_FOLDER", value) for value in ("*", "nan", "-1", "jsonl,tensorbored", "(")),
     ("LLM_TELEMETRY_THRESHOLD", "-1"),
     *(
         (f"LLM_TELEMETRY_{part}", "nan")
         for part in ("ADAPTER", "EXECUTOR", "REWARD", "JUDGE", "STEP", "VALIDATION", "ITEMS")
     ),
-    *(("LLM_TELEMETRY_JUDGE_PARSER", value) for value in ("nan", "-1", "jsonl,tensorboard", "/dev/null")),
+    *(("LLM_TELEMETRY_JUDGE_PARSER", value) for value in ("nan", "-1", "jsonl,tensorbored", "/dev/null")),
 }
 
 

@@ -55,6 +55,11 @@ class MySink:
         pass
 
 
+class MyWriter:
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int | None = None) -> None:
+        pass
+
+
 class MyHearingSink(MySink):
     def alert(self, alert: Alert) -> None:
         assert_type(alert.text, str)
@@ -74,7 +79,7 @@ telemetry = instrument(
     threshold=0.5,
     folder="telemetry",
     collectors=[collector],
-    sinks=[sink, hearing],
+    sinks=["trackio", sink, hearing, MyWriter()],
     alarm={"budget": 50, "disagreement_rate": None},
 )
 with instrument(trainer) as inside:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import guarded
 from llm_telemetry.notices import Notices
-from llm_telemetry.sinks.wandb import access, rows, sharing
+from llm_telemetry.sinks import sharing
+from llm_telemetry.sinks.wandb import access, rows
 from llm_telemetry.sinks.wandb.backlog import LARGEST_EVIDENCE
 from llm_telemetry.sinks.wandb.rider import Rider, Tally
 from llm_telemetry.sinks.wandb.rows import Row

@@ -1,4 +1,4 @@
-"""Several trainers of one process in one W&B run: whoever begins first has the plain keys, the others their names."""
+"""Several trainers of one process in one run: whoever begins first has the plain keys, the others their names."""
 
 from __future__ import annotations
 

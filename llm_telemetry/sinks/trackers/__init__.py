@@ -1,0 +1,1 @@
+"""Trackers beside W&B: MLflow, SwanLab, TensorBoard, Trackio. See docs/trackers.md."""

@@ -15,12 +15,16 @@ ERRORS = ("rate_limit", "timeout", "connection", "server", "auth", "bad_request"
 """What a call can end with."""
 API_FAILURES = (*ERRORS, "empty", "refusal", "content_filter")
 PARSE_FAILURES = ("truncated", "unclosed_think", "no_verdict", "ambiguous")
+VERDICTS: tuple[Outcome, ...] = ("correct", "incorrect", "score")
+FAILED: tuple[Outcome, ...] = ("parse_failure", "api_failure")
 ROLES: tuple[Role, ...] = ("executor", "judge", "policy", "other")
 SPLITS: tuple[Split, ...] = ("train", "val")
 """What is counted apart."""
 ALL_SPLITS: tuple[Split, ...] = (*SPLITS, "eval")
 """What a payload may be of: what a program counts that never trains is told as an evaluation."""
 STEP_KEY = "llm_telemetry/step"
+Id: TypeAlias = tuple[int, int]
+"""Of a rollout or an evaluation: the process in which it was opened, and a number; the same wherever it is told."""
 
 
 class Usage(NamedTuple):
@@ -56,6 +60,12 @@ class Call(NamedTuple):
     """Seconds from the request to the end of the response, retries and a stream's whole life included."""
     placed: bool = True
     """It is known for which item it was made, or at least for which dataset."""
+    rollout: Id | None = None
+    """The one rollout that it was made for; `None` for a call about several, and where it is not known."""
+    evaluation: Id | None = None
+    """The evaluation, or batch of them, that it was made for."""
+    again: bool = False
+    """Its evaluation had asked the same before, and got no usable answer."""
 
 
 class Evidence(NamedTuple):
@@ -106,6 +116,12 @@ class Evaluation(NamedTuple):
     """What it looked like, where that was asked for and there is something to see."""
     clue: Clue | None = None
     """What there is to learn from it; gone when collectors see it."""
+    rollout: Id | None = None
+    """The rollout that was judged."""
+    key: Id | None = None
+    """By which its calls name it; evaluations of a batch share one."""
+    batch: int = 1
+    """How many evaluations share its key."""
 
 
 class CapturedEvaluation(NamedTuple):
@@ -138,6 +154,8 @@ class Rollout(NamedTuple):
     """What its reward is made of, where it is told: the name of each reward function and what it gave."""
     tokens: int | None = None
     """Tokens of its completion, where an engine of the trainer's own has generated it: no API has told of them."""
+    keys: tuple[Id, ...] = ()
+    """By which its calls and evaluations name it: the execution's, and those of its rewards."""
 
     @property
     def unscored(self) -> bool:

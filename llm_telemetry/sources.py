@@ -12,6 +12,8 @@ OVERFLOW = "other"
 MAX_SOURCES = 64
 """W&B asks for fewer than 10,000 distinct metrics a project; every source brings about ten."""
 
+_TAKEN = {"group": "group_"}
+"""Names that keys of our own have in a source's place: `val/group/count`."""
 _UNCLEAN = re.compile(r"[^a-z0-9_]")
 
 
@@ -33,6 +35,7 @@ class SourceNames:
     def __call__(self, raw: str) -> str:
         """Return the name that `raw` has in keys."""
         clean = clean_source(raw)
+        clean = _TAKEN.get(clean, clean)
         first = self._raw_by_clean.get(clean)
         if first is None:
             if len(self._raw_by_clean) >= self._limit:

@@ -187,14 +187,15 @@ class OpenCall:
         kind = None if error is None else error_kind(error)
         self._learn(response, error)
         scope = self._scope
-        source = scope.source or (scope.rollout and scope.rollout.source)
-        placed = source is not None or (scope.rollout is not None and scope.rollout.problem is not None)
-        if not placed and self.attempt is not None:
-            source = self._place(self.attempt)
-            placed = source is not None
-        usage, retries = self.usage, self.retries
-        told = (scope.role, scope.split, source or UNKNOWN, self.requested, self.model, usage, kind, retries, latency)
-        scope.session.record(Call(*told, placed))
+        rollout, evaluation, attempt = scope.rollout, scope.evaluation, self.attempt
+        source = scope.source or (rollout and rollout.source)
+        placed = source is not None or (rollout is not None and rollout.problem is not None)
+        if not placed and attempt is not None and (source := self._place(attempt)) is not None:
+            placed = True
+        made_for = (rollout and rollout.key) if evaluation is None else evaluation.rollout
+        whose = placed, made_for, evaluation and evaluation.key, bool(attempt and attempt.again)
+        told = scope.role, scope.split, source or UNKNOWN, self.requested, self.model, self.usage, kind
+        scope.session.record(Call(*told, self.retries, latency, *whose))
         self.http = None
 
     @guarded

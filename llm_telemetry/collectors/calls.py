@@ -13,7 +13,7 @@ from llm_telemetry.events import SPLITS, Call, Role, Rollout, Split, Usage
 class RoleWindow:
     """What the calls of one role did since the last flush."""
 
-    __slots__ = ("calls", "errors", "latency", "no_usage", "retries", "tokens", "unplaced")
+    __slots__ = ("cacheable", "calls", "errors", "latency", "no_usage", "retries", "tokens", "unplaced")
 
     def __init__(self) -> None:
         """Start empty."""
@@ -21,6 +21,8 @@ class RoleWindow:
         self.retries = 0
         self.no_usage = 0
         self.unplaced = 0
+        self.cacheable = 0
+        """Prompt tokens of calls that told how many of them were cached."""
         self.errors: Counter[str] = Counter()
         self.tokens: Counter[Key] = Counter()
         self.latency = Quantiles()
@@ -34,6 +36,7 @@ class RoleWindow:
             keys.RETRIES: self.retries,
             keys.NO_USAGE: self.no_usage,
             keys.UNPLACED_SHARE: ratio(self.unplaced, self.calls) if role == "judge" else None,
+            keys.CACHE_HIT_RATE: ratio(self.tokens[keys.CACHED_TOKENS], self.cacheable),
             keys.LATENCY_P50: self.latency.quantile(0.5),
             keys.LATENCY_P95: self.latency.quantile(0.95),
         }
@@ -52,7 +55,7 @@ class CallCollector:
 
     def add_call(self, call: Call) -> None:
         """Count one call; unpacked at once, because this runs for every call."""
-        role, split, _, _, _, usage, error, retries, latency, placed = call
+        role, split, _, _, _, usage, error, retries, latency, placed = call[:10]
         window = self._windows[split][role]
         window.calls += 1
         window.latency.add(latency)
@@ -77,6 +80,7 @@ class CallCollector:
             tokens[keys.COMPLETION_TOKENS] += completion
         if cached is not None:
             tokens[keys.CACHED_TOKENS] += cached
+            window.cacheable += prompt or 0
         if reasoning is not None:
             tokens[keys.REASONING_TOKENS] += reasoning
         if cache_write is not None:

@@ -13,14 +13,13 @@ from llm_telemetry.collectors.aggregates import Sums
 from llm_telemetry.collectors.base import to_usd
 from llm_telemetry.collectors.naming import name_all
 from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable
+from llm_telemetry.collectors.spend import Tokens
 from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import format_usd, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-    from llm_telemetry.collectors.pricing import Rate
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,21 +45,6 @@ class _Bucket(NamedTuple):
 
 _Key = tuple[Split, Role, str, str | None, str | None, int]
 """A `_Bucket` that is not named yet: this is made for every call."""
-
-
-@dataclass(slots=True)
-class _Tokens(Sums):
-    """Tokens of calls that are not priced yet."""
-
-    calls: int = 0
-    prompt: int = 0
-    cached: int = 0
-    cache_write: int = 0
-    completion: int = 0
-
-    def cost(self, rate: Rate) -> Decimal:
-        """Return their USD."""
-        return rate.cost(self.calls, self.prompt, self.cached, self.completion, self.cache_write)
 
 
 @dataclass(slots=True)
@@ -104,7 +88,7 @@ class CostTracker:
     def __init__(self, prices: PriceTable | None = None, names: SourceNames | None = None) -> None:
         self._prices = prices or PriceTable()
         self._names = names or SourceNames()
-        self._pending: defaultdict[_Key, _Tokens] = defaultdict(_Tokens)
+        self._pending: defaultdict[_Key, Tokens] = defaultdict(Tokens)
         self._run: dict[Role, RoleSums] = {role: RoleSums() for role in ROLES}
         self._window: dict[Split, RoleSums] = {split: RoleSums() for split in SPLITS}
         self._by_source: dict[Split, defaultdict[str, Decimal]] = {split: defaultdict(Decimal) for split in SPLITS}
@@ -114,7 +98,7 @@ class CostTracker:
 
     def add_call(self, call: Call) -> None:
         """Count one call; its tokens wait for their price."""
-        role, split, source, requested, model, usage, error, _, _, _ = call
+        role, split, source, requested, model, usage, error = call[:7]
         prompt, completion, cached, _, cache_write = usage or _NO_USAGE
         if prompt is None or completion is None:
             for sums in (self._run[role], self._window[split]):
@@ -122,14 +106,7 @@ class CostTracker:
                 sums.unmetered += error is None
             return
         tier = self._prices.tier((model, requested), prompt) if prompt > SMALLEST_TIER else 0
-        tokens = self._pending[split, role, source, requested, model, tier]
-        tokens.calls += 1
-        tokens.prompt += prompt
-        tokens.completion += completion
-        if cached:
-            tokens.cached += cached
-        if cache_write:
-            tokens.cache_write += cache_write
+        self._pending[split, role, source, requested, model, tier].add(prompt, cached, cache_write, completion)
 
     @exactly
     def add_cost(
@@ -179,6 +156,13 @@ class CostTracker:
             keys.UNMETERED_CALLS: total.unmetered,
         }
         return name_all({**{key: _float(cost) for key, cost in usd.items()}, **counts}, split)
+
+    @exactly
+    def of_rollouts(self, split: Split) -> Decimal | None:
+        """Return the USD of executor and judge since the last `collect`; `None` where nothing is known."""
+        self._price_pending()
+        known = self._by_source[split].values()
+        return sum(known, Decimal(0)) if known else None
 
     @exactly
     def by_source(self, split: Split) -> dict[str, float]:

@@ -90,8 +90,8 @@ class DatasetMetricsCollector:
         *,
         failed: bool = False,
         split: Split = "train",
-    ) -> None:
-        """Count one rollout.
+    ) -> bool | None:
+        """Count one rollout, and return whether it is correct; `None` where nothing is known to judge by.
 
         Args:
             source: The dataset it comes from.
@@ -116,6 +116,7 @@ class DatasetMetricsCollector:
         if cost is not None:
             sums.cost += float(cost)
             sums.costed += 1
+        return correct
 
     def is_correct(self, correctness: float | None) -> bool | None:
         """Tell whether a rollout is correct; `None` where nothing is known to judge by."""
@@ -130,10 +131,10 @@ class DatasetMetricsCollector:
         """Count a reward of which it is not known whose it is."""
         self._unmatched[reward.split] += 1
 
-    def add_rollout(self, rollout: Rollout) -> None:
-        """Count a closed rollout; its reward, or the decisive part of it, says whether it is correct."""
+    def add_rollout(self, rollout: Rollout) -> bool | None:
+        """Count a closed rollout; its reward, or the decisive part of it, says whether it is correct: returned too."""
         decides = self.decides(rollout)
-        self.add_result(rollout.source, decides, rollout.reward, failed=rollout.failed, split=rollout.split)
+        return self.add_result(rollout.source, decides, rollout.reward, failed=rollout.failed, split=rollout.split)
 
     def decides(self, rollout: Rollout) -> float | None:
         """Return what says whether a rollout is correct."""

@@ -51,6 +51,31 @@ AVG_COST = _step("dataset/avg_cost", "USD", "cost / count",
 PASS_AT = Key("dataset/pass@{k}", "step", "0 to 1", "mean over problems",
     "probability that of {k} attempts at a problem at least one is right, unbiased, mean over the problems; for 1, 2, "
     "4, … as far as each problem has so many scored attempts", by_source=True, evaluation=True)
+JUDGED_ACCURACY = _step("dataset/judged_accuracy", "percent, 0 to 100", "judged_correct / judged",
+    "the same over the rollouts that were judged, and whose judges all had a verdict; where a judge was asked",
+    by_source=True)
+ACCURACY_LOW = _step("dataset/accuracy_low", "percent, 0 to 100", "sure_correct / (sure + open)",
+    "accuracy if all rollouts of which a judge has no verdict were wrong", by_source=True)
+ACCURACY_HIGH = _step("dataset/accuracy_high", "percent, 0 to 100", "(sure_correct + open) / (sure + open)",
+    "accuracy if all of them were right", by_source=True)
+
+# --- groups
+
+GROUPS = _step("group/count", "groups", "sum", "groups of at least two rollouts", by_source=True)
+SOLVED_ALL = _step("group/solved_all", "0 to 1", "solved_all / decided",
+    "groups in which every rollout is correct, over those of which that is known", by_source=True)
+SOLVED_NONE = _step("group/solved_none", "0 to 1", "solved_none / decided",
+    "groups in which none is, over the same", by_source=True)
+MIXED = _step("group/mixed", "0 to 1", "mixed / decided",
+    "groups in which some are; the three rates add up to 1", by_source=True)
+ZERO_VARIANCE_RATE = _step("group/zero_variance_rate", "0 to 1", "flat / measured",
+    "groups whose rewards are all the same, so that they teach nothing, over those of which the rewards are known",
+    by_source=True)
+CONTAMINATED_RATE = _step("group/contaminated_rate", "0 to 1", "contaminated / count",
+    "groups in which an evaluation failed and the reward that stands in for it moved the group's mean, and with it "
+    "every sibling's advantage", by_source=True)
+CONTAMINATED_ROLLOUTS = _step("group/contaminated_rollouts", "rollouts", "sum",
+    "all rollouts of such groups", by_source=True)
 
 # --- the functions that a reward is made of
 
@@ -102,6 +127,20 @@ EXECUTOR_COST = _run("cost/executor_cost", "USD", "sum", "the executor's part of
 JUDGE_COST = _run("cost/judge_cost", "USD", "sum",
     "the judge's part of it; answers extracted through the judge's client are in it")
 STEP_COST = _step("cost/step_cost", "USD", "sum", "all roles")
+PER_CORRECT_ROLLOUT = _step("cost/per_correct_rollout", "USD", "spent / correct",
+    "what executor and judge spent, over the rollouts that are correct; absent where none is")
+PER_INFORMATIVE_GROUP = _step("cost/per_informative_group", "USD", "spent / informative",
+    "the same over the groups whose rewards differ; absent where none do")
+IN_ZERO_VARIANCE_GROUPS = _step("cost/in_zero_variance_groups", "USD", "sum",
+    "what the rollouts of groups with equal rewards spent")
+FAILED_ROLLOUTS_COST = _step("cost/failed_rollouts", "USD", "sum", "what failed rollouts spent")
+JUDGE_FAILURES_COST = _step("cost/judge_failures", "USD", "sum",
+    "what evaluations without a verdict spent; of calls that several evaluations share, each has its part")
+RETRIES_COST = _step("cost/retries", "USD", "sum",
+    "what calls spent that asked a judge the same again, after an answer that could not be used")
+UNATTRIBUTED_COST = _step("cost/unattributed", "USD", "sum",
+    "what executor and judge spent on calls that are of no single rollout, as a call for a whole batch is: it is "
+    "missing from the costs of groups and of failed rollouts")
 TOTAL_SAMPLES = _run("cost/total_samples", "rollouts", "sum", "all closed rollouts, training and validation")
 AVG_COST_PER_SAMPLE = _run("cost/avg_cost_per_sample", "USD", "total_cost / total_samples",
     "`cost/total_cost` over `cost/total_samples`")
@@ -120,6 +159,8 @@ CACHED_TOKENS = _step("tokens/{role}/cached", "tokens", "sum",
     "the part of the prompt tokens that came from the provider's cache")
 CACHE_WRITE_TOKENS = _step("tokens/{role}/cache_write", "tokens", "sum",
     "the part of the prompt tokens that was written to it, where the API tells (Anthropic's does)")
+CACHE_HIT_RATE = _step("tokens/{role}/cache_hit_rate", "0 to 1", "cached / told",
+    "cached tokens over the prompt tokens of those calls that told how many were cached")
 REASONING_TOKENS = _step("tokens/{role}/reasoning", "tokens", "sum",
     "the part of the completion tokens that is hidden reasoning")
 GENERATED_TOKENS = _step("tokens/generated", "tokens", "sum",

@@ -25,6 +25,8 @@ class Action(NamedTuple):
     source: str
     template: Template
     code: str
+    seed: int
+    """Of the workflow's first request; each further one counts it up."""
 
 
 class Policy:
@@ -48,7 +50,7 @@ class Policy:
         is_defective = rng.random() < self._defect_rate
         defect = DEFECTS[int(rng.integers(len(DEFECTS)))] if is_defective else None
         seed = int(rng.integers(_LARGEST_SEED))
-        return Action(source, TEMPLATES[index], write(TEMPLATES[index], seed, defect))
+        return Action(source, TEMPLATES[index], write(TEMPLATES[index], seed, defect), seed)
 
     def update(self, actions: Sequence[Action], rewards: Sequence[float], group_size: int) -> dict[str, float]:
         """Take one policy-gradient step; consecutive `group_size` actions belong to the same item.

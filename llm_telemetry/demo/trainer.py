@@ -43,6 +43,9 @@ class Rollout:
     template: Template
     reward: float  # as booked; for a failed rollout it was never computed
     failed: bool  # the workflow raised, timed out, or said that it did not succeed
+    problem: str
+    seed: int  # the workflow's
+    answer: str | None  # `None` for a failed rollout
 
     @property
     def correct(self) -> bool:
@@ -132,14 +135,17 @@ class GRPOTrainer:
         split: Split = "val" if step is None else "train"
         rollouts = []
         for (item, action), result in zip(pairs, results, strict=True):
-            reward, failed = (RAISED, True) if isinstance(result, BaseException) else result
-            rollouts.append(Rollout(step, attempt, split, item["source"], action.template, reward, failed))
-            _log({"sample/reward": reward, "sample/failed": float(failed)})
+            reward, answer = (RAISED, None) if isinstance(result, BaseException) else result
+            known = (item["problem"], action.seed, answer)
+            rollouts.append(
+                Rollout(step, attempt, split, item["source"], action.template, reward, answer is None, *known)
+            )
+            _log({"sample/reward": reward, "sample/failed": float(answer is None)})
         self.history += rollouts
         return rollouts
 
-    async def _rollout(self, item: Item, action: Action, slots: asyncio.Semaphore) -> tuple[float, bool]:
-        """Run one workflow; return its reward and whether it failed. What the workflow raises comes out."""
+    async def _rollout(self, item: Item, action: Action, slots: asyncio.Semaphore) -> tuple[float, str | None]:
+        """Run one workflow; return its reward and answer, `None` if it failed. What the workflow raises comes out."""
         shared: dict[str, Any] = {
             "problem": item["problem"],
             "problem_type": item["problem_type"],
@@ -150,7 +156,7 @@ class GRPOTrainer:
             async with slots:
                 answer, _, metadata = await self.executor.execute_workflow(workflow_code=action.code, **shared)
                 if not metadata["success"]:
-                    return UNSUCCESSFUL, True
+                    return UNSUCCESSFUL, None
                 reward = self.reward_computer.compute_reward(
                     prediction=str(answer),
                     ground_truth=item["ground_truth"],
@@ -158,7 +164,7 @@ class GRPOTrainer:
                     source=item["source"],
                     **shared,
                 )
-                return reward, False
+                return reward, str(answer)
         finally:
             if self._on_rollout is not None:
                 self._on_rollout()

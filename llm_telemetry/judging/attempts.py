@@ -29,11 +29,17 @@ class Reply(NamedTuple):
 class Attempt:
     """One call of the judge's: what it asked, and what came."""
 
-    __slots__ = ("replies", "request")
+    __slots__ = ("again", "replies", "request")
 
-    def __init__(self, request: Any) -> None:
-        """Note the request, as the SDK has it; it is only read, and only when there are several."""
+    def __init__(self, request: Any, *, again: bool = False) -> None:
+        """Note the request, as the SDK has it; it is only read, and only when there are several.
+
+        Args:
+            request: What is asked.
+            again: It was asked before, and got no usable answer.
+        """
         self.request = request
+        self.again = again
         self.replies: list[Reply] = []
 
     def add(self, delta: Reply) -> None:
@@ -41,6 +47,11 @@ class Attempt:
         known = self.replies[0] if self.replies else Reply()
         text = known.text + delta.text if len(known.text) < _MAX_TEXT else known.text
         self.replies = [Reply(text, delta.failure or known.failure, delta.truncated or known.truncated)]
+
+    @property
+    def is_unusable(self) -> bool:
+        """Whether it has ended without an answer to read."""
+        return bool(self.replies) and all(reply.failure or not reply.text.strip() for reply in self.replies)
 
     @property
     def content(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.clients.replies import failure_kind
@@ -15,12 +16,13 @@ from llm_telemetry.judging.verdicts import returned_verdict
 from llm_telemetry.lifecycle.items import ITEM_TEXTS, open_rollout, rows_of
 from llm_telemetry.lifecycle.rewards import batch_in
 from llm_telemetry.lifecycle.spans import reward
+from llm_telemetry.session.rollouts import fresh_id
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from llm_telemetry.events import Evidence
+    from llm_telemetry.events import Evidence, Id
     from llm_telemetry.hooks.observe import Span
     from llm_telemetry.lifecycle.functions import MakeSpan
     from llm_telemetry.session.session import Session
@@ -49,7 +51,7 @@ class OpenEvaluation:
         implied: There is no function, only calls that are said to be a judge's: without a call, nothing was judged.
     """
 
-    __slots__ = ("__weakref__", "_attempts", "_items", "_looks", "_name", "_scope", "implied")
+    __slots__ = ("__weakref__", "_attempts", "_items", "_looks", "_name", "_scope", "_taken", "implied", "key")
 
     def __init__(self, scope: Scope, name: str, items: Sequence[Item], *, implied: bool = False) -> None:
         rollout = items[0].rollout if len({one.rollout.source for one in items}) == 1 else None
@@ -58,7 +60,14 @@ class OpenEvaluation:
         self._items = items
         self._attempts: list[Attempt] = []
         self._looks = 0
+        self._taken: set[Id] = set()
         self.implied = implied
+        self.key = fresh_id()
+
+    @property
+    def rollout(self) -> Id | None:
+        """The rollout that its calls are made for; `None` where it judges several."""
+        return self._items[0].rollout.key if len(self._items) == 1 else None
 
     def begin(self) -> Scope:
         """Return the scope of the judge's calls."""
@@ -66,13 +75,23 @@ class OpenEvaluation:
 
     def ask(self, request: Any) -> Attempt:
         """Take note of a call that is being made."""
-        attempt = Attempt(request)
+        attempt = Attempt(request, again=any(one.is_unusable and one.request == request for one in self._attempts))
         self._attempts.append(attempt)
         return attempt
 
     def rollout_of(self, text: str) -> Any:
         """Return the rollout of the items that have this very text; `None` where none has, or they differ in source."""
         return _shared([item for item in self._items if text and text in (item.text, item.prompt)])
+
+    def key_of(self, text: str, problem: int | None) -> Id | None:
+        """Return the key of the item that has this text, of several that are alike the next; `None` if they are not."""
+        alike = [item.rollout for item in self._items if text and text in (item.text, item.prompt)]
+        alike = [one for one in alike if one.problem == problem] or alike
+        if not alike or len({one.problem for one in alike}) > 1:
+            return None
+        found: Id = next((one.key for one in alike if one.key not in self._taken), alike[-1].key)
+        self._taken.add(found)
+        return found
 
     def source_of(self, attempt: Attempt) -> str | None:
         """Return the source of the items whose texts are in a request; `None` where that does not tell it."""
@@ -93,7 +112,7 @@ class OpenEvaluation:
         shared = len(rulings) < len(self._items)
         for item, ruling in zip(self._items, rulings, strict=False):
             evidence = self._evidence(ruling, result, error)
-            self._record(ruling, self._scope.rollout if shared else item.rollout, evidence)
+            self._record(ruling, self._scope.rollout if shared else item.rollout, evidence, len(rulings))
 
     def _rule(self, result: Any, raised: str | None) -> list[Ruling]:
         """Decide about each item; a batch function that returns no batch is one evaluation."""
@@ -112,7 +131,7 @@ class OpenEvaluation:
             return None
         return evidence_of(ruling.reply.text, result, error or ruling.reply.error)
 
-    def _record(self, ruling: Ruling, rollout: Any, evidence: Evidence | None) -> None:
+    def _record(self, ruling: Ruling, rollout: Any, evidence: Evidence | None, batch: int) -> None:
         session = self._scope.session
         if rollout is not None and ruling.outcome in ("correct", "incorrect"):
             rollout.verdict = ruling.outcome == "correct"
@@ -131,6 +150,9 @@ class OpenEvaluation:
                 next((flip for flip in flips if flip is not None), None),
                 evidence,
                 ruling.clue,
+                rollout.key if rollout is not None and batch == len(self._items) else None,
+                self.key,
+                batch,
             )
         )
 
@@ -154,8 +176,10 @@ def _text_in(row: Mapping[str, Any]) -> str:
 def _item(session: Session, scope: Scope, row: Mapping[str, Any]) -> Item:
     """Return an item that a judge is told; inside of a function for a batch it is one of the batch by its text."""
     rollout, text = open_rollout(session, scope, row), _text_in(row)
-    if rollout.source is None and scope.evaluation is not None:
-        rollout = scope.evaluation.rollout_of(text) or rollout
+    if scope.evaluation is not None:
+        key = scope.evaluation.key_of(text, rollout.problem) or rollout.key
+        known = scope.evaluation.rollout_of(text) if rollout.source is None else None
+        rollout = replace(known or rollout, key=key)
     return Item(rollout, text)
 
 

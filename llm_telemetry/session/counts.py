@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.alarm.alarm import Alarm
-from llm_telemetry.collectors import keys
+from llm_telemetry.collectors import accuracy, groups, keys
 from llm_telemetry.collectors.attempts import AttemptsCollector
 from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.cost import CostTracker
@@ -14,8 +14,10 @@ from llm_telemetry.collectors.dataset import DatasetMetricsCollector
 from llm_telemetry.collectors.evidence import EvidenceCollector
 from llm_telemetry.collectors.gaps import Gaps
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
+from llm_telemetry.collectors.ledger import Ledger
 from llm_telemetry.collectors.parts import RewardPartsCollector
 from llm_telemetry.collectors.pricing import PriceTable
+from llm_telemetry.collectors.worth import WorthCollector
 from llm_telemetry.events import Call, Evaluation, Rollout, Split, UnmatchedReward
 from llm_telemetry.guard import attempt, guarded
 from llm_telemetry.judging.learner import Learner
@@ -37,12 +39,15 @@ class Counts:
     """
 
     def __init__(self, config: Config) -> None:
-        names, limits = SourceNames(), limits_of(config.alarm)
+        names, limits, prices = SourceNames(), limits_of(config.alarm), PriceTable(config.prices)
+        self._names = names
         self.dataset = DatasetMetricsCollector(config.threshold, names, config.correct)
         self.parts = RewardPartsCollector(names)
         self.attempts = AttemptsCollector(lambda one: self.dataset.is_correct(self.dataset.decides(one)), names)
         self.judge = JudgeMetricsCollector(names)
-        self.cost = CostTracker(PriceTable(config.prices), names)
+        self.cost = CostTracker(prices, names)
+        self.ledger = Ledger(prices)
+        self.worth = WorthCollector(prices)
         self.calls = CallCollector()
         self.evidence = EvidenceCollector(config.capture_failures)
         self.alarm = None if limits is None else Alarm(limits, names)
@@ -54,8 +59,8 @@ class Counts:
     def listeners(self) -> dict[type, tuple[Callable[[Any], object], ...]]:
         """Return the table: kind of event → who takes it."""
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
-            Call: (self.cost.add_call, self.calls.add_call),
-            Rollout: tuple(one.add_rollout for one in (self.dataset, self.parts, self.attempts, self.cost, self.calls)),
+            Call: (self.cost.add_call, self.calls.add_call, self.ledger.add_call, self.worth.add_call),
+            Rollout: (self._add_rollout, *(one.add_rollout for one in (self.parts, self.attempts, self.cost, self.calls))),
         }
         return {
             **{kind: adds + self._user_adds for kind, adds in own.items()},
@@ -63,9 +68,15 @@ class Counts:
             UnmatchedReward: (self.dataset.add_unmatched,),
         }
 
+    def _add_rollout(self, rollout: Rollout) -> None:
+        """Count a closed rollout; whether it is correct is asked once."""
+        self.ledger.add_rollout(rollout, self.dataset.add_rollout(rollout))
+
     def _add_evaluation(self, evaluation: Evaluation) -> None:
         """Count an evaluation whose outcome is final."""
         self.judge.add_evaluation(evaluation)
+        self.ledger.add_evaluation(evaluation)
+        self.worth.add_evaluation(evaluation)
         self.evidence.add_evaluation(evaluation)
         if self.alarm is not None:
             self.alarm.add(evaluation)
@@ -87,6 +98,7 @@ class Counts:
         own: dict[str, float] = attempt(self.dataset.get_wandb_logs, split, costs) or {}
         for collector in (self.parts, self.judge, self.cost, self.calls):
             own |= attempt(collector.get_wandb_logs, split) or {}
+        own |= attempt(self._by_rollout, split) or {}
         if told_as == "eval":
             own |= attempt(self.attempts.get_wandb_logs, split) or {}
             own = {keys.in_evaluation(key): value for key, value in own.items()}
@@ -94,9 +106,20 @@ class Counts:
         values = {key: value for part in (*theirs, own) for key, value in part.items()}  # ours replace theirs
         return {key: value for key, value in values.items() if math.isfinite(value)}
 
+    def _by_rollout(self, split: Split) -> dict[str, float]:
+        """Return what follows from the rollouts of a window, each with its calls and evaluations."""
+        settled = self.ledger.settled(split)
+        found = groups.groups_in(settled)
+        return {
+            **accuracy.describe(settled, self.ledger.strays(split), self._names, split),
+            **groups.describe(found, self._names, split),
+            **self.worth.get_wandb_logs(split, self.cost.of_rollouts(split), settled, found),
+        }
+
     def begin(self, split: Split) -> None:
         """Begin new windows for `split`."""
-        for collector in (self.dataset, self.parts, self.attempts, self.judge, self.cost, self.calls, self.evidence):
+        rollouts = (self.dataset, self.parts, self.attempts, self.ledger, self.worth)
+        for collector in (*rollouts, self.judge, self.cost, self.calls, self.evidence):
             collector.begin(split)
 
     def check(self, payload: Payload) -> Alert | None:

@@ -117,8 +117,9 @@ def _kinds_in(hint: Any, count: int) -> tuple[Any, ...]:
 
 def _looks_like(option: Any, value: Any) -> bool:
     """Tell whether a value is of this one of several types; JSON has lists for records, and writes 1.0 as it likes."""
-    kinds = {float: (float, int)}.get(option, (list, dict) if hasattr(option, "_fields") else (option,))
-    return type(value) in kinds
+    if hasattr(option, "_fields"):
+        return type(value) in (list, dict)
+    return type(value) in {float: (float, int)}.get(option, (list,) if get_origin(option) is tuple else (option,))
 
 
 def _named(record: type[Any], value: Any) -> Mapping[str, Any]:

@@ -124,6 +124,8 @@ class RolloutBook:
         self._rewarded.remove(rollout)
         rollout.source = rollout.source or wanted.source
         rollout.reward_signs = wanted.signs
+        if wanted is not rollout:
+            rollout.reward_keys = (*rollout.reward_keys, wanted.key)
         rollout.take(reward)
         if rollout.contradicted:
             self._tell(CONTRADICTORY)

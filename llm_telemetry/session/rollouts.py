@@ -13,10 +13,15 @@ from llm_telemetry.sources import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llm_telemetry.events import Split
+    from llm_telemetry.events import Id, Split
     from llm_telemetry.session.signs import Sign
 
 _numbers = itertools.count()
+
+
+def fresh_id() -> Id:
+    """Return an id that nothing else has, in any process."""
+    return os.getpid(), next(_numbers)
 
 
 class Phase:
@@ -41,8 +46,10 @@ class OpenRollout:
     """A fingerprint, see `items.problem_in`."""
     session: int = 0
     """The session's number."""
-    key: tuple[int, int] = field(default_factory=lambda: (os.getpid(), next(_numbers)))
+    key: Id = field(default_factory=fresh_id)
     """The same in every process that hears of this rollout."""
+    reward_keys: tuple[Id, ...] = ()
+    """Of the openings by which its rewards were computed: their calls and evaluations are its own."""
     group: str | int | None = None
     """What attempts at one item have in common, where it is told."""
     parts: tuple[tuple[str, float | None], ...] = ()
@@ -95,5 +102,13 @@ class OpenRollout:
         """Return the frozen record; nothing can be added after."""
         self.closed = True
         self.previous = None
-        group = self.problem if self.group is None else self.group
-        return Rollout(self.split, self.source or UNKNOWN, self.reward, self.failed, group, self.parts, self.tokens)
+        return Rollout(
+            self.split,
+            self.source or UNKNOWN,
+            self.reward,
+            self.failed,
+            self.problem if self.group is None else self.group,
+            self.parts,
+            self.tokens,
+            (self.key, *self.reward_keys),
+        )

@@ -18,8 +18,9 @@ from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers.judges import is_judge, sounds_like_judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from llm_telemetry.events import Id
     from llm_telemetry.hooks.observe import Span
     from llm_telemetry.hooks.scopes import Scope
     from llm_telemetry.session.session import Session
@@ -28,20 +29,26 @@ Note: TypeAlias = "Callable[[list[float | None]], object]"
 """Is told what a reward function has returned, one for each completion."""
 
 
-def watched(function: Any, name: str, note: Note) -> Any:
+def watched(function: Any, name: str, note: Note, keys: Sequence[list[Id]]) -> Any:
     """Return a reward function as a hook that opens evaluations; a model that gives rewards is none.
 
     An object that is called asynchronously becomes its bound method: whoever asks whether it is a coroutine function
     asks the object's `__call__`, which a hook has of its own.
+
+    Args:
+        function: The reward function.
+        name: What it is called.
+        note: Is told what it has returned.
+        keys: Gets, for each completion, the key by which the function's calls and evaluations name its rollout.
     """
     if not callable(function) or hasattr(function, "state_dict"):
         return function
     if inspect.iscoroutinefunction(defined_by(type(function), "__call__")):
         function = function.__call__
-    return Hook(function, functions.hook(_asked(name, note), (), lambda: None))
+    return Hook(function, functions.hook(_asked(name, note, keys), (), lambda: None))
 
 
-def _asked(name: str, note: Note) -> functions.MakeSpan:
+def _asked(name: str, note: Note, keys: Sequence[list[Id]]) -> functions.MakeSpan:
     label = clean_source(name).strip("_")
 
     def open_span(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
@@ -50,6 +57,8 @@ def _asked(name: str, note: Note) -> functions.MakeSpan:
         items = [
             Item(open_rollout(session, scope, row), row["completion"] or row["prompt"], row["prompt"]) for row in rows
         ]
+        for own, item in zip(keys, items, strict=False) if len(keys) == len(items) else ():
+            own.append(item.rollout.key)
         return AskedFunction(OpenEvaluation(scope, label, items, implied=True), len(rows), note)
 
     return open_span

@@ -17,7 +17,7 @@ from llm_telemetry.sources import UNKNOWN
 from llm_telemetry.trainers.reward_functions import HeldJudge, held_judges, rows_of, text_of, watched
 
 if TYPE_CHECKING:
-    from llm_telemetry.events import Split
+    from llm_telemetry.events import Id, Split
     from llm_telemetry.session.session import Session
 
 _SINGLE = struct.Struct("f")
@@ -48,6 +48,7 @@ class RewardStep:
         self._functions: list[Any] = trainer.reward_funcs
         self._originals: list[Any] = []
         self._judges: list[HeldJudge] = []
+        self._keys: list[list[Id]] = [[] for _ in self._rows]
         self._heard: dict[int, list[float | None]] = {}
         """What functions have returned, by their places."""
         shared = self._sources[0] if len(set(self._sources)) == 1 else None
@@ -63,7 +64,7 @@ class RewardStep:
             held.watch()
         names = names_of(self._trainer)  # one more than functions, where an environment gives a reward
         for i, (function, name) in enumerate(zip(self._originals, names, strict=False)):
-            self._functions[i] = watched(function, name, functools.partial(self._heard.__setitem__, i))
+            self._functions[i] = watched(function, name, functools.partial(self._heard.__setitem__, i), self._keys)
         return self._scope
 
     def end(self, result: Any, error: BaseException | None) -> None:
@@ -82,7 +83,7 @@ class RewardStep:
         rewards = rewards_of(result, count, rank, list(zip(*said, strict=True)), _weights(self._trainer, len(names)))
         groups = self._groups(rank)
         split = self._scope.split
-        rows = zip(self._sources, rewards, groups, self._tokens, strict=True)
+        rows = zip(self._sources, rewards, groups, self._tokens, self._keys, strict=True)
         return [
             Rollout(
                 split,
@@ -92,8 +93,9 @@ class RewardStep:
                 group=group,
                 parts=tuple(zip(names, one.parts, strict=True)),
                 tokens=tokens,
+                keys=tuple(keys),
             )
-            for source, one, group, tokens in rows
+            for source, one, group, tokens, keys in rows
         ]
 
     def _groups(self, rank: int) -> list[str | None]:

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import itertools
 import re
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tests.support.mocking import chat, openai_api
 from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
 
 HOLES = {
-    "{source}": "[a-z0-9_]+",
+    "{source}": "(?!group/)[a-z0-9_]+",
     "{role}": "|".join(ROLES),
     "{kind}": "|".join(ERRORS),
     "{function}": "[a-z0-9_]+",
@@ -54,7 +55,7 @@ def trained_and_validated(trainer, tmp_path):
     """A step, and a validation."""
     telemetry, memory = watch(trainer, tmp_path)
     train_step(trainer)
-    asyncio.run(trainer.evaluate_on_val_set(1))
+    asyncio.run(trainer.evaluate_on_val_set(2))
     telemetry.uninstrument()
     return memory.payloads
 
@@ -120,6 +121,14 @@ def other_clients(tmp_path):
     return memory.payloads
 
 
+def samples_of_an_item(tmp_path):
+    """Two rollouts of one item with rewards that differ."""
+    verdicts = itertools.cycle([True, False])
+    item = {"problem": "2 + 2?", "ground_truth": "4", "source": "gsm8k"}
+    trainer = Trainer([item, item], reward_computer=RewardComputer(lambda *_: next(verdicts)))
+    return trained_and_validated(trainer, tmp_path)
+
+
 def rewards_of_parts(tmp_path):
     """Rewards that are told by hand, with what they are made of."""
     memory = Memory()
@@ -140,6 +149,7 @@ def emitted(demo_run, tmp_path_factory):
         payloads += every_role(tmp_path_factory.mktemp("roles"))
         api.post("/chat/completions").side_effect = lambda _: chat("[[A]]")
         payloads += careful_judge(tmp_path_factory.mktemp("careful"))
+        payloads += samples_of_an_item(tmp_path_factory.mktemp("samples"))
     payloads += rewards_of_parts(tmp_path_factory.mktemp("parts"))
     payloads += other_clients(tmp_path_factory.mktemp("clients"))
     return payloads

@@ -1,0 +1,80 @@
+"""What accuracy is worth: that of judged rollouts alone, and the bounds that failed evaluations leave open."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llm_telemetry.collectors import keys
+from llm_telemetry.collectors.aggregates import Sums, ratio
+from llm_telemetry.collectors.naming import Key, name_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from llm_telemetry.collectors.ledger import Settled
+    from llm_telemetry.events import Split
+
+
+@dataclass(slots=True)
+class AccuracySums(Sums):
+    """Rollouts by what is known of whether they are right."""
+
+    sure: int = 0
+    """Right or wrong, whatever any judge would have said: none has failed."""
+    sure_correct: int = 0
+    open: int = 0
+    """Those of which a judge has no verdict; their reward stands in for one that is not known, or is missing."""
+    judged: int = 0
+    """Those of which each judge has a verdict."""
+    judged_correct: int = 0
+    evaluated: int = 0
+    """Those that a judge was asked about."""
+
+    def add(self, one: Settled) -> None:
+        """Add one rollout."""
+        self.evaluated += bool(one.outcomes)
+        if one.is_open:
+            self.open += 1
+            return
+        is_scored = one.correct is not None or one.rollout.failed
+        self.sure += is_scored
+        self.sure_correct += one.correct is True
+        if one.is_judged and is_scored:
+            self.judged += 1
+            self.judged_correct += one.correct is True
+
+
+def describe(
+    settled: Iterable[Settled], strays: Collection[str], name_of: Callable[[str], str], split: Split
+) -> dict[str, float]:
+    """Return the keys of a window, over all sources and of each that a judge was asked about.
+
+    Args:
+        settled: Its rollouts.
+        strays: Sources with evaluations without a verdict of which the rollout is not known: no bound holds there.
+        name_of: Gives sources the names that they have in keys.
+        split: `train` or `val`.
+    """
+    window: defaultdict[str, AccuracySums] = defaultdict(AccuracySums)
+    overall = AccuracySums()
+    for one in settled:
+        window[name_of(one.rollout.source)].add(one)
+    unbounded = {name_of(source) for source in strays}
+    logs: dict[str, float] = {}
+    for source, sums in sorted(window.items()):
+        overall = overall.merge(sums)
+        logs |= name_all(_values(sums, is_bounded=source not in unbounded), split, source)
+    return logs | name_all(_values(overall, is_bounded=not unbounded), split)
+
+
+def _values(sums: AccuracySums, *, is_bounded: bool) -> dict[Key, float | None]:
+    if not sums.evaluated:
+        return {}
+    values: dict[Key, float | None] = {keys.JUDGED_ACCURACY: ratio(sums.judged_correct, sums.judged, 100)}
+    if is_bounded:
+        whole = sums.sure + sums.open
+        values[keys.ACCURACY_LOW] = ratio(sums.sure_correct, whole, 100)
+        values[keys.ACCURACY_HIGH] = ratio(sums.sure_correct + sums.open, whole, 100)
+    return values

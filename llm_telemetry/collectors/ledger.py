@@ -1,0 +1,142 @@
+"""What was told of a rollout in pieces, put together: its calls, what came of its evaluations, its reward.
+
+Calls and evaluations come before the rollout that they were made for is closed, in any order, from any process; they
+name it by one of its keys. What is kept lasts until the end of the rollout's window.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from llm_telemetry.collectors.spend import Spend, merged
+from llm_telemetry.events import FAILED, SPLITS, VERDICTS
+from llm_telemetry.notices import Notices
+
+if TYPE_CHECKING:
+    from llm_telemetry.collectors.pricing import PriceTable
+    from llm_telemetry.events import Call, Evaluation, Id, Outcome, Rollout, Split
+
+MOST = 65_536
+"""Openings of rollouts, and rollouts of a window, that are kept."""
+PATIENCE = 3
+"""Payloads of its split that what belongs to a rollout waits for its close."""
+_UNKNOWN = 0, 0
+FULL = (
+    "more than %d rollouts are open, or in one step: what is told of groups, of accuracy's bounds and of the cost by "
+    "rollout leaves the others out"
+)
+
+
+class _Account:
+    """What is known of one opening of a rollout."""
+
+    __slots__ = ("age", "outcomes", "spend", "split")
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+        self.age = 0
+        self.outcomes: dict[str, tuple[Id, Outcome]] = {}
+        """By judge, the latest, and the evaluation that it is of: one that was undecided for a while comes late."""
+        self.spend = Spend()
+
+
+class Settled(NamedTuple):
+    """A rollout at the end of its window."""
+
+    rollout: Rollout
+    correct: bool | None
+    """Whether its reward is enough; `None` where that is not known."""
+    outcomes: tuple[Outcome, ...]
+    """What its judges came to, one each."""
+    spend: Spend
+    """What its own calls took."""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it was judged, and each judge had a verdict."""
+        return bool(self.outcomes) and all(outcome in VERDICTS for outcome in self.outcomes)
+
+    @property
+    def has_stand_in(self) -> bool:
+        """Whether a judge has failed, so that the reward stands in for one that is not known."""
+        return any(outcome in FAILED for outcome in self.outcomes)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it could be right or wrong: a judge has no verdict, as far as is known."""
+        return not self.rollout.failed and any(outcome not in VERDICTS for outcome in self.outcomes)
+
+
+class Ledger:
+    """Takes calls, evaluations and rollouts; gives the rollouts of a window with what belongs to them.
+
+    Args:
+        prices: Knows the tiers that prompts fall into.
+    """
+
+    def __init__(self, prices: PriceTable) -> None:
+        self._prices = prices
+        self._accounts: dict[Id, _Account] = {}
+        self._closed: dict[Split, list[tuple[Rollout, bool | None]]] = {split: [] for split in SPLITS}
+        self._strays: dict[Split, Counter[str]] = {split: Counter() for split in SPLITS}
+        self._tell = Notices()
+
+    def add_call(self, call: Call) -> None:
+        """Take a call of executor or judge, if it was made for one rollout."""
+        if call.rollout is not None and call.role in ("executor", "judge"):
+            self._account(call.rollout, call.split).spend.add(call, self._prices)
+
+    def add_evaluation(self, evaluation: Evaluation) -> None:
+        """Take an evaluation whose outcome is final."""
+        if evaluation.rollout is not None:
+            latest = evaluation.key or _UNKNOWN, evaluation.outcome
+            outcomes = self._account(evaluation.rollout, evaluation.split).outcomes
+            if latest[0] >= outcomes.setdefault(evaluation.judge, latest)[0]:
+                outcomes[evaluation.judge] = latest
+        elif evaluation.outcome not in VERDICTS:
+            self._strays[evaluation.split][evaluation.source] += 1
+
+    def _account(self, key: Id, split: Split) -> _Account:
+        account = self._accounts.get(key)
+        if account is None:
+            if len(self._accounts) >= MOST:
+                del self._accounts[next(iter(self._accounts))]
+                self._tell(FULL, MOST)
+            account = self._accounts[key] = _Account(split)
+        return account
+
+    def add_rollout(self, rollout: Rollout, correct: bool | None) -> None:
+        """Take a rollout that is closed, and whether it is correct."""
+        closed = self._closed[rollout.split]
+        if len(closed) < MOST:
+            closed.append((rollout, correct))
+        else:
+            self._tell(FULL, MOST)
+
+    def settled(self, split: Split) -> list[Settled]:
+        """Return the rollouts of the window."""
+        return [self._settle(rollout, correct) for rollout, correct in self._closed[split]]
+
+    def _settle(self, rollout: Rollout, correct: bool | None) -> Settled:
+        accounts = [account for key in rollout.keys if (account := self._accounts.get(key)) is not None]
+        told = sorted((key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items())
+        outcomes: dict[str, Outcome] = {judge: outcome for _, judge, outcome in told}
+        spend = accounts[0].spend if len(accounts) == 1 else merged(account.spend for account in accounts)
+        return Settled(rollout, correct, tuple(outcomes.values()), spend)
+
+    def strays(self, split: Split) -> Counter[str]:
+        """Return how many evaluations of the window have no verdict and no rollout that is known, by source."""
+        return self._strays[split]
+
+    def begin(self, split: Split) -> None:
+        """Begin a new window."""
+        for rollout, _ in self._closed[split]:
+            for key in rollout.keys:
+                self._accounts.pop(key, None)
+        for key, account in list(self._accounts.items()):
+            account.age += account.split == split
+            if account.age > PATIENCE:
+                del self._accounts[key]
+        self._closed[split] = []
+        self._strays[split].clear()

@@ -1,0 +1,89 @@
+"""Tokens of calls that are not priced yet, by what they cost: whoever adds them up, prices them once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING
+
+from llm_telemetry.collectors.aggregates import Sums
+from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable
+from llm_telemetry.events import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llm_telemetry.collectors.pricing import Rate
+    from llm_telemetry.events import Call
+
+_NO_USAGE = Usage()
+
+
+@dataclass(slots=True)
+class Tokens(Sums):
+    """Tokens of some calls."""
+
+    calls: int = 0
+    prompt: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    completion: int = 0
+
+    def add(self, prompt: int, cached: int | None, cache_write: int | None, completion: int) -> None:
+        """Add those of one call; `cached` and `cache_write` are parts of `prompt`."""
+        self.calls += 1
+        self.prompt += prompt
+        self.completion += completion
+        if cached:
+            self.cached += cached
+        if cache_write:
+            self.cache_write += cache_write
+
+    def cost(self, rate: Rate) -> Decimal:
+        """Return their USD."""
+        return rate.cost(self.calls, self.prompt, self.cached, self.completion, self.cache_write)
+
+
+class Spend:
+    """What some calls took; of which a call is, is not known any more."""
+
+    __slots__ = ("tokens", "unmetered")
+
+    def __init__(self) -> None:
+        self.tokens: defaultdict[tuple[str | None, str | None, int], Tokens] = defaultdict(Tokens)
+        """By the model in the response, the one in the request, and the tier of the prompt's length."""
+        self.unmetered = 0
+        """Calls that succeeded without telling their tokens."""
+
+    def add(self, call: Call, prices: PriceTable) -> None:
+        """Add one call."""
+        prompt, completion, cached, _, cache_write = call.usage or _NO_USAGE
+        if prompt is None or completion is None:
+            self.unmetered += call.error is None
+            return
+        tier = prices.tier((call.model, call.requested_model), prompt) if prompt > SMALLEST_TIER else 0
+        self.tokens[call.model, call.requested_model, tier].add(prompt, cached, cache_write, completion)
+
+    def merge(self, other: Spend) -> Spend:
+        """Return what both took; associative and commutative."""
+        return merged((self, other))
+
+    def usd(self, prices: PriceTable) -> Decimal | None:
+        """Return the USD that are known; `None` where calls were made and of not one of them the cost is known."""
+        rates = [(tokens, prices.rate(models, tier)) for (*models, tier), tokens in self.tokens.items()]
+        known = [(tokens, rate) for tokens, rate in rates if rate is not None]
+        if not known and (rates or self.unmetered):
+            return None
+        with localcontext(EXACT):
+            return sum((tokens.cost(rate) for tokens, rate in known), Decimal(0))
+
+
+def merged(parts: Iterable[Spend]) -> Spend:
+    """Return what all of them took."""
+    total = Spend()
+    for part in parts:
+        total.unmetered += part.unmetered
+        for key, tokens in part.tokens.items():
+            total.tokens[key] = total.tokens[key].merge(tokens)
+    return total

@@ -10,7 +10,7 @@ from llm_telemetry.guard import log
 UNKNOWN = "unknown"
 OVERFLOW = "other"
 MAX_SOURCES = 64
-"""W&B asks for fewer than 10,000 distinct metrics a project; every source brings about ten."""
+"""W&B asks for fewer than 10,000 distinct metrics a project; every source brings some thirty."""
 
 _TAKEN = {"group": "group_"}
 """Names that keys of our own have in a source's place: `val/group/count`."""

@@ -150,7 +150,7 @@ def test_what_the_readme_says_of_that_step_is_so(demo_steps):
     assert after["dataset/accuracy"] >= before["dataset/accuracy"]
     fall = [payload["dataset/gsm8k/accuracy"] for payload in (before, after)]
     assert f"`gsm8k` has fallen from {fall[0]:.0f} % to {fall[1]:.0f} %" in text
-    assert 100 < len(after) < 200  # "more than a hundred keys"
+    assert 100 < len(after) < 300  # "more than a hundred keys"
 
 
 def test_the_picture_in_the_readme_shows_every_dataset_of_the_demo(demo_steps):

@@ -32,6 +32,16 @@ class AccuracySums(Sums):
     evaluated: int = 0
     """Those that a judge was asked about."""
 
+    @property
+    def whole(self) -> int:
+        """What the bounds are of."""
+        return self.sure + self.open
+
+    @property
+    def highest(self) -> int:
+        """Those that are right, or may be."""
+        return self.sure_correct + self.open
+
     def add(self, one: Settled) -> None:
         """Add one rollout."""
         self.evaluated += bool(one.outcomes)
@@ -74,7 +84,6 @@ def _values(sums: AccuracySums, *, is_bounded: bool) -> dict[Key, float | None]:
         return {}
     values: dict[Key, float | None] = {keys.JUDGED_ACCURACY: ratio(sums.judged_correct, sums.judged, 100)}
     if is_bounded:
-        whole = sums.sure + sums.open
-        values[keys.ACCURACY_LOW] = ratio(sums.sure_correct, whole, 100)
-        values[keys.ACCURACY_HIGH] = ratio(sums.sure_correct + sums.open, whole, 100)
+        values[keys.ACCURACY_LOW] = ratio(sums.sure_correct, sums.whole, 100)
+        values[keys.ACCURACY_HIGH] = ratio(sums.highest, sums.whole, 100)
     return values

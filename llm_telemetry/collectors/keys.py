@@ -54,9 +54,9 @@ PASS_AT = Key("dataset/pass@{k}", "step", "0 to 1", "mean over problems",
 JUDGED_ACCURACY = _step("dataset/judged_accuracy", "percent, 0 to 100", "judged_correct / judged",
     "the same over the rollouts that were judged, and whose judges all had a verdict; where a judge was asked",
     by_source=True)
-ACCURACY_LOW = _step("dataset/accuracy_low", "percent, 0 to 100", "sure_correct / (sure + open)",
+ACCURACY_LOW = _step("dataset/accuracy_low", "percent, 0 to 100", "sure_correct / whole",
     "accuracy if all rollouts of which a judge has no verdict were wrong", by_source=True)
-ACCURACY_HIGH = _step("dataset/accuracy_high", "percent, 0 to 100", "(sure_correct + open) / (sure + open)",
+ACCURACY_HIGH = _step("dataset/accuracy_high", "percent, 0 to 100", "highest / whole",
     "accuracy if all of them were right", by_source=True)
 
 # --- groups
@@ -127,9 +127,9 @@ EXECUTOR_COST = _run("cost/executor_cost", "USD", "sum", "the executor's part of
 JUDGE_COST = _run("cost/judge_cost", "USD", "sum",
     "the judge's part of it; answers extracted through the judge's client are in it")
 STEP_COST = _step("cost/step_cost", "USD", "sum", "all roles")
-PER_CORRECT_ROLLOUT = _step("cost/per_correct_rollout", "USD", "spent / correct",
+PER_CORRECT_ROLLOUT = _step("cost/per_correct_rollout", "USD", "cost / correct",
     "what executor and judge spent, over the rollouts that are correct; absent where none is")
-PER_INFORMATIVE_GROUP = _step("cost/per_informative_group", "USD", "spent / informative",
+PER_INFORMATIVE_GROUP = _step("cost/per_informative_group", "USD", "cost / informative",
     "the same over the groups whose rewards differ; absent where none do")
 IN_ZERO_VARIANCE_GROUPS = _step("cost/in_zero_variance_groups", "USD", "sum",
     "what the rollouts of groups with equal rewards spent")
@@ -159,7 +159,7 @@ CACHED_TOKENS = _step("tokens/{role}/cached", "tokens", "sum",
     "the part of the prompt tokens that came from the provider's cache")
 CACHE_WRITE_TOKENS = _step("tokens/{role}/cache_write", "tokens", "sum",
     "the part of the prompt tokens that was written to it, where the API tells (Anthropic's does)")
-CACHE_HIT_RATE = _step("tokens/{role}/cache_hit_rate", "0 to 1", "cached / told",
+CACHE_HIT_RATE = _step("tokens/{role}/cache_hit_rate", "0 to 1", "cached / cacheable",
     "cached tokens over the prompt tokens of those calls that told how many were cached")
 REASONING_TOKENS = _step("tokens/{role}/reasoning", "tokens", "sum",
     "the part of the completion tokens that is hidden reasoning")

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import functools
 import itertools
 import re
 from pathlib import Path
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 
 import llm_telemetry
 from llm_telemetry import instrument
-from llm_telemetry.collectors import dataset, judge, parts
+from llm_telemetry.collectors import accuracy, dataset, groups, judge, parts
 from llm_telemetry.collectors import keys as catalogue
+from llm_telemetry.collectors.accuracy import AccuracySums
 from llm_telemetry.collectors.calls import RoleWindow
 from llm_telemetry.collectors.dataset import SourceSums
+from llm_telemetry.collectors.groups import GroupSums
 from llm_telemetry.collectors.judge import OutcomeSums
 from llm_telemetry.collectors.keys import CAPTURED_FAILURES, CATALOGUE, is_shared
 from llm_telemetry.collectors.parts import PartSums
+from llm_telemetry.collectors.spend import Tokens
 from llm_telemetry.events import API_FAILURES, ERRORS, PARSE_FAILURES, ROLES, SPLITS, STEP_KEY
 from tests.support.mocking import chat, openai_api
 from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
@@ -93,6 +97,7 @@ def every_role(tmp_path):
         async def train_step(self, step):
             policy.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "What?"}])
             await ask("What else?")
+            policy.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "How?"}])
             return await super().train_step(step)
 
     policy = sync_client()
@@ -224,6 +229,12 @@ def sums(kind):
 
 FAMILIES = {"dataset": (SourceSums, dataset._describe), "judge": (OutcomeSums, judge._describe)}
 FAMILIES["reward"] = (PartSums, parts._describe)
+FAMILIES["group"] = (GroupSums, groups._values)
+FAMILIES["accuracy"] = (AccuracySums, functools.partial(accuracy._values, is_bounded=True))
+KINDS = {family: (kind,) for family, (kind, _) in FAMILIES.items()}
+KINDS |= {"dataset": (SourceSums, AccuracySums), "cost": (SourceSums, GroupSums), "tokens": (Tokens, RoleWindow)}
+KINDS["llm"] = (RoleWindow,)
+"""What a family's keys are made from."""
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -231,10 +242,11 @@ FAMILIES["reward"] = (PartSums, parts._describe)
 def test_the_catalogue_says_how_a_key_merges_over_processes(family, data):
     kind, describe = FAMILIES[family]
     one, other = (data.draw(sums(kind)) for _ in range(2))
-    for key, value in describe(one.merge(other)).items():
+    values, (left, right) = describe(one.merge(other)), map(describe, (one, other))
+    for key, value in values.items():
         part, _, whole = key.merge.partition(" / ")
         if key.merge == "sum":
-            assert value == describe(one)[key] + describe(other)[key]
+            assert value == left.get(key, 0) + right.get(key, 0)
         elif value is not None and key.merge != "deviation":
             scale = 100 if key.unit.startswith("percent") else 1
             parts, wholes = ([getattr(each, name) for each in (one, other)] for name in (part, whole))
@@ -248,9 +260,8 @@ def test_every_key_says_how_it_merges():
             family = key.name.partition("/")[0]
             parts = key.merge.split(" / ")
             assert len(parts) == 2
-            kinds = {**FAMILIES, "llm": (RoleWindow,)}
-            known = dir(kinds[family][0]) if family in kinds else {name.partition("/")[2] for name in names}
-            assert set(parts) <= set(known)
+            own = {name for kind in KINDS.get(family, ()) for name in dir(kind)}
+            assert set(parts) <= own | {name.partition("/")[2] for name in names}
 
 
 # --- nobody spells a key

@@ -32,7 +32,7 @@ def rollout(number, reward, *, failed=False, problem=7, source="s", **fields):
 def called(tokens, number=None, role="executor", **fields):
     """A call that took so many tokens, which is as many dollars."""
     key = None if number is None else (1, number)
-    return Call(role, "train", "s", "m", "m", Usage(tokens, 0), None, 0, 0.1, key, **fields)
+    return Call(role, "train", "s", "m", "m", Usage(tokens, 0), None, 0, 0.1, rollout=key, **fields)
 
 
 def told(*events):

@@ -58,9 +58,10 @@ class Counts:
 
     def listeners(self) -> dict[type, tuple[Callable[[Any], object], ...]]:
         """Return the table: kind of event → who takes it."""
+        of_rollouts = (self.parts, self.attempts, self.cost, self.calls)
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
             Call: (self.cost.add_call, self.calls.add_call, self.ledger.add_call, self.worth.add_call),
-            Rollout: (self._add_rollout, *(one.add_rollout for one in (self.parts, self.attempts, self.cost, self.calls))),
+            Rollout: (self._add_rollout, *(one.add_rollout for one in of_rollouts)),
         }
         return {
             **{kind: adds + self._user_adds for kind, adds in own.items()},

@@ -26,7 +26,7 @@ def evaluated(outcome, number, **fields):
 
 def rollout(number, reward, *, failed=False, problem=7, source="s", **fields):
     """The rollout with this number."""
-    return Rollout("train", source, reward, failed, keys=((1, number),), problem=problem, **fields)
+    return Rollout("train", source, reward, failed, keys=((1, number),), **{"group": problem, **fields})
 
 
 def called(tokens, number=None, role="executor", **fields):
@@ -43,7 +43,7 @@ def told(*events):
         for add in listeners[type(event)]:
             add(event)
     counts.settle("train")
-    return counts.collect("train")
+    return counts.collect("train", "train")
 
 
 def bounds(logs, at="dataset"):
@@ -139,10 +139,9 @@ def test_what_is_not_known_of_a_group_is_in_no_rate():
     assert "group/zero_variance_rate" not in logs  # which reward the trainer has given to the failed one is not seen
 
 
-def test_a_group_that_is_told_wins_over_the_problem():
-    one = [rollout(number, 1.0, group=number // 2) for number in range(4)]
-    two = [rollout(9, 1.0, problem=None), rollout(10, 1.0, problem=None)]
-    assert told(*one, *two)["group/count"] == 2
+def test_rollouts_that_nothing_puts_together_are_no_group():
+    apart = [rollout(9, 1.0, group=None), rollout(10, 1.0, group=None), rollout(11, 1.0, source="other")]
+    assert told(*(rollout(number, 1.0, group=number // 2) for number in range(4)), *apart)["group/count"] == 2
 
 
 @pytest.mark.parametrize(
@@ -184,7 +183,7 @@ def test_groups_add_up_over_processes(rows):
         correct = None if reward is None else reward >= 0.9
         ledger.add_rollout(rollout(number, reward, failed=failed, problem=problem), correct)
     settled = ledger.settled("train")
-    parts = [[one for one in settled if one.rollout.problem == problem] for problem in range(3)]
+    parts = [[one for one in settled if one.rollout.group == problem] for problem in range(3)]
     forwards = sums(parts[0]).merge(sums(parts[1])).merge(sums(parts[2]))
     backwards = sums(parts[2]).merge(sums(parts[1]).merge(sums(parts[0])))
     assert forwards == backwards == sums(settled)

@@ -36,6 +36,9 @@ def payload_of(api, tmp_path, *, executor=None, judge=(), trainer=None, **settin
     return memory.last
 
 
+HONEST = ("judged_accuracy", "accuracy_low", "accuracy_high")
+
+
 def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
     executor = chat("4", usage=usage(1000, 200, cached=400, reasoning=50))
     judge = chat("<true_false>True</true_false>", model=JUDGE, usage=usage(100, 10))
@@ -60,6 +63,10 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
         "dataset/avg_reward": 1,
         "dataset/reward_std": 0,
         "dataset/avg_cost": pytest.approx(sum(cost)),
+        **{f"dataset/{at}{key}": 100 for at in ("", "gsm8k/") for key in HONEST},
+        "cost/per_correct_rollout": pytest.approx(sum(cost)),
+        **dict.fromkeys(("cost/failed_rollouts", "cost/judge_failures", "cost/retries", "cost/unattributed"), 0),
+        "tokens/executor/cache_hit_rate": 0.4,
         "judge/success_rate": 1,
         "judge/parse_failure_rate": 0,
         "judge/api_failure_rate": 0,

@@ -27,7 +27,7 @@ EVENTS = [
     Rollout("train", "s", 1.0, False, 3, (("form", 1.0), ("judge", None))),
     CALL._replace(rollout=(7, 1), evaluation=(7, 2), again=True),
     Evaluation("train", "s", "correct", None, False, rollout=(7, 1), key=(7, 2), batch=3),
-    Rollout("train", "s", 1.0, False, keys=((7, 1), (8, 0)), problem=2**64 - 1),
+    Rollout("train", "s", 1.0, False, keys=((7, 1), (8, 0))),
     UnmatchedReward("train", 1.0),
 ]
 

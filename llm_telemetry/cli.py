@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _PARSER = "LLM_TELEMETRY_JUDGE_PARSER"
 _NEEDS_EXTRA = "the demo's trainer needs numpy and rich: pip install 'llm_telemetry[demo]'"
-_NEEDS_RICH = "the terminal's report needs rich: pip install 'llm_telemetry[report]'"
+_NEEDS_RICH = (
+    "the terminal's report needs rich: pip install 'llm_telemetry[report]'; the page does not: --html out.html"
+)
 _RUN = "a JSONL, a folder with runs, or entity/project/run (default: the newest run below the working directory)"
 
 
@@ -128,6 +130,11 @@ def _report(options: argparse.Namespace) -> int:
     from llm_telemetry.report.report import make_report  # noqa: PLC0415 - nobody else needs it
 
     report = make_report([_find(options, named) for named in options.runs or [None]])
+    if options.html is not None or options.open:
+        from llm_telemetry.report.page import write_page  # noqa: PLC0415 - the same
+
+        write_page(report, options.html or Path("llm_telemetry_report.html"), show=options.open)
+        return 0
     try:
         from llm_telemetry.report.terminal import show_report  # noqa: PLC0415 - rich is an extra
     except ModuleNotFoundError:
@@ -203,6 +210,8 @@ def _add_readers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the commands that read a run back."""
     report = commands.add_parser("report", help="say what a run's numbers mean, in the terminal or as a page")
     report.add_argument("runs", metavar="RUN", nargs="*", help=f"{_RUN}; several are compared")
+    report.add_argument("--html", type=Path, metavar="FILE", help="write a page that needs nothing else")
+    report.add_argument("--open", action="store_true", help="write the page, and open it")
     audit = commands.add_parser("audit", help="say what is wrong with a run; exit code 1 for warnings, 2 for broken")
     audit.add_argument("run", metavar="RUN", nargs="?", help=_RUN)
     audit.add_argument("--json", action="store_true", help="as a list of findings")

@@ -10,6 +10,7 @@ from llm_telemetry.collectors import keys
 from llm_telemetry.events import ROLES
 from llm_telemetry.report.datasets import chart_cost_against_accuracy, cost_each
 from llm_telemetry.report.sections import Chart, Figures, Section, Series, format_seconds, format_share, median
+from llm_telemetry.runs.findings import format_count
 from llm_telemetry.runs.history import Point, scored
 from llm_telemetry.tables import format_usd
 
@@ -33,7 +34,7 @@ def answer_costs(run: Run) -> Section:
     lacks = int(run.latest.get(keys.UNPRICED_CALLS.name, 0) + run.latest.get(keys.UNMETERED_CALLS.name, 0))
     rollouts, correct = run.latest.get(keys.TOTAL_SAMPLES.name, 0), sum(map(count_correct, run.tables.values()))
     each = [f"{format_usd(total / n)} a {name}" for n, name in ((rollouts, "rollout"), (correct, "correct one")) if n]
-    least = f"at least, for {lacks:,} calls have no known price or tokens" * bool(lacks)
+    least = f"at least: {format_count(lacks, 'call')} without a known price or tokens" * bool(lacks)
     told = ", ".join(filter(None, (f"The run has cost {format_usd(total)}", *each, least)))
     best = cheapest_steps(run.train)
     cheapest = ", ".join(f"{point.step} ({format_usd(point.value)})" for point in best)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from llm_telemetry.collectors import keys
 from llm_telemetry.report.changes import ALPHA, find_change
 from llm_telemetry.report.sections import Chart, Figures, Section, Series, format_percent, say_change
-from llm_telemetry.runs.history import Point, mean, scored
+from llm_telemetry.runs.history import Point, mean, scored, spent
 from llm_telemetry.tables import format_usd
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def _row(train: Table, source: str) -> tuple[str, ...]:
 
 def cost_each(table: Table, source: str = "") -> float | None:
     """Return what executor and judge have spent per rollout over all steps, `None` where it is not known."""
-    counts = dict(zip(table.steps, table.column(keys.COUNT, source), strict=True))
-    return mean(Point(step, value, counts[step]) for step, value, _ in table.points(keys.AVG_COST, source))
+    return mean(spent(table, source))
 
 
 class Gap(NamedTuple):

@@ -11,6 +11,8 @@ from llm_telemetry.runs.history import Point, decided
 from llm_telemetry.settings.limits import API_FAILURES, PARSE_FAILURES, SUCCESS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llm_telemetry.collectors.naming import Key
     from llm_telemetry.report.changes import Change
     from llm_telemetry.runs.history import Run, Table
@@ -51,7 +53,7 @@ def count_share(table: Table, rate: Key, source: str = "") -> float:
     return sum(point.value * point.weight for point in points) / whole if whole else 0.0
 
 
-def _in_percent(points: list[Point]) -> list[Point]:
+def _in_percent(points: Sequence[Point]) -> list[Point]:
     return [Point(step, 100 * value, weight) for step, value, weight in points]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import ALL_SPLITS, API_FAILURES, PARSE_FAILURES, ROLES
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llm_telemetry.collectors.naming import Key
     from llm_telemetry.events import Split
 
+_NUMBERS = (float, int)
 RECENT = 6
 """Training payloads that are looked at for what moves."""
 _RATES = (keys.PARSE_FAILURE_RATE, keys.API_FAILURE_RATE)
@@ -54,6 +55,8 @@ class Table:
     """When each was made, in seconds since the epoch."""
     columns: Mapping[str, Sequence[float]]
     """By the key as it stands in payloads; NaN where a payload has no such key."""
+    weighed: dict[tuple[str, str], Sequence[Point]] = field(default_factory=dict, repr=False, compare=False)
+    """What `scored` and `decided` have made of it, by key and source: every answer asks for them."""
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -65,13 +68,13 @@ class Table:
 
     def points(self, key: Key, source: str = "", **holes: str) -> list[Point]:
         """Return the numbers that there are, each with its step."""
-        values = self.column(key, source, **holes)
-        rows = zip(self.steps, values, strict=True)
+        rows = zip(self.steps, self.columns.get(key.of(self.split, source, **holes), ()), strict=False)
         return [Point(step, value) for step, value in rows if not math.isnan(value)]
 
     def total(self, key: Key, source: str = "", **holes: str) -> float:
         """Return the sum of the numbers that there are."""
-        return math.fsum(value for value in self.column(key, source, **holes) if not math.isnan(value))
+        found = self.columns.get(key.of(self.split, source, **holes), ())
+        return math.fsum(value for value in found if value == value)  # noqa: PLR0124 - NaN is not, and this is fast
 
     def sources(self, key: Key) -> list[str]:
         """Return the sources, and the judges, that a key was told of."""
@@ -108,8 +111,9 @@ class Run:
 
     @property
     def train(self) -> Table:
-        """The payloads of training."""
-        return self.tables["train"]
+        """The payloads of training; of a script that trains nothing, those of its evaluation."""
+        train = self.tables["train"]
+        return train if len(train) else self.tables["eval"] if len(self.tables["eval"]) else train
 
     @property
     def val(self) -> Table:
@@ -135,7 +139,8 @@ class Run:
     def sums(self) -> Counter[str]:
         """Counts of all steps and validations added up, by their key in training; those of failures by their rate's."""
         sums: Counter[str] = Counter()
-        views = (Table(s, t.steps, t.times, t.columns) for t in self.tables.values() for s in ALL_SPLITS)
+        tables = self.tables.values()
+        views = (t if s == t.split else Table(s, t.steps, t.times, t.columns) for t in tables for s in ALL_SPLITS)
         for table in views:
             for key, holes in _SUMMED:
                 sums[key.of(**holes)] += round(table.total(key, **holes))
@@ -160,27 +165,40 @@ class Run:
         return self.sums[part] / self.sums[whole] if self.sums[whole] else 0.0
 
 
-def decided(table: Table, rate: Key, source: str = "") -> list[Point]:
+def decided(table: Table, rate: Key, source: str = "") -> Sequence[Point]:
     """Return a rate of the judge with the number of evaluations that it is made of: those that are decided."""
     return _weighed(table, source, rate, keys.EVALUATIONS, keys.UNDECIDED)
 
 
-def scored(table: Table, source: str = "") -> list[Point]:
+def scored(table: Table, source: str = "") -> Sequence[Point]:
     """Return the accuracy in percent with the number of rollouts that it is made of: those that are scored."""
     return _weighed(table, source, keys.ACCURACY, keys.COUNT, keys.UNSCORED)
 
 
-def _weighed(table: Table, source: str, rate: Key, whole: Key, left_out: Key) -> list[Point]:
-    rows = zip(table.steps, *(table.column(key, source) for key in (rate, whole, left_out)), strict=True)
-    weighed = ((step, value, n - (0.0 if math.isnan(less) else less)) for step, value, n, less in rows)
-    return [Point(step, value, weight) for step, value, weight in weighed if not math.isnan(value) and weight > 0]
+def spent(table: Table, source: str = "") -> Sequence[Point]:
+    """Return what executor and judge have spent per rollout, with the number of rollouts."""
+    return _weighed(table, source, keys.AVG_COST, keys.COUNT)
+
+
+def _weighed(table: Table, source: str, rate: Key, whole: Key, left_out: Key | None = None) -> Sequence[Point]:
+    found = table.weighed.get((rate.name, source))
+    if found is None and rate.of(table.split, source) not in table.columns:
+        found = []
+    if found is None:
+        less = repeat(0.0) if left_out is None else table.column(left_out, source)
+        rows = zip(table.steps, table.column(rate, source), table.column(whole, source), less, strict=False)
+        weighed = ((step, value, n - (0.0 if math.isnan(less) else less)) for step, value, n, less in rows)
+        found = [Point(step, value, weight) for step, value, weight in weighed if value == value and weight > 0]  # noqa: PLR0124 - not NaN
+        table.weighed[rate.name, source] = found
+    return found
 
 
 def mean(points: Iterable[Point]) -> float | None:
     """Return the weighted mean, `None` over nothing."""
-    kept = list(points)
-    weight = math.fsum(point.weight for point in kept)
-    return math.fsum(point.value * point.weight for point in kept) / weight if weight else None
+    total = weight = 0.0
+    for _, value, n in points:
+        total, weight = total + value * n, weight + n
+    return total / weight if weight else None
 
 
 @dataclass
@@ -201,24 +219,23 @@ class Reading:
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Take a line of a JSONL; what a newer version, or nobody of ours, has written in it is left out."""
-        step, split = _number(line["payload"].get(keys.STEP.name)), line.get("split", "train")
-        if step is None or split not in ALL_SPLITS:
+        step, split, time = line["payload"].get(keys.STEP.name), line.get("split", "train"), line.get("time")
+        if not _is_number(step) or split not in ALL_SPLITS:
             self.unread += 1
             return
+        payload = {key: value for key, value in line["payload"].items() if _is_number(value)}
+        self.unread += len(line["payload"]) - len(payload)
+        self._latest.update(payload)
         rows, columns = len(self._steps[split]), self._columns[split]
-        for key, told in line["payload"].items():
-            value = _number(told)
-            if value is None:
-                self.unread += 1
-                continue
+        for key, value in payload.items():
             column = columns.get(key)
             if column is None:
                 column = columns[key] = array("d")
-            column.extend(repeat(math.nan, rows - len(column)))
+            if len(column) < rows:
+                column.extend(repeat(math.nan, rows - len(column)))
             column.append(value)
-            self._latest[key] = value
         self._steps[split].append(int(step))
-        self._times[split].append(_number(line.get("time")) or 0.0)
+        self._times[split].append(time if _is_number(time) else 0.0)
         evidence = line.get("evidence")
         self._evidence += [e for e in evidence if isinstance(e, dict)] if isinstance(evidence, list) else []
         self._processes.add(tuple(map(str, line.get("process") or ())))
@@ -246,9 +263,9 @@ class Reading:
         return Table(split, [steps[row] for row in order], [times[row] for row in order], columns)
 
 
-def _number(value: Any) -> float | None:
-    """Return what can stand in a column; `None` for texts, NaN and the like, which no sink of ours writes."""
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Tell whether a value can stand in a column: texts, NaN and the like cannot, and no sink of ours writes them."""
+    return value.__class__ in _NUMBERS and math.isfinite(value)
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -1,0 +1,58 @@
+"""What a report of a very long run takes: CPU time, memory, the page's size. `python benchmarks/report.py [STEPS]`."""
+
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from llm_telemetry.report.page import make_page
+from llm_telemetry.report.report import make_report
+from llm_telemetry.runs.find import find_run
+
+STEPS = 100_000
+DATASETS = 7
+
+
+def write_run(path: Path, steps: int) -> int:
+    """Write a run of some 60 keys a step; returns how many there are."""
+    rng = random.Random(0)  # noqa: S311 - the same run each time
+    payload: dict[str, float] = {}
+    with path.open("w", encoding="utf-8") as file:
+        for step in range(1, steps + 1):
+            payload = {"llm_telemetry/step": step, "dataset/accuracy": rng.uniform(0, 100), "dataset/count": 60}
+            payload |= {"cost/step_cost": 0.01, "cost/total_cost": 0.01 * step, "cost/total_samples": 60 * step}
+            payload |= {"judge/success_rate": 0.95, "judge/parse_failure_rate": 0.05, "judge/api_failure_rate": 0.0}
+            payload |= {"judge/calls": 60, "judge/undecided": 0}
+            for i in range(DATASETS):
+                payload |= {
+                    f"dataset/d{i}/{key}": rng.uniform(0, 100) for key in ("accuracy", "avg_reward", "avg_cost")
+                }
+                payload |= {f"dataset/d{i}/count": 10, f"dataset/d{i}/failed": 0}
+            for role in ("executor", "judge"):
+                payload |= {f"llm/{role}/{key}": 60 for key in ("calls", "errors", "retries", "no_usage")}
+                payload |= {f"llm/{role}/latency_p50": rng.random(), f"llm/{role}/latency_p95": 1 + rng.random()}
+            line = {"step": step, "split": "train", "time": 1.8e9 + step, "sequence": step, "payload": payload}
+            file.write(json.dumps(line) + "\n")
+    return len(payload)
+
+
+def main(steps: int) -> None:
+    """Write, read, report, and print what that took."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run.jsonl")
+        keys = write_run(path, steps)
+        began = time.process_time()
+        run = find_run(path)
+        read = time.process_time()
+        page = make_page(make_report([run]))
+        ended = time.process_time()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{steps:,} steps of {keys} keys: read in {read - began:.1f} s, page in {ended - read:.1f} s of CPU")
+    print(f"page {len(page.encode()) / 1000:,.0f} kB, at most {memory:,.0f} MB of memory")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else STEPS)

@@ -48,9 +48,9 @@ class Key(NamedTuple):
 
     def pattern(self, split: Split = "train") -> str:
         """Return a regular expression of its names in `split`; groups tell the source and what is in the holes."""
-        name = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.of(split, **_HOLES)))
-        before, slash, last = name.rpartition("/")
-        return before + slash + "(?:(?P<source>[^/]+)/)?" * self.by_source + last
+        before, slash, last = re.escape(self.of(split, **_HOLES)).rpartition("/")
+        name = before + slash + "(?:(?P<source>[^/]+)/)?" * self.by_source + last
+        return re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", name)
 
     def names(self, split: Split = "train") -> list[str]:
         """Return its names with their holes, for people: over all sources, and of one where it is told by source."""

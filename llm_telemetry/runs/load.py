@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from llm_telemetry.runs.history import Table
 
-HOLES = ("role", "kind", "failure", "function")
+HOLES = ("role", "kind", "failure", "function", "k")
 
 
 def load(run: str | Path | None = None) -> pd.DataFrame:
@@ -23,8 +23,8 @@ def load(run: str | Path | None = None) -> pd.DataFrame:
 
     The columns are `step`, `time` (UTC), `split` (`train` or `val`), `key` as it stands in payloads, `value`, and what
     the key is made of: `metric`, its name in docs/metrics.md (`dataset/accuracy` for `val/gsm8k/accuracy`, too),
-    `source`, `role`, `kind`, `failure`, `function`, each empty where a key has none. Keys of your own collectors are
-    their own metric.
+    `source`, `role`, `kind`, `failure`, `function`, `k`, each empty where a key has none. Keys of your own collectors
+    are their own metric.
 
     Args:
         run: A JSONL, a folder with runs, a run's `.wandb` file, or `entity/project/run`; nothing for the newest run

@@ -36,10 +36,10 @@ def numbers(run):
     }
 
 
-@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("split", ["train", "val", "eval"])
 @pytest.mark.parametrize("key", keys.CATALOGUE, ids=lambda key: key.name)
 def test_a_key_is_told_apart_into_what_it_was_made_of(key, split):
-    holes = {"role": "judge", "kind": "timeout", "failure": "empty", "function": "length"}
+    holes = {"role": "judge", "kind": "timeout", "failure": "empty", "function": "length", "k": "8"}
     made = {hole: holes[hole] for hole in holes if f"{{{hole}}}" in key.name}
     for source in ("", "gsm8k") if key.by_source else ("",):
         told = keys.tell_apart(key.of(split, source, **made))

@@ -11,10 +11,11 @@ CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs
 demo: $(READY)
 	$(BIN)/llm-telemetry demo
 
+# All but the tests that start whole programs by the dozen: those, too, with `make test-programs`.
 test: $(READY)
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
-# The same tests, their lines and branches counted: fails below what pyproject.toml asks for.
+# All tests, their lines and branches counted: fails below what pyproject.toml asks for.
 coverage: $(READY)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(PARALLEL)

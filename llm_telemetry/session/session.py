@@ -35,7 +35,7 @@ AGAIN = (
     "the steps that are done again stays in the totals of the run."
 )
 _BATCH = 256
-"""So many events wait at most; booking them together costs a third, as code and data are warm after the first."""
+"""So many events wait at most before they are booked: together, as code and data are warm after the first."""
 _numbers = itertools.count(1)
 
 

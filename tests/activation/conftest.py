@@ -115,7 +115,12 @@ def installed(shared, make_venv, wheel):
     return cache(lambda version: shared.give(f"venv-{version}", partial(install, version)))
 
 
-@pytest.fixture(params=SUPPORTED)
+def among(version, *values):
+    """One case of a version; another Python than the running one has an environment of its own in tests/matrix."""
+    return pytest.param(version, *values, marks=() if version == HERE else pytest.mark.long)
+
+
+@pytest.fixture(params=map(among, SUPPORTED))
 def venv(request, installed):
     """Every supported Python, with the wheel and nothing else (here: and all that is installed here)."""
     return installed(request.param)
@@ -123,8 +128,11 @@ def venv(request, installed):
 
 def everywhere(name, values, few):
     """Parametrise: all values with the running Python, a few with each of the others."""
-    cases = [(version, value) for version in SUPPORTED for value in (values if version == HERE else few)]
-    ids = [f"{version}-{'-'.join(value) if isinstance(value, list) else value}" for version, value in cases]
+    cases = [among(version, value) for version in SUPPORTED for value in (values if version == HERE else few)]
+    ids = [
+        f"{version}-{'-'.join(value) if isinstance(value, list) else value}"
+        for version, value in (case.values for case in cases)
+    ]
     return pytest.mark.parametrize(("venv", name), cases, ids=ids, indirect=["venv"])
 
 

@@ -22,6 +22,7 @@ from tests.support.mocking import chat, openai_api
 from tests.support.trainers import RewardComputer, Trainer, train_step, watch
 from tests.support.wandb_server import Server
 
+LONG = pytest.mark.long
 COST = 2 * (10 * 0.15 + 5 * 0.60) / 1e6  # USD of a step: one call of the executor, one of the judge
 
 
@@ -39,7 +40,10 @@ def steps_in(rows):
     return sorted(row["llm_telemetry/step"] for row in rows if "llm_telemetry/step" in row)
 
 
-@pytest.mark.parametrize("ending", ["kill", "term", "_exit", "exception", "exit", "finish"])
+ENDINGS = ("kill", "finish", *(pytest.param(name, marks=LONG) for name in ("term", "_exit", "exception", "exit")))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_the_jsonl_has_every_payload_however_the_run_ends_and_sync_brings_them_to_wandb_once(
     train, tmp_path, capsys, ending
 ):
@@ -82,12 +86,14 @@ def test_an_offline_run_that_is_resumed_goes_on_with_its_totals(train, tmp_path,
     assert counted[-1]["cost/total_cost"] == pytest.approx(5 * COST)
 
 
+@LONG
 def test_a_run_of_another_id_begins_at_zero(train, tmp_path):
     train("r1", 1, 3, "finish")
     train("r2", 1, 1, "finish")
     assert payloads_in(tmp_path)[-1]["cost/total_samples"] == 1
 
 
+@LONG
 def test_steps_that_are_done_again_from_an_older_checkpoint_are_told_and_what_was_spent_stays_spent(train, tmp_path):
     train("r1", 1, 3, "kill")
     result = train("r1", 2, 3, "finish")
@@ -101,6 +107,7 @@ def test_without_wandb_the_jsonl_lies_in_the_working_directory(train, tmp_path):
     assert len(file.read_text().splitlines()) == 2
 
 
+@LONG
 def test_a_disabled_wandb_is_no_wandb(train, tmp_path):
     result = train("r1", 1, 2, "finish", WANDB_MODE="disabled")
     assert result.returncode == 0, result.stderr
@@ -117,6 +124,7 @@ def test_sync_leaves_a_run_alone_whose_process_lives(train, tmp_path):
     assert found.busy
 
 
+@LONG
 def test_a_line_that_was_cut_off_is_left_out(train, tmp_path):
     train("r1", 1, 3, "kill")
     (file,) = tmp_path.rglob("*.jsonl")
@@ -175,6 +183,7 @@ def sync(tmp_path, server):
     return python("-m", "llm_telemetry", "sync", tmp_path / "wandb", cwd=tmp_path, check=False, **server.environment)
 
 
+@LONG
 @pytest.mark.parametrize("ending", ["kill", "finish"])
 def test_an_online_run_that_was_killed_gets_its_payloads_from_sync_once(train, tmp_path, server, ending):
     train("r1", 1, 4, ending, **server.environment)
@@ -184,6 +193,7 @@ def test_an_online_run_that_was_killed_gets_its_payloads_from_sync_once(train, t
         assert steps_in(server.run("r1").rows) == [1, 2, 3, 4]
 
 
+@LONG
 def test_an_online_run_that_is_resumed_elsewhere_goes_on_with_the_totals_of_its_summary(train, tmp_path, server):
     train("r1", 1, 3, "finish", **server.environment)
     shutil.rmtree(tmp_path / "wandb")  # another machine: the former folders are not at hand

@@ -140,6 +140,7 @@ def test_a_trainer_of_this_shape_is_counted_exactly(books, shape, tmp_path, caps
     hold(shape, *watched_here(shape, tmp_path, capsys, caplog), books)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape.alone], ids=named)
 def test_a_program_of_this_shape_is_counted_exactly_without_an_edit(books, shape, tmp_path):
     payloads, told = watched_alone(shape, tmp_path)

@@ -89,13 +89,14 @@ _FINAL = re.compile(
     r"final|overall|conclusion|total|corrected|revised|updated|amended|endurteil|итог|최종|最终|最后|综合|综上|总",
     re.IGNORECASE,
 )
-_ASKED = ("adjective", "fault", "merit", "vice")
+_ASKED = ("adjective", "fault", "merit", "vice", "choice")
 _WORDS_THAT_JOIN = ("is", "of", "would be", "should be", "must be")
 _BLANK = ' \t*_`|"：:'
 # "Is the response correct? Yes": the judge answers the question it was asked; a negative one turns its answer.
 _QUESTION = re.compile(
-    r"[\n.!:][ \t*#>\d]{0,8}(?:is|are|do|does|did|was|were)[ ](?P<asked>[^?\n]{3,120})\?[ \t*]{0,4}"
-    r"(?P<value>(?:yes|no)\b[^\n]{0,200})",
+    r"[\n.!:][ \t*#>\d]{0,8}(?:is|are|do|does|did|was|were)[ ](?P<asked>[^?\n]{3,120}?)"
+    r"(?:[ ]?[(\[][^)\]?\n]{1,40}[)\]])?\?[ \t*]{0,4}"
+    r"(?:\n[ \t*]{0,4}(?:a(?:nswer)?:[ *]{0,3})?)?(?P<value>(?:yes|no)\b[^\n]{0,200})",
     re.IGNORECASE,
 )
 _ASKS = re.compile(r"\b(?:correct|equivalent|match|same|accurate|right|equal|agree)\b", re.IGNORECASE)
@@ -113,7 +114,8 @@ _PREFERS = re.compile(
     r"(?=\s*(?:$|[.,;!\n]|\b(?:because|since|as|over)\b))"
     rf"|(?<![\w'])(?<!neither ){_ONE % 'better'}(?i:'s)?(?i: {_NOUN})? (?:wins|won|is "
     r"(?:(?:clearly|much|slightly|far|the|overall|somewhat|significantly) ){0,2}"
-    r"(?:better|best|superior|stronger|preferred|preferable|winner))\b"
+    r"(?:better|best|superior|stronger|preferred|preferable|winner)"
+    rf"|(?:gives?|gave|provides?|provided|has|offers?) (?:the|a) (?:better|best|stronger|superior) {_NOUN})\b"
     r"(?=\s*(?:$|[.,;!\n]|\b(?:than|because|since|as|overall|here)\b))(?![^\n]{0,200}\b(?:but|however|though)\b)"
 )
 

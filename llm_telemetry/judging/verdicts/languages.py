@@ -19,12 +19,12 @@ _HAS = "(?:(?:contains?|includes?|has|have|any|found|made|factual|logical|major)
 ENGLISH = Language(
     yes="true|yes|yep|yeah|correct|right|accurate|equivalent|equal|equals|identical|same|consistent|valid|match"
     "|matches|matched|matching|agree|agrees|coincide|pass|passes|passed|accept|accepted|acceptable|approved|supported"
-    "|supports|entailed|match found|to accept|full marks|full credit|y",
+    "|supports|entailed|match found|to accept|full marks|full credit|met|satisfied|y",
     no="false|no|nope|incorrect|wrong|inaccurate|inequivalent|non equivalent|nonequivalent|unequal|different|differ"
     "|inconsistent|invalid|mismatch|mismatched|fail|fails|failed|reject|rejected|untrue|erroneous|unsupported"
     "|to reject|no match(?: found)?|no credit|no points|zero points|contradicts|contradicted|refutes|refuted"
     r"|unacceptable|mistaken|incorrectly \w{1,12}|(?:doesn't|does not|did not) answer"
-    "|hallucinated|disagree|disagrees|not attempted"
+    "|hallucinated|disagree|disagrees|not attempted|unmet|unsatisfied"
     "|absolutely not|definitely not|certainly not|of course not|not really|not even close|n",
     nots="not|never|hardly|barely|far from|neither|no longer|in no way|by no means|(?:is|are|was|were|do|does|did)n't"
     "|(?:do|does|did) not|ain't|can(?:no|')t(?: be)?(?: marked| considered)?|can not(?: be)?|fail(?:s|ed)? to|without"
@@ -74,24 +74,24 @@ ENGLISH = Language(
     blame=rf"\b(?:there (?:is|are)|contains?|has|have|makes?|made|found|includes?) (?!no\b|not\b)"
     rf"(?:\w+ ){{0,3}}{_FAULT}",
     terse_yes="absolutely|definitely|certainly|exactly|spot on"
-    "|factual|faithful|grounded|relevant|safe|good|success|successful|satisfied|met|entailment|entails"
+    "|factual|faithful|grounded|relevant|safe|good|success|successful|entailment|entails"
     "|no errors?(?: found)?|no mistakes?(?: found)?|no hallucinations?",
     terse_no="not at all|not in the least"
-    "|unfaithful|ungrounded|irrelevant|unsafe|bad|failure|unsuccessful|unsatisfied|unmet|contradiction"
+    "|unfaithful|ungrounded|irrelevant|unsafe|bad|failure|unsuccessful|contradiction|not enough info"
     "|hallucination|errors? found|unrelated",
     none="neither|none of(?: the)?",
     prefix="so|are|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|would|will|can|must|give|gave|assign|award"
-    "|rate|this|it|is|answer|response|quality|evaluation|assessment|equivalence|correctness|judge|total|binary"
+    "|rate|this|it|is|answer|response|quality|evaluation|assessment|equivalence|correctness|judge|total|binary|claim|which"
     "|conclusion|in|and|consequently|accordingly|of|corrected|revised|updated|amended|new|test",
     verdict="correct/incorrect|pass/fail|true/false|yes/no|judge?ment|verdict|decision|decide|determination|ruling|finding"
     "|assessment|classification|verification|comparison(?:_result)?|evaluation(?:_result)?|grading|label"
     "|(?:user|response)_safety",
     adjective=r"correct(?:ness)?|right|accurate|true_false|(?:semantically_)?equivalent|equivalence|same(?:_meaning|_answer)?"
     r"|pass(?:ed|es)?(?:_(?:tests?|fail))?|agreement|equal|identical|match(?:ed|ing)?|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
-    rf"|criteri(?:on|a)_met|(?:requirements?_|conditions?_)?(?:met|satisfied|fulfilled)|(?:task_)?success|successful"
+    rf"|criteri(?:on|a)_(?:met|status)|(?:requirements?_|conditions?_)?(?:met|satisfied|fulfilled)|(?:task_)?success|successful"
     rf"|(?:task_|goal_)?(?:solved|resolved|completed|achieved)|correctly_answered|answered_correctly|no_{_FAULT}",
-    fault=rf"{_HAS}{_HAS}*{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:s|ed)"
-    "|contradict(?:ion|ory)|fails?|failed|failure|reject|rejected|different|differs|disagrees|refuted"
+    fault=rf"{_HAS}{_HAS}*{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:ion|ory)"
+    "|contradict(?:s|ed)(?:_(?:reference|answer|context|source|document|evidence))?|fails?|failed|failure|reject|rejected|different|differs|disagrees|refuted"
     "|invalid|not_(?:correct|equivalent|right|accurate|the_same|a_match)",
     grade=r"scores?|rating|grade|marks?|points|accuracy|quality|reward|rated?|give|deserves?|award|assign"
     r"|(?:rate|give|score|grade|deserves?|award|assign) (?:it|this|that|an?|(?:this|the) \w{1,12})"
@@ -265,7 +265,7 @@ CHINESE = Language(
     concludes="因此|所以|综上|故|最终|总之|可见|因而",
     prefix="最终|最后|综合|总体|整体|因此|所以|综上|故|我的|我|本题|该题|给出的?|的|评估",
     verdict="(?:判断|判定|评判|评估|评定)结果|判断|判定|评判|评定|评价|结论|裁决|判决|是否正确|是否等价|是否一致|正确性|等价性",
-    grade="得分|评分|分数|总分|打分",
+    grade="(?:综合|总体|最终)?(?:得分|评分|分数|打分)|总分",
     result="结果",
     answer="答案",
 )

@@ -32,6 +32,8 @@ _FIELD = re.compile(
 )
 # What shows, behind a lone yes or no, that the judge was asked whether the answer is wrong.
 _CONTRARY = {"yes": "blame", "no": "praise"}
+# Before the subject of a sentence: it is a question.
+_ASKS = re.compile(r"\b(?:is|are|was|were|does|did)\s*$")
 _STOPS = (". ", "! ", "? ", "\n", ".\n", "。", "！", "？")
 # Boundaries stand behind the first letter, which a search can then skip to.
 _THEREFORE = re.compile(r"t(?<!\w\w)(?:herefore|hus)\b|h(?<!\w\w)ence\b|c(?<!\w\w)onsequently\b|,\s{0,3}so\b")
@@ -91,7 +93,8 @@ def _statements(low: str, start: int, grammar: Grammar) -> Iterator[Phrase]:
         end = match.end() - len(pad)
         # Where no spaces part the words, what disowns a statement may stand inside of it.
         before = sentence_before(low, match.start() if grammar.spaced else end)
-        if not (grammar.field("not_mine").search(before) or grammar.option.match(low, end)):
+        is_asked = _ASKS.search(before) or grammar.option.match(low, end)
+        if not (is_asked or grammar.field("not_mine").search(before)):
             yield Phrase(_polarity(match, grammar), match[0], match.start(), end)
 
 

@@ -66,6 +66,8 @@ class Call(NamedTuple):
     """The evaluation, or batch of them, that it was made for."""
     again: bool = False
     """Its evaluation had asked the same before, and got no usable answer."""
+    answers: int = 1
+    """How many it gave, as by `n=`; none where it failed."""
 
 
 class Evidence(NamedTuple):
@@ -157,10 +159,13 @@ class Rollout(NamedTuple):
     keys: tuple[Id, ...] = ()
     """By which its calls and evaluations name it: the execution's, and those of its rewards."""
 
+    wrong: bool = False
+    """It got no reward, and the user, or what is known of its kind of trainer, says that such a rollout is wrong."""
+
     @property
     def unscored(self) -> bool:
         """Whether it is not known to be right or wrong: without a reward only a failed one is wrong."""
-        return self.reward is None and not self.failed
+        return self.reward is None and not self.failed and not self.wrong
 
 
 class UnmatchedReward(NamedTuple):

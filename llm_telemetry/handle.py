@@ -14,6 +14,7 @@ from llm_telemetry.lifecycle.by_hand import Lifecycle
 from llm_telemetry.objects import weakly
 from llm_telemetry.processes.children import forget_children, join_ranks, tell_children
 from llm_telemetry.runs.place import Place
+from llm_telemetry.session.matching import RolloutBook
 from llm_telemetry.session.session import Session, active
 from llm_telemetry.settings.config import Config
 from llm_telemetry.sinks.console import ConsoleSink, summary_lines
@@ -21,6 +22,7 @@ from llm_telemetry.sinks.jsonl import JsonlSink
 from llm_telemetry.sinks.trackers.sink import Trackers, is_tracker
 from llm_telemetry.sinks.wandb.sink import WandbSink
 from llm_telemetry.sources import clean_source
+from llm_telemetry.trainers import kinds
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
@@ -85,6 +87,10 @@ class Telemetry(Lifecycle):
         self._session.counts.gaps.expects_calls = not found.answers_itself
         self._session.counts.gaps.has_executor = found.has_executor
         self._session.counts.judge.expect(part.label for _, part in found.watched if part.label)
+        if isinstance(book := self._session.rollouts, RolloutBook):
+            rewarding = {kinds.REWARD.name, kinds.JUDGING_REWARD.name}
+            book.expects_rewards = any(kind.name in rewarding for kind, _ in found.watched)
+            book.unrewarded_is_wrong = config.unrewarded_is_wrong or found.unrewarded_is_wrong
         self._hooks: list[Key] = []
         with ExitStack() as undo:
             undo.callback(self._let_go)

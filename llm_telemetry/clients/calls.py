@@ -74,6 +74,7 @@ class OpenCall:
     __slots__ = (
         "_scope",
         "_session",
+        "answers",
         "attempt",
         "embedding",
         "holder",
@@ -108,6 +109,7 @@ class OpenCall:
         self.usage: Usage | None = None
         self.told: dict[str, Any] | None = None
         self.retries = 0
+        self.answers = 0 if self.embedding else 1
         self.open = True
         self.http: Any = None
         self.holder: weakref.finalize[Any, Any] | None = None
@@ -174,6 +176,9 @@ class OpenCall:
                 told = {**self.told, **{name: count for name, count in told.items() if count is not None}}
             self.told = told
             self.usage = usage_in(told, embedding=self.embedding) or self.usage
+        choices = fields.get("choices")
+        if isinstance(choices, list):
+            self.answers = max(self.answers, len(choices))
         model = fields.get("model")
         if isinstance(model, str) and model:
             self.model = model
@@ -195,7 +200,7 @@ class OpenCall:
         made_for = (rollout and rollout.key) if evaluation is None else evaluation.rollout
         whose = placed, made_for, evaluation and evaluation.key, bool(attempt and attempt.again)
         told = scope.role, scope.split, source or UNKNOWN, self.requested, self.model, self.usage, kind
-        scope.session.record(Call(*told, self.retries, latency, *whose))
+        scope.session.record(Call(*told, self.retries, latency, *whose, self.answers if kind is None else 0))
         self.http = None
 
     @guarded

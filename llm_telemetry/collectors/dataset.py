@@ -102,8 +102,17 @@ class DatasetMetricsCollector:
             failed: The executor raised, timed out, or said it did not succeed.
             split: `train` or `val`.
         """
-        sums = self._windows[split][self._names(source)]
         correct = self.is_correct(correctness)
+        sums = self._count(source, correct, reward, split, failed=failed)
+        if cost is not None:
+            sums.cost += float(cost)
+            sums.costed += 1
+        return correct
+
+    def _count(
+        self, source: str, correct: bool | None, reward: float | None, split: Split, *, failed: bool
+    ) -> SourceSums:
+        sums = self._windows[split][self._names(source)]
         sums.count += 1
         sums.failed += failed
         sums.correct += correct is True
@@ -113,10 +122,7 @@ class DatasetMetricsCollector:
             sums.reward_sum += reward
             sums.reward_squares += reward * reward
             self._seen = min(self._seen[0], reward), max(self._seen[1], reward)
-        if cost is not None:
-            sums.cost += float(cost)
-            sums.costed += 1
-        return correct
+        return sums
 
     def is_correct(self, correctness: float | None) -> bool | None:
         """Tell whether a rollout is correct; `None` where nothing is known to judge by."""
@@ -132,13 +138,15 @@ class DatasetMetricsCollector:
         self._unmatched[reward.split] += 1
 
     def add_rollout(self, rollout: Rollout) -> bool | None:
-        """Count a closed rollout; its reward, or the decisive part of it, says whether it is correct: returned too."""
-        decides = self.decides(rollout)
-        return self.add_result(rollout.source, decides, rollout.reward, failed=rollout.failed, split=rollout.split)
+        """Count a closed rollout, and return whether it is correct."""
+        correct = self.is_right(rollout)
+        self._count(rollout.source, correct, rollout.reward, rollout.split, failed=rollout.failed)
+        return correct
 
-    def decides(self, rollout: Rollout) -> float | None:
-        """Return what says whether a rollout is correct."""
-        return rollout.reward if self._decisive is None else dict(rollout.parts).get(self._decisive)
+    def is_right(self, rollout: Rollout) -> bool | None:
+        """Tell by its reward, or the decisive part of it, whether a rollout is correct; `None`: nobody knows."""
+        decides = rollout.reward if self._decisive is None else dict(rollout.parts).get(self._decisive)
+        return False if rollout.wrong else self.is_correct(decides)
 
     def get_wandb_logs(self, split: Split = "train", costs: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return `dataset/{source}/…` (or `val/{source}/…`) and the overall keys since the last `collect`.

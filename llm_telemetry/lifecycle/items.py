@@ -36,6 +36,8 @@ _ANSWERS = 4
 """So many of them are names of answers."""
 _SAMPLES = re.compile(r"n|k|(num|n)_?(samples|generations|rollouts|completions|return_sequences)|group_size|samples")
 _SAID = r"prediction|completion|answer|response|output|candidate|solution|generation"
+_SAID_FIELDS = tuple(sorted(_SAID.split("|"), key="answer".__eq__))
+"""The last one may be the right answer, beside another name for what was answered."""
 _PAIR = re.compile(
     rf"({_SAID})_?([ab12]|left|right|first|second)|(first|second|left|right|chosen|rejected)(_({_SAID}))?"
 )
@@ -118,6 +120,11 @@ def answer_in(fields: Row) -> tuple[object, ...]:
         if known[0] == "object":
             return (known, *signs_in(*said))
     return ()
+
+
+def said_in(fields: Row) -> str | None:
+    """Return the answer's text, under a name for one."""
+    return next((said for name in _SAID_FIELDS if type(said := fields.get(name)) is str), None)
 
 
 def is_blank(fields: Row) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
-from llm_telemetry.lifecycle.items import answer_in, compared_in, given_in, is_blank, open_rollout
+from llm_telemetry.lifecycle.items import answer_in, compared_in, given_in, is_blank, open_rollout, said_in
 from llm_telemetry.lifecycle.outcomes import outcomes_in, rewards_for
 from llm_telemetry.lifecycle.rewards import describe, says_failed
 from llm_telemetry.session.signs import signs_in
@@ -95,7 +95,7 @@ def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
     for row in given.all:
         rollout = open_rollout(scope.session, scope, row)
         rollout.signs = {**rollout.signs, **signs_in(*row.values())}
-        rollout.answer, rollout.blank = answer_in(row), is_blank(row)
+        rollout.answer, rollout.said, rollout.blank = answer_in(row), said_in(row), is_blank(row)
         rollout.follow(last)
         rollouts.append(last := rollout)
     return rollouts

@@ -43,7 +43,7 @@ class Counts:
         self._names = names
         self.dataset = DatasetMetricsCollector(config.threshold, names, config.correct)
         self.parts = RewardPartsCollector(names)
-        self.attempts = AttemptsCollector(lambda one: self.dataset.is_correct(self.dataset.decides(one)), names)
+        self.attempts = AttemptsCollector(self.dataset.is_right, names)
         self.judge = JudgeMetricsCollector(names)
         self.cost = CostTracker(prices, names)
         self.ledger = Ledger(prices)

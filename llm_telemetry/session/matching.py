@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from llm_telemetry.events import UnmatchedReward
 from llm_telemetry.notices import Notices
+from llm_telemetry.session.repeats import Answers
 from llm_telemetry.session.shelf import Shelf, fits, may_be_same
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 PATIENCE = 3
 """Flushes that a rollout from outside every step (an asynchronous producer's) waits for its reward."""
 
+A_STEP_LATE = (
+    "rewards come a step later than the rollouts: a rollout counts in the payload of the step in which it is rewarded"
+)
 LATE = "a reward came after its training step was over: that rollout is unscored"
 UNMATCHED = (
     "a reward could not be given to a rollout: nothing that its function is told (the problem, the "
@@ -33,7 +37,8 @@ UNMATCHED = (
 )
 UNREWARDED = (
     "%d of %d rollouts of this step have got no reward: they count in dataset/{source}/unscored and in "
-    "no accuracy. If they are wrong, let the executor say so (success=False), or raise"
+    "no accuracy. If they are wrong, let the executor say so (success=False), or raise; or say it of all that get "
+    "none: unrewarded_is_wrong=True"
 )
 CONTRADICTORY = "a rollout was given two rewards that differ: which one counts is not known, so it is unscored"
 
@@ -62,9 +67,18 @@ class RolloutBook:
         """Splits in which rollouts open at their execution, not at their reward."""
         self._left_over: set[Split] = set()
         """Splits in which a reward was nobody's since the last close."""
+        self._rewarding: set[Split] = set()
+        """Splits in which a reward was computed."""
+        self._late: set[Split] = set()
+        """Splits in which rewards come a step late."""
+        self.expects_rewards = False
+        """There is a reward function: where a first step does not call it, the next one may."""
+        self.unrewarded_is_wrong = False
+        """A rollout that gets no reward is wrong, where others have got one."""
         self._same_words = False
         """Whether executor and reward function are told the problem by the same text."""
         self._tell = tell or Notices()
+        self.answers = Answers(self._tell)
 
     def begun(self, rollouts: Iterable[OpenRollout]) -> None:
         """Let rollouts of a batch have their rewards while the executor is at work on the rest."""
@@ -100,12 +114,15 @@ class RolloutBook:
             reward: `None` when the reward function raised or returned nothing that is a number.
         """
         with self._lock:
+            self._rewarding.add(wanted.split)
             found = self._find(wanted, last)
             if not found:
                 self._look_around()
                 found = self._find(wanted, last)
             if not found and wanted.split not in self._executing:
-                found = [self._opened_before(wanted) or wanted]
+                found = [self._opened_before(wanted) or self.answers.before(wanted) or wanted]
+                if found == [wanted]:
+                    self.answers.opened(wanted)
             for rollout in found:
                 self._give(rollout, wanted, reward)
             if not found:
@@ -119,6 +136,9 @@ class RolloutBook:
             if rollout not in self._rewarded:
                 self._tell(LATE)
             return
+        if rollout.held:
+            self._late.add(rollout.split)
+            self._tell(A_STEP_LATE)
         self._same_words |= rollout is not wanted and wanted.problem is not None and rollout.problem == wanted.problem
         self._waiting.remove(rollout)
         self._rewarded.remove(rollout)
@@ -159,17 +179,21 @@ class RolloutBook:
                 self._left_over.discard(split)
         self.settle(split)
         with self._lock:
-            waited = [one for one in self._waiting if one.split == split and self._is_over(one, phase)]
+            hopes = split in self._late or self._may_be_late(split)
+            waited = [one for one in self._waiting if one.split == split and self._is_over(one, phase, hopes=hopes)]
             again = _retries([*waited, *(one for one in self._rewarded if one.split == split)])
             left = [one for one in waited if one.key not in again]
-            missing = sum(not one.failed and not one.tried for one in left)
+            missing = [one for one in left if not one.failed and not one.tried]
             settled = [one for one in self._rewarded if one.split == split]
-            if missing and settled:
-                self._tell(UNREWARDED, missing, len(left) + len(settled))
+            for one in missing:
+                one.wrong = self.unrewarded_is_wrong and split in self._rewarding
+            if missing and settled and not self.unrewarded_is_wrong:
+                self._tell(UNREWARDED, len(missing), len(left) + len(settled))
             for one in (*waited, *settled):
                 self._waiting.remove(one)
                 self._rewarded.remove(one)
             records = [(one.key, one.close()) for one in waited]
+            self.answers.forget(split)
         for key, record in records:
             if key not in again:
                 self._record(record)
@@ -213,9 +237,17 @@ class RolloutBook:
         last.previous = before
         return before is None
 
-    def _is_over(self, rollout: OpenRollout, phase: Phase | None) -> bool:
+    def _may_be_late(self, split: Split) -> bool:
+        """Tell whether the next step may reward what this one has not: as long as nothing was rewarded, and once."""
+        self.expects_rewards &= not any(one.held for one in self._waiting)
+        return self.expects_rewards and split == "train" and split not in self._rewarding
+
+    def _is_over(self, rollout: OpenRollout, phase: Phase | None, *, hopes: bool) -> bool:
         rollout.flushes += 1
-        return phase is None or rollout.phase is phase or rollout.flushes > PATIENCE
+        if phase is None or rollout.held or rollout.flushes > PATIENCE:
+            return True
+        rollout.held = rollout.phase is phase and hopes and not (rollout.failed or rollout.tried)
+        return rollout.phase is phase and not rollout.held
 
 
 def _retries(rollouts: Iterable[OpenRollout]) -> set[tuple[int, int]]:

@@ -64,6 +64,8 @@ class OpenRollout:
     """Its reward function was given no answer, as for a rollout that failed."""
     answer: tuple[object, ...] = ()
     """What its trajectory is known again by, where there is no executor."""
+    said: str | None = None
+    """The answer's text, where there is no executor; held until it is closed."""
     previous: OpenRollout | None = None
     """The one that was executed before it in the same task."""
     failed: bool = False
@@ -77,6 +79,10 @@ class OpenRollout:
     """Nothing told that its reward is its own; it could not matter as long as there are as many as rollouts."""
     verdict: bool | None = None
     """What the judge has said of it."""
+    wrong: bool = False
+    """It got no reward, and such rollouts are said to be wrong."""
+    held: bool = False
+    """It waits for its reward beyond the end of its step."""
     closed: bool = False
     flushes: int = 0
 
@@ -101,7 +107,7 @@ class OpenRollout:
     def close(self) -> Rollout:
         """Return the frozen record; nothing can be added after."""
         self.closed = True
-        self.previous = None
+        self.previous = self.said = None
         return Rollout(
             self.split,
             self.source or UNKNOWN,
@@ -111,4 +117,5 @@ class OpenRollout:
             self.parts,
             self.tokens,
             (self.key, *self.reward_keys),
+            self.wrong,
         )

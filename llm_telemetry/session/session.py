@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.events import SPLITS, STEP_KEY, Event, Payload, Split
+from llm_telemetry.events import SPLITS, STEP_KEY, Call, Event, Payload, Split
 from llm_telemetry.guard import Failures, attempt, guarded, log, owned
 from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.contradictions import Contradictions
@@ -63,7 +63,9 @@ class Session:
         self.tell = Notices()
         self.contradictions = Contradictions(config.threshold)
         self.children = SpoolReader(fresh_folder())
-        self.rollouts: RolloutBook | ForwardedRollouts = RolloutBook(self.record, self._hear_children, self.tell)
+        self.rollouts: RolloutBook | ForwardedRollouts = (
+            book := RolloutBook(self.record, self._hear_children, self.tell)
+        )
         self.reader = reader_of(config)
         self._outbox = Outbox(sinks)
         self.before_phase: list[Callable[[], object]] = []
@@ -74,7 +76,8 @@ class Session:
         self.latest: dict[Split, Payload] = {}
         self.reached: int | None = None
         """The step that a former process of this run has reached; `None` where there was none."""
-        self._listeners = self.counts.listeners()
+        listeners = self.counts.listeners()
+        self._listeners = {**listeners, Call: (*listeners[Call], book.answers.heard)}
         self._inbox: deque[Event] = deque()
         self._turn = Turn()
         self._phases: list[Phase] = []

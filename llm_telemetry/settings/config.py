@@ -65,6 +65,11 @@ class Config:
         "the reward function whose reward says what is correct, where a reward is made of several; by default the "
         "reward itself does",
     )
+    unrewarded_is_wrong: bool = setting(
+        False,
+        kinds.SWITCH,
+        "a rollout that gets no reward, in a trainer that rewards others, is wrong, not unscored",
+    )
     prices: Mapping[str, Mapping[str, float]] | None = setting(
         None,
         kinds.PRICES,

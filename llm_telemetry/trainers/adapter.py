@@ -29,6 +29,8 @@ class Found(NamedTuple):
     numbers under `eval/`."""
     has_executor: bool = True
     """Whether it is seen how rollouts are made; else they are known by their rewards alone."""
+    unrewarded_is_wrong: bool = False
+    """Whether this kind of trainer gives no reward to what is wrong."""
     rewards: Sequence[str] | None = ()
     """The names of the functions that a reward is made of: `correct=` names one; `None` where they are told later."""
     columns: Sequence[str] | None = None

@@ -60,7 +60,7 @@ class WatchedFunctions(Functions):
     def find(self, trainer: Any, config: Config) -> Found:
         """Return nothing to hook, for each function is a hook already."""
         found = super().find(trainer, config)
-        return found._replace(rows_are_steps=True, answers_itself=True, has_executor=False)
+        return found._replace(rows_are_steps=True, trains=True, answers_itself=True, has_executor=False)
 
 
 def _places(setting: str, config: Config) -> list[Part]:

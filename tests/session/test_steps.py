@@ -189,7 +189,7 @@ async def execute_all(trainer):
 
 
 def async_loop(body=execute_all):
-    return Loop(body, executor=AsyncExecutor(work), reward=Grader())
+    return Loop(body, executor=AsyncExecutor(work))
 
 
 def test_a_step_that_is_cancelled_before_it_begins_does_not_swallow_the_next(tmp_path):

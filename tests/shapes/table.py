@@ -158,5 +158,8 @@ SHAPES = [
         eval_right=times(4, RIGHT_ONCE),
         passed={1: 0.5, 2: 0.5, 4: 0.5},
     ),
+    Shape("cached_without_executor", rollouts=times(2, ALL), right=times(2, RIGHT), role="other"),
+    Shape("pairwise_without_executor", rollouts=times(2, ALL), right=times(2, RIGHT), role="other"),
+    Shape("late_rewards", says="rewards come a step later than the rollouts"),
     Shape("two_trainers", rollouts={"unknown": 96}, right={"unknown": 48}, trainer="Pair"),
 ]

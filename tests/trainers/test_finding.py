@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from llm_telemetry import instrument
 from llm_telemetry.settings.config import Config, InstrumentError
 from llm_telemetry.trainers.by_shape import ByShape
-from llm_telemetry.trainers.kinds import JUDGE
+from llm_telemetry.trainers.kinds import JUDGE, STEP
 from tests.support.loops import Grader, Loop, SyncExecutor, payload_of
 
 
@@ -270,3 +271,22 @@ def test_a_judge_given_as_an_object_is_the_judge(tmp_path):
 def test_a_name_that_does_not_exist_is_an_error_that_says_what_there_is(tmp_path, settings, told):
     with pytest.raises(InstrumentError, match=told):
         payload_of(Loop(lambda _: None, reward=Named()), tmp_path, **settings)
+
+
+def test_a_training_step_of_a_hugging_face_trainer_is_a_micro_batch_and_no_step(tmp_path):
+    base = type("Trainer", (), {"__module__": "transformers.trainer", "training_step": lambda self, model: 0.0})
+
+    class OfTransformers(base):
+        executor = None
+
+        def training_step(self, model):
+            return super().training_step(model)
+
+    class Own:
+        def training_step(self, model):
+            return 0.0
+
+    for cls, steps in ((OfTransformers, []), (Own, ["training_step"])):
+        assert [name for name, kind in ByShape().entrances(cls) if kind == STEP] == steps
+    with pytest.raises(InstrumentError, match="has no step method"):
+        instrument(OfTransformers(), folder=tmp_path)

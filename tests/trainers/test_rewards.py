@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from llm_telemetry.trainers.by_shape import ByShape
 from tests.support.loops import GSM, MMLU, AsyncExecutor, Grader, Items, Loop, SyncExecutor, counts, payload_of, right
 
 
@@ -385,3 +386,38 @@ def test_a_sub_workflow_is_part_of_its_rollout(tmp_path):
 
     payload = payload_of(Loop(one_by_one, executor=Nested(), reward=Grader()), tmp_path)
     assert right(payload) == counts(payload) == {"gsm8k": 1, "mmlu": 1}
+
+
+def test_rollouts_without_a_reward_are_wrong_where_the_user_says_so_and_others_are_rewarded(tmp_path, caplog):
+    def body(trainer):
+        for item in trainer.data.sample_batch():
+            made = trainer.executor.execute(item["problem"])
+            if item["source"] == "gsm8k":
+                trainer.reward.compute_reward(item["problem"], made)
+
+    parts = {"executor": SyncExecutor(), "reward": Grader(), "data": Items(times=2)}
+    said = payload_of(Loop(body, **parts), tmp_path / "said", unrewarded_is_wrong=True)
+    assert [said[f"dataset/{key}"] for key in ("count", "unscored", "failed", "accuracy")] == [4, 0, 0, 50]
+    assert (said["dataset/mmlu/accuracy"], "unscored" in caplog.text) == (0, False)
+    silent = payload_of(Loop(body, **parts), tmp_path / "silent")
+    assert [silent[f"dataset/{key}"] for key in ("count", "unscored", "accuracy")] == [4, 2, 100]
+    assert caplog.text.count("unrewarded_is_wrong=True") == 1
+
+
+def test_an_adapter_may_say_that_rollouts_without_a_reward_are_wrong(tmp_path):
+    class Strict(ByShape):
+        def find(self, trainer, config):
+            return super().find(trainer, config)._replace(unrewarded_is_wrong=True)
+
+    def body(trainer):
+        trainer.executor.execute("3 + 3?")
+        trainer.reward.compute_reward("2 + 2?", trainer.executor.execute("2 + 2?"))
+
+    payload = payload_of(Loop(body, executor=SyncExecutor(), reward=Grader()), tmp_path, adapter=Strict)
+    assert [payload[f"dataset/{key}"] for key in ("count", "unscored", "accuracy")] == [2, 0, 50]
+
+
+def test_where_no_reward_was_seen_nothing_is_wrong_whatever_is_said(tmp_path):
+    trainer = Loop(lambda t: t.executor.execute("2 + 2?"), executor=SyncExecutor())
+    payload = payload_of(trainer, tmp_path, unrewarded_is_wrong=True)
+    assert (payload["dataset/unscored"], "dataset/accuracy" in payload) == (1, False)

@@ -1,0 +1,76 @@
+"""Tells a reward that is computed again, where there is no executor, from that of another sample that says the same.
+
+The texts alone do not tell. What does: a long text that is the same object, or that no LLM call has given an answer
+that is not rewarded yet. Both would be new rollouts otherwise, twice as many as there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llm_telemetry.events import Call, Split
+    from llm_telemetry.notices import Notices
+    from llm_telemetry.session.rollouts import OpenRollout
+
+_LONG = 16
+"""Characters. A shorter text, a letter or a number, may be one object for many answers."""
+REPEATED = (
+    "the same answer to the same problem was rewarded again, and no LLM call has given it anew: it counts as one "
+    "rollout. If it was another sample, tell executor=…, or give the reward function the trajectory"
+)
+UNCLEAR = (
+    "the same answer to the same problem was rewarded again, and nothing tells whether it is another sample: it counts "
+    "as a rollout of its own. If it is not, tell executor=…, or give the reward function the trajectory"
+)
+
+
+class Answers:
+    """The answers that were rewarded since the last payload, and how many the model has given since.
+
+    Args:
+        tell: Says something in the log, once.
+    """
+
+    def __init__(self, tell: Notices) -> None:
+        self._tell = tell
+        self._given: Counter[Split] = Counter()
+        self._rewarded: Counter[Split] = Counter()
+        self._known: dict[tuple[object, ...], deque[OpenRollout]] = {}
+        """By problem and words; the rollout that was rewarded last stands last."""
+
+    def heard(self, call: Call) -> None:
+        """Count the answers of a call that is no judge's."""
+        if call.role != "judge":
+            self._given[call.split] += call.answers
+
+    def opened(self, rollout: OpenRollout) -> None:
+        """Know the answer of a rollout that its reward has opened."""
+        self._rewarded[rollout.split] += 1
+        if rollout.said is not None:
+            self._known.setdefault(_place(rollout), deque()).append(rollout)
+
+    def before(self, wanted: OpenRollout) -> OpenRollout | None:
+        """Return the rollout whose reward this is once more; `None` for another answer."""
+        alike = self._known.get(_place(wanted)) if wanted.said is not None else None
+        if not alike:
+            return None
+        same = next((one for one in alike if one.said is wanted.said and len(one.said or "") >= _LONG), None)
+        given = self._given[wanted.split]
+        if same is None and 0 < given <= self._rewarded[wanted.split]:
+            self._tell(REPEATED)
+            alike.rotate(-1)
+            return alike[-1]
+        if same is None and not given:
+            self._tell(UNCLEAR)
+        return same
+
+    def forget(self, split: Split) -> None:
+        """Begin a new window."""
+        del self._given[split], self._rewarded[split]
+        self._known = {place: alike for place, alike in self._known.items() if place[0] != split}
+
+
+def _place(rollout: OpenRollout) -> tuple[object, ...]:
+    return rollout.split, rollout.source, rollout.problem, rollout.said

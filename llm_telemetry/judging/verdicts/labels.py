@@ -99,7 +99,11 @@ _QUESTION = re.compile(
     r"(?:\n[ \t*]{0,4}(?:a(?:nswer)?:[ *]{0,3})?)?(?P<value>(?:yes|no)\b[^\n]{0,200})",
     re.IGNORECASE,
 )
-_ASKS = re.compile(r"\b(?:correct|equivalent|match|same|accurate|right|equal|agree)\b", re.IGNORECASE)
+_ASKS = re.compile(
+    r"\b(?:correct|equivalent|match|same|accurate|right|equal|agree|complete[ds]?|achieved?|succeed(?:ed)?|successful"
+    r"|supported|entailed|satisf(?:y|ied)|met|solved?|resolved?|valid)\b",
+    re.IGNORECASE,
+)
 _ASKS_FAULT = re.compile(
     r"\b(?:incorrect|wrong|false|errors?|mistakes?|hallucinat\w+|toxic|harmful|differ\w*)\b", re.IGNORECASE
 )

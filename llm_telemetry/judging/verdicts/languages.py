@@ -18,7 +18,7 @@ _HAS = "(?:(?:contains?|includes?|has|have|any|found|made|factual|logical|major)
 
 ENGLISH = Language(
     yes="true|yes|yep|yeah|correct|right|accurate|equivalent|equal|equals|identical|same|consistent|valid|match"
-    "|matches|matched|matching|agree|agrees|coincide|pass|passes|passed|accept|accepted|acceptable|approved|supported"
+    "|matches|matched|matching|agree|agrees|coincide|pass|passes|passed|accept|accepted|acceptable|approved|approve|approves|supported"
     "|supports|entailed|match found|to accept|full marks|full credit|met|satisfied|y",
     no="false|no|nope|incorrect|wrong|inaccurate|inequivalent|non equivalent|nonequivalent|unequal|different|differ"
     "|inconsistent|invalid|mismatch|mismatched|fail|fails|failed|reject|rejected|untrue|erroneous|unsupported"
@@ -32,14 +32,12 @@ ENGLISH = Language(
     one_not=r"\b(?:not|never|hardly|barely|far from|neither|no longer|in no way|by no means"
     r"|(?:is|are|was|were|do|does|did)n't|ain't|can(?:no|')t|fail(?:s|ed)? to|without|anything but|nowhere near)\b",
     wholly="completely|fully|entirely|quite|really|exactly|mathematically|semantically|factually|numerically|strictly"
-    "|totally|absolutely|definitely|clearly|certainly|indeed|essentially|substantially|perfectly|at all|also"
-    "|logically|functionally|strongly|perfect|exact|both|all|very|simply|plainly|therefore|thus"
-    "|hence|actually|just|100 ?%",
+    "|totally|absolutely|definitely|clearly|certainly|indeed|essentially|substantially|perfectly|at all|also|logically"
+    "|functionally|strongly|perfect|exact|both|all|very|simply|plainly|therefore|thus|hence|actually|just|100 ?%",
     partly="part(?:ial)?ly|mostly|nearly|almost|somewhat|largely|half|roughly|basically|generally|more or less",
     subject="answers?|responses?|solutions?|results?|they|it|both|expressions?|values?|predictions?|outputs?"
-    "|submissions?|statements?|forms?|numbers?|this|that|two|sets?|claims?|candidate|strings?|names?|dates?"
-    "|equations?|repl(?:y|ies)|conclusion|proof|translation|summary|code|tests?"
-    "|student|model|assistant",
+    "|submissions?|statements?|forms?|numbers?|this|that|two|sets?|claims?|candidate|strings?|names?|dates?|equations?"
+    "|repl(?:y|ies)|conclusion|proof|translation|summary|code|tests?|student|model|assistant",
     reason=r"\b(?:because|since|as|due|given|with|to|based|by|from|and|but|although|though|even|despite|it|they"
     r"|that's|the(?! correct| right)|its|at all)\b",
     turn=r"\b(?:and|but|or|actually|rather|yet|wait|then)\b",
@@ -73,32 +71,34 @@ ENGLISH = Language(
     praise=rf"\bno (?:\w+ )?{_FAULT}|\bnothing (?:is )?wrong|\berror-free",
     blame=rf"\b(?:there (?:is|are)|contains?|has|have|makes?|made|found|includes?) (?!no\b|not\b)"
     rf"(?:\w+ ){{0,3}}{_FAULT}",
-    terse_yes="absolutely|definitely|certainly|exactly|spot on"
-    "|factual|faithful|grounded|relevant|safe|good|success|successful|entailment|entails"
-    "|no errors?(?: found)?|no mistakes?(?: found)?|no hallucinations?",
-    terse_no="not at all|not in the least"
-    "|unfaithful|ungrounded|irrelevant|unsafe|bad|failure|unsuccessful|contradiction|not enough info"
-    "|hallucination|errors? found|unrelated",
+    terse_yes="absolutely|definitely|certainly|exactly|spot on|factual|faithful|grounded|relevant|safe|good|success"
+    "|successful|entailment|entails|no errors?(?: found)?|no mistakes?(?: found)?|no hallucinations?(?: found)?"
+    "|affirmative|satisfactory|adequate|compliant|complies|verified|confirmed|completed|resolved|solved|achieved"
+    "|fulfilled|flawless",
+    terse_no="not at all|not in the least|unfaithful|ungrounded|irrelevant|unsafe|bad|failure|unsuccessful"
+    "|contradiction|not enough info|hallucination|errors? found|unrelated|unsatisfactory|inadequate|insufficient"
+    "|noncompliant|unverified|unresolved|incomplete|unfulfilled",
     none="neither|none of(?: the)?",
     prefix="so|are|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|would|will|can|must|give|gave|assign|award"
     "|rate|this|it|is|answer|response|quality|evaluation|assessment|equivalence|correctness|judge|total|binary|claim|which"
-    "|conclusion|in|and|consequently|accordingly|of|corrected|revised|updated|amended|new|test",
+    "|judge's|task|patch|goal|rubric|criterion|grader|evaluator|reviewer|composite|aggregate|weighted|average|mean|combined|holistic|factually|semantically"
+    "|mathematically|conclusion|in|and|consequently|accordingly|of|corrected|revised|updated|amended|new|test",
     verdict="correct/incorrect|pass/fail|true/false|yes/no|judge?ment|verdict|decision|decide|determination|ruling|finding"
-    "|assessment|classification|verification|comparison(?:_result)?|evaluation(?:_result)?|grading|label"
+    "|assessment|classification|verification|recommendation|opinion|comparison(?:_result)?|evaluation(?:_result)?|grading|label"
     "|(?:user|response)_safety",
     adjective=r"correct(?:ness)?|right|accurate|true_false|(?:semantically_)?equivalent|equivalence|same(?:_meaning|_answer)?"
-    r"|pass(?:ed|es)?(?:_(?:tests?|fail))?|agreement|equal|identical|match(?:ed|ing)?|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
+    r"|pass(?:ed|es)?(?:_(?:tests?|fail))?|agreement|equal|identical|(?:(?:correct|same)_)?(?:answers?_)?match(?:ed|ing)?|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
     rf"|criteri(?:on|a)_(?:met|status)|(?:requirements?_|conditions?_)?(?:met|satisfied|fulfilled)|(?:task_)?success|successful"
     rf"|(?:task_|goal_)?(?:solved|resolved|completed|achieved)|correctly_answered|answered_correctly|no_{_FAULT}",
     fault=rf"{_HAS}{_HAS}*{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:ion|ory)"
     "|contradict(?:s|ed)(?:_(?:reference|answer|context|source|document|evidence))?|fails?|failed|failure|reject|rejected|different|differs|disagrees|refuted"
     "|invalid|not_(?:correct|equivalent|right|accurate|the_same|a_match)",
-    grade=r"scores?|rating|grade|marks?|points|accuracy|quality|reward|rated?|give|deserves?|award|assign"
+    grade=r"scores?(?:_for_(?:this|the)_\w{1,12})?|rating|grade|marks?|points|accuracy|quality|reward|rated?|give|deserves?|award|assign"
     r"|(?:rate|give|score|grade|deserves?|award|assign) (?:it|this|that|an?|(?:this|the) \w{1,12})"
     r"|on a scale (?:of|from) \d{1,2} (?:to|-) \d{1,3}|(?:total|quality|correctness|normali[sz]ed|similarity)_score",
     total="overall|total",
-    choice="(?:winner|preferred|preference|better|best|choice|chosen)(?:_(?:response|answer|assistant|model|output))?",
-    result="result|conclusion|outcome|status",
+    choice="(?:winner|preferred|preference|better|best|choice|chosen|pick)(?:_(?:response|answer|assistant|model|output))?",
+    result="result|conclusion|outcome|status|so|therefore|thus|hence",
     answer="answer|final|output",
     merit="supported|faithful|grounded|relevant|factual|safe|acceptable|helpful",
     vice="hallucinat(?:ions?|ed|es|ing)|toxic|toxicity|harmful|unsafe|violat(?:ion|es|ed)|biased|unfaithful|unsupported"
@@ -229,10 +229,10 @@ RUSSIAN = Language(
 KOREAN = Language(
     yes="정답|정답(?:이다|입니다|이에요)|네|예|맞음|맞다|맞습니다|맞아요"
     "|올바름|올바릅니다|올바르다|정확함|정확합니다|정확하다|참|일치|일치합니다|일치함|동일합니다|통과|합격",
-    no="오답|오답(?:이다|입니다|이에요)|아니요|아니오|틀림|틀렸음|틀렸다|틀렸습니다|틀렸어요|틀립니다|틀린 답입니다"
-    "|맞지 않음|맞지 않습니다|맞지 않다|부정확|부정확함|부정확합니다|정확하지 않습니다"
-    "|올바르지 않음|올바르지 않습니다"
-    "|정답이 아닙니다|거짓|불일치|일치하지 않음|일치하지 않습니다|동일하지 않습니다|불합격",
+    no="오답|오답(?:이다|입니다|이에요)|아니요|아니오|틀림|틀렸음|틀렸다|틀렸습니다|틀렸어요|틀립니다"
+    "|틀린 답입니다|맞지 않음|맞지 않습니다|맞지 않다|부정확|부정확함|부정확합니다|정확하지 않습니다"
+    "|올바르지 않음|올바르지 않습니다|정답이 아닙니다|거짓|불일치|일치하지 않음|일치하지 않습니다"
+    "|동일하지 않습니다|불합격",
     wholly="완전히|정확히|모두",
     partly="부분적으로|거의|대체로|일부",
     owner="학생의|모델의|제출된|이|두",

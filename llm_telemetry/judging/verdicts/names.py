@@ -48,7 +48,8 @@ _ROWS = (
 )
 # Words of a name that say nothing: "is_correct", "final_verdict", "llm_judge_score", "evaluation_result".
 _FILLER = re.compile(
-    "^(?:is|are|was|final|overall|my|the|judge|llm|answer|response|model|test|claim|it|a)_(?=.)|(?<=.)_(?:result|label|verdict)$"
+    "^(?:is|are|was|final|overall|my|the|judge|llm|answer|response|model|test|claim|it|a|task|patch|grader"
+    "|factually|semantically|mathematically)_(?=.)|(?<=.)_(?:result|label|verdict)$"
 )
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[\s\-]+")
 _LIMIT = 40

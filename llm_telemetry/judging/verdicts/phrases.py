@@ -93,8 +93,8 @@ def _statements(low: str, start: int, grammar: Grammar) -> Iterator[Phrase]:
         end = match.end() - len(pad)
         # Where no spaces part the words, what disowns a statement may stand inside of it.
         before = sentence_before(low, match.start() if grammar.spaced else end)
-        is_asked = _ASKS.search(before) or grammar.option.match(low, end)
-        if not (is_asked or grammar.field("not_mine").search(before)):
+        is_none = _ASKS.search(before) or grammar.option.match(low, end) or _FIELD.match(low, end)
+        if not (is_none or grammar.field("not_mine").search(before)):
             yield Phrase(_polarity(match, grammar), match[0], match.start(), end)
 
 

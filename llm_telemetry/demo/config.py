@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
+
+
+def slowness() -> float:
+    """Return how many times longer everything may take while the machine has other work: 1 where it has none."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1.0, load / (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
@@ -23,8 +30,8 @@ class DemoConfig:
     group_size: int = 5  # rollouts of each item
     concurrency: int = 8  # rollouts under way at once
     # Seconds until a workflow is cancelled. The judge blocks the loop and that time counts, too, so it must be far more
-    # than `concurrency` answers take.
-    workflow_timeout: float = 2.0
+    # than `concurrency` answers take: only hung calls may be cancelled, or two runs from one seed would differ.
+    workflow_timeout: float = field(default_factory=lambda: 2.0 * slowness())
     max_retries: int = 2  # the SDK's own
     learning_rate: float = 1.0  # of the policy's logits
     defect_rate: float = 0.04  # of the workflows, written with a mistake in the code

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from llm_telemetry import guard
-from llm_telemetry.demo.config import DemoConfig
+from llm_telemetry.demo.config import DemoConfig, slowness
 from llm_telemetry.demo.models import CALM, PRICES, USUAL, WORST, Day, demo_server
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.testing import Books
@@ -88,7 +88,8 @@ def train(name, folder):
         warnings.simplefilter("always")
         run = _begin(folder) if plan.wandb else None
         ticks = []
-        config = DemoConfig(base_url=server.base_url, seed=plan.seed, **plan.settings)
+        settings = {**plan.settings, "workflow_timeout": plan.settings["workflow_timeout"] * slowness()}
+        config = DemoConfig(base_url=server.base_url, seed=plan.seed, **settings)
         trainer = GRPOTrainer(config, on_rollout=lambda: ticks.append(1))
         rows, lines, emitted = _trained(trainer, plan, folder)
         trainer.close()

@@ -75,7 +75,7 @@ DYING = """
             gc.collect()
             return {}
 
-    faulthandler.dump_traceback_later(5, exit=True)
+    faulthandler.dump_traceback_later(300, exit=True)  # a busy machine is no deadlock
     trainer = Loop(None, reward=Grader())
     trainer.itself = trainer
     telemetry, memory = watch(trainer, "telemetry", collectors=[Collecting()])

@@ -32,7 +32,7 @@ chaos: $(READY)
 test-matrix:
 	./tests/matrix
 
-# Groups of tests whose environment is large: `make test-trl`.
+# Groups of tests whose environment is large: `make test-trl`, `make test-trl-oldest`.
 test-%:
 	./tests/matrix $*
 

@@ -191,7 +191,7 @@ def join_ranks(session: Session) -> None:
     folder = ranks_folder(os.environ)
     if folder is None:
         return
-    writer = SpoolWriter(folder)
+    writer = SpoolWriter(folder, os.environ["RANK"])
     try:
         make_private(folder) if os.environ["RANK"] == "0" else writer.open()
     except OSError as error:

@@ -296,6 +296,8 @@ class Session:
         if self._forward is None:
             for end in (partial(self.flush_rest, everything=True), self._outbox.close, self.children.remove):
                 attempt(end)
+        else:
+            attempt(self._forward.close)
         self.closed = True
 
 

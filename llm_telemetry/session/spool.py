@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 _NAMES = {event: kind for kind, event in KINDS.items()}
 _ENDING = ".jsonl"
+_RANK = "-rank"
+_CLOSED = "closed"
+"""What a rank of a training tells last."""
+DIED = (
+    "rank %s has ended without a word: what it has told is counted; at most the event that was under way is lost, and "
+    "what it would have done since"
+)
 
 
 class SpoolWriter:
@@ -33,10 +40,12 @@ class SpoolWriter:
 
     Args:
         folder: The owner's folder; made when the first event comes.
+        rank: Of a process that takes part in a training of several: it says when it is done.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rank: str = "") -> None:
         self.folder = folder
+        self._rank = rank
         self._file: int | None = None
         self._torn = False
 
@@ -48,7 +57,8 @@ class SpoolWriter:
         """
         if self._file is None:
             make_private(self.folder)
-            path = self.folder / f"{os.getpid()}-{os.urandom(4).hex()}{_ENDING}"
+            rank = self._rank and f"{_RANK}{self._rank}"
+            path = self.folder / f"{os.getpid()}-{os.urandom(4).hex()}{rank}{_ENDING}"
             self._file = open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
         return self._file
 
@@ -64,6 +74,11 @@ class SpoolWriter:
         while line:
             line = line[os.write(file, line) :]
         self._torn = False
+
+    def close(self) -> None:
+        """Say that nothing more will come, if that is asked of this process."""
+        if self._rank and self._file is not None:
+            self.write(_CLOSED, {})
 
     def record(self, event: Event) -> None:
         """Append an event."""
@@ -117,6 +132,7 @@ class SpoolReader:
         self.heard: set[int] = set()
         """The ids of the processes that have told something, or that they are there."""
         self._offsets: dict[str, int] = {}
+        self._closed: set[str] = set()
         self._told = False
 
     def take(self, split: Split) -> Iterator[Event | Executed | Rewarded]:
@@ -162,6 +178,8 @@ class SpoolReader:
                 yield from self._read(name)
             if name in ended:
                 self._offsets.pop(name, None)
+                if _RANK in name and name not in self._closed:
+                    log.warning(DIED, name.removesuffix(_ENDING).rpartition(_RANK)[2])
                 (self.folder / name).unlink(missing_ok=True)
 
     def _read(self, name: str) -> list[bytes]:
@@ -175,7 +193,11 @@ class SpoolReader:
             return []
         whole = text[: text.rfind(b"\n") + 1]  # the last line may still be on its way
         self._offsets[name] = offset + len(whole)
-        return whole.splitlines()
+        lines = whole.splitlines()
+        if lines and lines[-1] == json.dumps([_CLOSED, {}]).encode():
+            self._closed.add(name)
+            lines.pop()
+        return lines
 
 
 def _writer_of(name: str) -> int | None:

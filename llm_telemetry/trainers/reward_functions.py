@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -14,6 +15,8 @@ from llm_telemetry.lifecycle.evaluation import Item, OpenEvaluation, judge
 from llm_telemetry.lifecycle.items import open_rollout
 from llm_telemetry.lifecycle.rewards import rewards_in
 from llm_telemetry.objects import defined_by
+from llm_telemetry.session.items import fingerprint
+from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers.judges import is_judge, sounds_like_judge
 
@@ -25,19 +28,22 @@ if TYPE_CHECKING:
     from llm_telemetry.hooks.scopes import Scope
     from llm_telemetry.session.session import Session
 
+_GIVEN = ("completions",)
+"""What a reward function is given by position, if anything: by ms-swift."""
 Note: TypeAlias = "Callable[[list[float | None]], object]"
 """Is told what a reward function has returned, one for each completion."""
 
 
-def watched(function: Any, name: str, note: Note, keys: Sequence[list[Id]]) -> Any:
+def watched(function: Any, name: str, sources: Sequence[str | None], note: Note, keys: Sequence[list[Id]]) -> Any:
     """Return a reward function as a hook that opens evaluations; a model that gives rewards is none.
 
     An object that is called asynchronously becomes its bound method: whoever asks whether it is a coroutine function
     asks the object's `__call__`, which a hook has of its own.
 
     Args:
-        function: The reward function.
-        name: What it is called.
+        function: The function.
+        name: What it is called, as a judge too.
+        sources: Of the items that it will be given.
         note: Is told what it has returned.
         keys: Gets, for each completion, the key by which the function's calls and evaluations name its rollout.
     """
@@ -45,23 +51,32 @@ def watched(function: Any, name: str, note: Note, keys: Sequence[list[Id]]) -> A
         return function
     if inspect.iscoroutinefunction(defined_by(type(function), "__call__")):
         function = function.__call__
-    return Hook(function, functions.hook(_asked(name, note, keys), (), lambda: None))
+    return Hook(function, functions.hook(_asked(name, sources, note, keys), _GIVEN, lambda: None))
 
 
-def _asked(name: str, note: Note, keys: Sequence[list[Id]]) -> functions.MakeSpan:
+def _asked(name: str, sources: Sequence[str | None], note: Note, keys: Sequence[list[Id]]) -> functions.MakeSpan:
     label = clean_source(name).strip("_")
 
     def open_span(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
         if scope.evaluation is not None or not (rows := rows_of(fields)):
             return None
         items = [
-            Item(open_rollout(session, scope, row), row["completion"] or row["prompt"], row["prompt"]) for row in rows
+            Item(_rollout(session, scope, row, source), row["completion"] or row["prompt"], row["prompt"])
+            for row, source in itertools.zip_longest(rows, sources[: len(rows)])
         ]
         for own, item in zip(keys, items, strict=False) if len(keys) == len(items) else ():
             own.append(item.rollout.key)
         return AskedFunction(OpenEvaluation(scope, label, items, implied=True), len(rows), note)
 
     return open_span
+
+
+def _rollout(session: Session, scope: Scope, row: dict[str, Any], source: str | None) -> OpenRollout:
+    """Open the rollout of an item; where its source is known, there is nothing to look for."""
+    if source is None:
+        return open_rollout(session, scope, row)
+    problem = fingerprint(row["prompt"]) if row["prompt"] else None
+    return OpenRollout(scope.split, scope.phase, source, problem, session.number)
 
 
 class AskedFunction:

@@ -53,7 +53,7 @@ class RewardStep:
         """What functions have returned, by their places."""
         shared = self._sources[0] if len(set(self._sources)) == 1 else None
         self._scope = Scope(session, _window(session, trainer), "judge", source=shared)
-        session.sources.learn(self._rows)
+        session.sources.learn(list({row["prompt"]: row for row in self._rows}.values()))
 
     def begin(self) -> Scope:
         """Watch the reward functions for as long as they are called: what a list holds cannot be hooked for good."""
@@ -64,7 +64,8 @@ class RewardStep:
             held.watch()
         names = names_of(self._trainer)  # one more than functions, where an environment gives a reward
         for i, (function, name) in enumerate(zip(self._originals, names, strict=False)):
-            self._functions[i] = watched(function, name, functools.partial(self._heard.__setitem__, i), self._keys)
+            note = functools.partial(self._heard.__setitem__, i)
+            self._functions[i] = watched(function, name, self._sources, note, self._keys)
         return self._scope
 
     def end(self, result: Any, error: BaseException | None) -> None:
@@ -185,6 +186,7 @@ def combined(rewards: Sequence[float | None], weights: Sequence[float]) -> float
     return sum(given) if given else None
 
 
+@functools.lru_cache(maxsize=1024)
 def as_written(single: float) -> float | None:
     """Return the number that became this single-precision one: 0.9 is 0.8999999761581421 there, and below 0.9.
 

@@ -11,7 +11,7 @@ from llm_telemetry import instrument, judge, watch
 from llm_telemetry.handle import handles
 from llm_telemetry.testing import LLMServer
 from llm_telemetry.trainers.script import SCRIPT
-from tests.support.children import ROOT, python
+from tests.support.children import ROOT, payloads_in, python
 from tests.support.trainers import Memory
 
 ROWS = {"prompts": ["2 + 2?", "Capital?"], "truth": ["4", "Paris"], "source": ["sums", "capitals"]}
@@ -143,3 +143,32 @@ def test_alone_it_begins_to_watch_and_all_is_told_at_the_end(tmp_path):
 def test_telemetry_that_is_off_leaves_it_alone(tmp_path):
     python("-c", ALONE, cwd=tmp_path, PYTHONPATH=str(ROOT), LLM_TELEMETRY="0")
     assert list(tmp_path.iterdir()) == []
+
+
+IN_A_CHILD = """
+import multiprocessing
+import sys
+
+sys.path.insert(0, ".")
+from rewards import right
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.apply(right, (["4", "5"], ["4", "4"])))
+"""
+REWARDS = """
+from llm_telemetry import watch
+
+@watch(source="=sums")
+def right(completions, truth):
+    return [float(said == true) for said, true in zip(completions, truth)]
+"""
+
+
+def test_a_spawned_process_tells_its_owner_as_async_grpo_s_does(tmp_path):
+    (tmp_path / "rewards.py").write_text(REWARDS)
+    (tmp_path / "main.py").write_text(IN_A_CHILD)
+    done = python("main.py", cwd=tmp_path, LLM_TELEMETRY="1", LLM_TELEMETRY_FOLDER="told")
+    assert done.stdout == "[1.0, 0.0]\n"
+    (last,) = payloads_in(tmp_path / "told")
+    assert (last["dataset/sums/count"], last["dataset/sums/accuracy"]) == (2, 50)

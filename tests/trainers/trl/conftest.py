@@ -3,12 +3,15 @@
 import hashlib
 import importlib.util
 import logging
+import os
 
 import pytest
 
 from llm_telemetry.testing import LLMServer
 from tests.support.trainers import Memory
 
+os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"  # it warns where it is imported, and warnings are errors
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # models of two layers are no work for several
 collect_ignore_glob = ["test_*.py"] if importlib.util.find_spec("trl") is None else []
 
 

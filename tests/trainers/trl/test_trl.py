@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import inspect
 import itertools
 import math
 import re
@@ -94,9 +95,30 @@ def of_strictness(completions, truth, source, strictness, **_):
     return one_by_one(completions, truth, source)
 
 
+IS_ASYNC = "iscoroutinefunction" in inspect.getsource(tiny_trl.GRPOTrainer._calculate_rewards)
+"""Whether the installed TRL takes asynchronous reward functions: since 0.27."""
+
+
+def with_judge(judge):
+    """A reward function that holds its judge in a closure."""
+
+    def held(completions, truth, source, **_):
+        return [float(judge(*item)) for item in zip(completions, truth, source, strict=True)]
+
+    return held
+
+
+def given_a_judge(completions, truth, source, *, judge, **_):
+    return with_judge(judge)(completions, truth, source)
+
+
+GIVEN = functools.partial(given_a_judge, judge=llm_judge)
+GIVEN.__name__ = "given_a_judge"
+ON_GRPO = {"closure": with_judge(llm_judge), "argument": GIVEN}
 WAYS = {
+    **ON_GRPO,
     "one_by_one": one_by_one,
-    "together": together,
+    **({"together": together} if IS_ASYNC else {}),
     "in_a_pool": in_a_pool,
     "by_itself": by_itself,
     "object": Referee(),
@@ -159,8 +181,9 @@ def train(kind, functions, folder, memory, **settings):
 @pytest.mark.parametrize(
     ("kind", "way", "chat"),
     [
-        *itertools.product(tiny_trl.KINDS, WAYS, [False]),
-        *itertools.product(["grpo"], ["one_by_one", "together", "by_itself"], [True]),
+        *itertools.product(["grpo"], ON_GRPO, [False]),
+        *itertools.product(tiny_trl.KINDS, [way for way in WAYS if way not in ON_GRPO], [False]),
+        *itertools.product(["grpo"], [way for way in ("one_by_one", "together", "by_itself") if way in WAYS], [True]),
     ],
 )
 def test_every_number_is_exact(tmp_path, memory, judge_server, kind, way, chat):
@@ -288,6 +311,82 @@ def test_a_judge_may_be_named(tmp_path, memory):
     with instrument(trainer, judge={"strict": llm_judge}, folder=tmp_path, sinks=[memory], console=0):
         trainer.train()
     assert [payload.values["judge/calls"] for payload in memory.payloads] == [4, 4]
+
+
+def test_one_call_for_a_batch_is_an_evaluation_of_each_item_and_in_no_dataset_s_cost(tmp_path, memory, judge_server):
+    def llm_judge_all(completions, truths):
+        pairs = zip(completions, truths, strict=True)
+        listed = "\n".join(f"{said!r}, and it should be {true}" for said, true in pairs)
+        messages = [{"role": "user", "content": f"Which are right?\n{listed}"}]
+        CLIENTS["sync"].chat.completions.create(model="gpt-4o-mini", messages=messages)
+        return [True] * len(completions)
+
+    def all_at_once(completions, truth, **_):
+        return [float(right) for right in llm_judge_all(completions, truth)]
+
+    train("grpo", [all_at_once], tmp_path, memory, max_steps=1)
+    told = memory.last
+    assert (told["dataset/count"], told["judge/calls"], told["llm/judge/calls"]) == (4, 4, 1)
+    assert judge_server.books.calls() == 1
+    assert told["llm/judge/unplaced_share"] == 1
+    assert (told["cost/judge_cost"] > 0, "dataset/sums/avg_cost" in told) == (True, False)
+
+
+def test_a_call_belongs_to_the_item_whose_texts_are_in_it_and_the_rest_to_totals(tmp_path, memory):
+    asked = Counter()
+
+    def every_other(prompts, completions, source, **_):
+        for i, (prompt, said, name) in enumerate(zip(prompts, completions, source, strict=True)):
+            content = f"Asked {prompt}, said {said}: right?" if i % 2 and said else "Are you there?"
+            asked[name] += 1 if i % 2 and said else 0
+            asked["calls"] += 1
+            messages = [{"role": "user", "content": content}]
+            CLIENTS["sync"].chat.completions.create(model="gpt-4o-mini", messages=messages)
+        return [1.0] * len(completions)
+
+    train("grpo", [every_other], tmp_path, memory, max_steps=1)
+    told = memory.last
+    placed = asked["sums"] + asked["capitals"]
+    assert placed == 2
+    assert told["llm/judge/unplaced_share"] == 1 - placed / asked["calls"]
+    costs = [told[f"dataset/{name}/avg_cost"] * told[f"dataset/{name}/count"] for name in tiny_trl.SOURCES]
+    assert all(cost > 0 for cost in costs)
+    assert sum(costs) < told["cost/judge_cost"]
+
+
+def test_the_tokens_of_completions_are_counted_as_trl_tells_them_and_apart(tmp_path, memory):
+    lengths = []
+
+    def long(completions, completion_ids, **_):
+        lengths.append(sum(map(len, completion_ids)))
+        return [0.0] * len(completions)
+
+    train("grpo", [long], tmp_path, memory, eval_strategy="steps", eval_steps=2)
+    told = [p.values.get("tokens/generated", 0) + p.values.get("val/tokens/generated", 0) for p in memory.payloads]
+    assert told == [lengths[0], lengths[1], sum(lengths[2:])]
+    assert not any("tokens/total" in p.values or "tokens/policy/completion" in p.values for p in memory.payloads)
+
+
+@pytest.mark.parametrize(("correct", "accuracy"), [(None, 50), ("even", 50), ("picky", 0), ("sure", 100)])
+def test_a_named_reward_function_says_what_is_correct(tmp_path, memory, correct, accuracy):
+    def sure(completions, **_):
+        return [1.0] * len(completions)
+
+    trainer = tiny_trl.trainer("grpo", [even, picky, sure], tmp_path, max_steps=1, reward_weights=[1.0, 0.0, 0.0])
+    with instrument(trainer, correct=correct, folder=tmp_path, sinks=[memory], console=0):
+        trainer.train()
+    assert memory.last["dataset/accuracy"] == accuracy
+    assert memory.last["dataset/unscored"] == (1 if correct == "picky" else 0)
+    assert memory.last["dataset/avg_reward"] == 0.5
+
+
+def test_a_name_that_is_not_there_is_refused(tmp_path):
+    trainer = tiny_trl.trainer("grpo", [even, picky], tmp_path)
+    with pytest.raises(InstrumentError, match="correct='evn': there is no such reward function; there is even, picky"):
+        instrument(trainer, correct="evn")
+    with pytest.raises(InstrumentError, match="source='sorce': there is no such column; there are prompt, source"):
+        instrument(trainer, source="sorce")
+    instrument(trainer, source="=mine", correct="even", folder=tmp_path, console=0).uninstrument()
 
 
 def test_groups_are_the_generations_of_a_prompt(tmp_path, memory):

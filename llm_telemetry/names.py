@@ -20,6 +20,6 @@ TRAINER_MODULES = (
 """Modules of installed libraries whose trainers are looked at as the user's own."""
 VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate", "_validate", "validation_step", "eval_step")
 TRAINING_METHODS = ("train", "fit", "run")
-"""Methods of a trainer in which steps are taken: what it is made of is known when one of them is called."""
+"""Methods by which training begins, as do those that take the steps: what a trainer is made of is known by then."""
 MAINS = ("__main__", "__mp_main__")
 """The main module: by its own name, and as a spawned child knows it."""

@@ -1,8 +1,8 @@
 """What `LLM_TELEMETRY=1` does when a trainer's class is seen: watch its objects, if they are trainers at all.
 
-An object is looked at when its `__init__` is done, when its training begins (`train`, `fit`, `run`), and for the last
-time when it takes its first step, or validates: as soon as all of its parts are there it is watched, and what it is
-made of by its first step is all that there is.
+An object is looked at when its `__init__` is done, when its training begins (`train`, `fit`, `run`, or any method that
+takes its steps), and for the last time when it takes its first step, or validates: as soon as all of its parts are
+there it is watched, and what it is made of by its first step is all that there is.
 """
 
 from __future__ import annotations
@@ -115,10 +115,12 @@ def _hook_early(cls: type, doors: set[str], settings: Mapping[str, Any]) -> None
         _adopt_early(instance, settings)
         return wrapped(*args, **kwargs)
 
-    own = {name for name, value in vars(cls).items() if isinstance(value, FunctionType)} - doors
-    for name in ("__init__", *TRAINING_METHODS):
-        if name in own:
-            patches.apply(Row(cls, name, after_init if name == "__init__" else before_training))
+    own = {name: value for name, value in vars(cls).items() if isinstance(value, FunctionType) and name not in doors}
+    for name, method in own.items():
+        if name == "__init__":
+            patches.apply(Row(cls, name, after_init))
+        elif name in TRAINING_METHODS or doors.intersection(method.__code__.co_names):
+            patches.apply(Row(cls, name, before_training))
 
 
 def _nobody() -> None:

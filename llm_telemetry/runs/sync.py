@@ -60,12 +60,32 @@ def find_runs(folder: Path) -> list[Found]:
 def _examine(run_id: str, folders: list[Path]) -> Found:
     files = [file for folder in folders for file in folder.glob("*.wandb")]
     rows = [row for file in files for row in read_rows(file)]
-    lines = [line for folder in folders for line in _lines(folder)]
-    payloads = [line["payload"] for line in lines]
+    told = {prefix: [line for path in paths for line in read_lines(path)] for prefix, paths in _files(folders).items()}
+    lines = [line for of_trainer in told.values() for line in of_trainer]
+    missing = [
+        {prefix + key: value for key, value in payload.items()}
+        for prefix, of_trainer in told.items()
+        for payload in missing_in(_own(prefix, rows), [line["payload"] for line in of_trainer])
+    ]
     next_step = 1 + max((row.get("_step", -1) for row in rows), default=-1)
     project = next((project for file in files if (project := read_project(file))), "uncategorized")
     busy = any(_is_alive(*process) for process in {tuple(line.get("process", ("", 0))) for line in lines})
-    return Found(run_id, project, folders, len(payloads), missing_in(rows, payloads), next_step, busy)
+    return Found(run_id, project, folders, len(lines), missing, next_step, busy)
+
+
+def _files(folders: list[Path]) -> dict[str, list[Path]]:
+    """Return the JSONL files of a run by what the keys of their trainer begin with: nothing, or its name."""
+    files: defaultdict[str, list[Path]] = defaultdict(list)
+    stem = Path(FILE_NAME).stem
+    for path in [path for folder in folders for path in sorted(folder.glob(f"{stem}*.jsonl"))]:
+        name = path.stem.removeprefix(stem).removeprefix("-")
+        files[name and f"{name}/"].append(path)
+    return files
+
+
+def _own(prefix: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return of each row what a trainer has written into it, by its own keys."""
+    return [{key.removeprefix(prefix): row[key] for key in row if key.startswith(prefix)} for row in rows]
 
 
 def _is_alive(host: str, pid: int) -> bool:
@@ -79,11 +99,6 @@ def _is_alive(host: str, pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _lines(folder: Path) -> Iterable[dict[str, Any]]:
-    path = folder / FILE_NAME
-    return read_lines(path) if path.exists() else ()
 
 
 def missing_in(rows: Iterable[Mapping[str, Any]], payloads: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -123,9 +138,11 @@ def add_missing(found: Found) -> Path:
         dir=str(found.folders[-1].parent.parent),
         settings=wandb.Settings(silent=True, console="off"),
     )
-    run.define_metric(STEP_KEY, hidden=True)
-    for key in sorted({key for payload in found.missing for key in payload} - {STEP_KEY}):
-        run.define_metric(key, step_metric=STEP_KEY)
+    axes = {
+        key: next(name for name in payload if name.endswith(STEP_KEY)) for payload in found.missing for key in payload
+    }
+    for key, axis in sorted(axes.items(), key=lambda pair: (pair[0] != pair[1], pair)):
+        run.define_metric(key, **({"hidden": True} if key == axis else {"step_metric": axis}))
     first = max(found.next_step, run.starting_step)
     for step, payload in enumerate(found.missing, first):
         run.log(payload, step=step, commit=True)

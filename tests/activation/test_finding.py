@@ -45,7 +45,7 @@ def test_the_launcher_finds_what_a_plain_start_finds_too_late(train, tmp_path):
     assert train("run", "late.py", program="llm-telemetry").steps == [[("train", 1), ("train", 2)]]
 
 
-@pytest.mark.parametrize(("how", "first"), [("beside", 4), ("within", 2), ("half", 2)])
+@pytest.mark.parametrize(("how", "first"), [("beside", 4), ("within", 2), ("elsewhere", 2), ("half", 2)])
 def test_what_is_rolled_out_before_the_first_step_is_counted_with_it(train, tmp_path, how, first):
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
     done = train("early.py", how)

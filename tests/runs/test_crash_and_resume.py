@@ -22,6 +22,7 @@ from tests.support.mocking import chat, openai_api
 from tests.support.trainers import RewardComputer, Trainer, train_step, watch
 from tests.support.wandb_server import Server
 
+ROOT = Path(__file__).parent.parent.parent
 LONG = pytest.mark.long
 COST = 2 * (10 * 0.15 + 5 * 0.60) / 1e6  # USD of a step: one call of the executor, one of the judge
 
@@ -57,6 +58,41 @@ def test_the_jsonl_has_every_payload_however_the_run_ends_and_sync_brings_them_t
     assert main(["sync", str(tmp_path / "wandb")]) == 0
     assert f"4 payloads, {len(found.missing)} of them not in W&B" in capsys.readouterr().out
     assert steps_in(rows(tmp_path)) == [1, 2, 3, 4]
+    (again,) = find_runs(tmp_path / "wandb")
+    assert again.missing == []
+
+
+TWO = """
+import os, wandb
+from llm_telemetry import instrument
+from tests.support.loops import Grader, Loop, SyncExecutor
+
+class Second(Loop):
+    pass
+
+def body(trainer):
+    trainer.reward.compute_reward("2 + 2?", trainer.executor.execute("2 + 2?"))
+
+run = wandb.init(id="two", project="p")
+trainers = [kind(body, executor=SyncExecutor(), reward=Grader()) for kind in (Loop, Second)]
+handles = [instrument(one, console=0) for one in trainers]
+for step in (1, 2, 3):
+    for trainer in trainers:
+        trainer.train_step(step)
+os._exit(1)
+"""
+
+
+def test_sync_brings_the_payloads_of_a_second_trainer_too_under_its_name(tmp_path, capsys):
+    python("-c", TWO, cwd=tmp_path, check=False, PYTHONPATH=str(ROOT), WANDB_MODE="offline", WANDB_DIR=str(tmp_path))
+    (found,) = find_runs(tmp_path / "wandb")
+    assert (found.payloads, len(found.missing)) == (6, 6)
+    assert main(["sync", str(tmp_path / "wandb")]) == 0
+    assert "6 payloads, 6 of them not in W&B" in capsys.readouterr().out
+    assert steps_in(rows(tmp_path)) == [1, 2, 3]
+    theirs = [row for row in rows(tmp_path) if "second/llm_telemetry/step" in row]
+    assert [row["second/llm_telemetry/step"] for row in theirs] == [1, 2, 3]
+    assert [row["second/cost/total_samples"] for row in theirs] == [1, 2, 3]
     (again,) = find_runs(tmp_path / "wandb")
     assert again.missing == []
 

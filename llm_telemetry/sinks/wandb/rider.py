@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.sinks.wandb import access, rows
 from llm_telemetry.sinks.wandb.backlog import Backlog
-from llm_telemetry.sinks.wandb.writer import RowWriter
+from llm_telemetry.sinks.wandb.writer import OURS, RowWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,6 +149,9 @@ class Rider:
     def _observe_log(self, *args: Any, **kwargs: Any) -> Any:
         """Make the trainer's call, once and as it is, with what is ours before and after it."""
         if not self._watching or os.getpid() != self._pid:
+            return self._writer.log(*args, **kwargs)
+        if OURS.get():  # a row of another rider's
+            self._writer.follow(args, kwargs)
             return self._writer.log(*args, **kwargs)
         this = object()
         self._calls.add(this)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import guarded
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from llm_telemetry.sinks.wandb.rows import Row
+
+
+OURS: ContextVar[bool] = ContextVar("llm_telemetry_row", default=False)
+"""Whether a row that is being logged is ours: another trainer's rider takes it for none of its own trainer's."""
 
 
 class RowWriter:
@@ -77,12 +82,26 @@ class RowWriter:
             self.counter = place
 
     def _write(self, values: dict[str, Any], place: int, *, commit: bool) -> None:
-        self.log(values, step=None if place == self.counter else place, commit=commit)
+        self._log_ours(values, step=None if place == self.counter else place, commit=commit)
+
+    def _log_ours(self, values: dict[str, Any], *, step: int | None, commit: bool) -> None:
+        token = OURS.set(True)
+        try:
+            self.log(values, step=step, commit=commit)
+        finally:
+            OURS.reset(token)
+
+    @guarded
+    def follow(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Know where the counter goes by a row that another writer of ours is about to log."""
+        call = rows.read_call(*args, **kwargs)
+        if call is not None:
+            self.counter = rows.advance(self.counter, call)
 
     @guarded
     def close_row(self) -> None:
         """Close the open row."""
-        self.log({}, step=None, commit=True)
+        self._log_ours({}, step=None, commit=True)
         self.counter += 1
 
     @guarded

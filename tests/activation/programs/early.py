@@ -16,9 +16,9 @@ class Late(shapes.Trainer):
 
     def fit(self, steps):
         self.executor, self.reward_computer = shapes.Executor(), shapes.RewardComputer()
-        return self.run(steps)
+        return self.optimise(steps)
 
-    def run(self, steps):
+    def optimise(self, steps):
         warm = asyncio.run(shapes.Trainer.rollout(self))
         for step in range(steps):
             asyncio.run(self.train_step(step))
@@ -38,6 +38,13 @@ def beside():
 
 def within():
     print(Late().fit(2))
+
+
+def elsewhere():
+    """The method that takes the steps has a name that nobody knows."""
+    trainer = Late()
+    trainer.executor, trainer.reward_computer = shapes.Executor(), shapes.RewardComputer()
+    print(trainer.optimise(2))
 
 
 def half():

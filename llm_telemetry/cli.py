@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 _PARSER = "LLM_TELEMETRY_JUDGE_PARSER"
 _NEEDS_EXTRA = "the demo's trainer needs numpy and rich: pip install 'llm_telemetry[demo]'"
-_NEEDS_RICH = (
-    "the terminal's report needs rich: pip install 'llm_telemetry[report]'; the page does not: --html out.html"
-)
+_NEEDS_RICH = "it needs rich: pip install 'llm_telemetry[report]'"
 _RUN = "a JSONL, a folder with runs, or entity/project/run (default: the newest run below the working directory)"
 
 
@@ -138,8 +136,7 @@ def _report(options: argparse.Namespace) -> int:
     try:
         from llm_telemetry.report.terminal import show_report  # noqa: PLC0415 - rich is an extra
     except ModuleNotFoundError:
-        sys.stderr.write(f"llm-telemetry report: {_NEEDS_RICH}\n")
-        return 2
+        raise _StopError(f"llm-telemetry report: {_NEEDS_RICH}; the page does not: --html out.html\n") from None
     show_report(report)
     return 0
 
@@ -148,6 +145,14 @@ def _audit(options: argparse.Namespace) -> int:
     from llm_telemetry.report.audit import audit, print_audit  # noqa: PLC0415 - nobody else needs it
 
     return print_audit(audit(_find(options, options.run)), as_json=options.json)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    try:
+        from llm_telemetry.report.watch import watch  # noqa: PLC0415 - rich is an extra
+    except ModuleNotFoundError:
+        raise _StopError(f"llm-telemetry watch: {_NEEDS_RICH}\n") from None
+    return watch(options.run, steps=options.steps, once=options.once)
 
 
 def _find(options: argparse.Namespace, named: str | None) -> Run:
@@ -166,6 +171,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "report": _report,
     "sync": _sync,
+    "watch": _watch,
 }
 
 
@@ -212,6 +218,12 @@ def _add_readers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     report.add_argument("runs", metavar="RUN", nargs="*", help=f"{_RUN}; several are compared")
     report.add_argument("--html", type=Path, metavar="FILE", help="write a page that needs nothing else")
     report.add_argument("--open", action="store_true", help="write the page, and open it")
+    watch = commands.add_parser("watch", help="follow a running training in the terminal")
+    watch.add_argument(
+        "run", metavar="RUN", nargs="?", help="a JSONL or a folder (default: the newest run below this one)"
+    )
+    watch.add_argument("--steps", type=_positive, help="how many steps the training has, for a line of progress")
+    watch.add_argument("--once", action="store_true", help="show what there is, and stop")
     audit = commands.add_parser("audit", help="say what is wrong with a run; exit code 1 for warnings, 2 for broken")
     audit.add_argument("run", metavar="RUN", nargs="?", help=_RUN)
     audit.add_argument("--json", action="store_true", help="as a list of findings")

@@ -60,8 +60,17 @@ def _read(named: str | Path | None) -> Run | None:
 
 def newest_run(files: Iterable[Path]) -> Run | None:
     """Return the run that was written to last; files without a line of ours are not ours."""
-    dated = sorted(((file.stat().st_mtime, file) for file in set(files)), reverse=True)
-    return next((run for _, file in dated if (run := read_run(file)) is not None), None)
+    return next((run for file in _newest_first(files) if (run := read_run(file)) is not None), None)
+
+
+def newest_file(folder: Path) -> Path | None:
+    """Return the JSONL of ours in a folder, or below, that was written to last; `None` without one."""
+    return next((file for file in _newest_first(_walk(folder)) if _is_ours(file)), None)
+
+
+def _newest_first(files: Iterable[Path]) -> list[Path]:
+    dated = ((file.stat().st_mtime, file) for file in set(files))
+    return [file for _, file in sorted(dated, reverse=True)]
 
 
 def read_run(path: Path) -> Run | None:

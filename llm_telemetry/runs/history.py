@@ -165,6 +165,12 @@ class Run:
         return self.sums[part] / self.sums[whole] if self.sums[whole] else 0.0
 
 
+def tail(table: Table, rows: int) -> Table:
+    """Return the last rows of a table."""
+    columns = {key: column[-rows:] for key, column in table.columns.items()}
+    return Table(table.split, table.steps[-rows:], table.times[-rows:], columns)
+
+
 def decided(table: Table, rate: Key, source: str = "") -> Sequence[Point]:
     """Return a rate of the judge with the number of evaluations that it is made of: those that are decided."""
     return _weighed(table, source, rate, keys.EVALUATIONS, keys.UNDECIDED)
@@ -210,6 +216,8 @@ class Reading:
     _columns: dict[str, dict[str, array[float]]] = field(default_factory=lambda: {s: {} for s in ALL_SPLITS})
     _steps: dict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("q")))
     _times: dict[str, array[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
+    _disordered: set[str] = field(default_factory=set)
+    """Splits whose lines are not in the order of their steps, as a resumed run goes back some."""
     _latest: dict[str, float] = field(default_factory=dict)
     _evidence: list[Mapping[str, Any]] = field(default_factory=list)
     _processes: set[tuple[Any, ...]] = field(default_factory=set)
@@ -234,6 +242,8 @@ class Reading:
             if len(column) < rows:
                 column.extend(repeat(math.nan, rows - len(column)))
             column.append(value)
+        if rows and step < self._steps[split][-1]:
+            self._disordered.add(split)
         self._steps[split].append(int(step))
         self._times[split].append(time if _is_number(time) else 0.0)
         evidence = line.get("evidence")
@@ -256,9 +266,9 @@ class Reading:
         steps, times = self._steps[split], self._times[split]
         for column in self._columns[split].values():
             column.extend(repeat(math.nan, len(steps) - len(column)))
-        order = sorted(range(len(steps)), key=steps.__getitem__)  # a resumed run goes back some steps
-        if order == list(range(len(steps))):
+        if split not in self._disordered:
             return Table(split, steps, times, self._columns[split])
+        order = sorted(range(len(steps)), key=steps.__getitem__)
         columns = {key: [column[row] for row in order] for key, column in self._columns[split].items()}
         return Table(split, [steps[row] for row in order], [times[row] for row in order], columns)
 

@@ -4,9 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PARALLEL ?= -n 3 --dist loadfile
-CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs/from_demo.py docs/picture.py docs/site
+CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs/from_demo.py docs/picture.py docs/screenshots.py docs/site
 
-.PHONY: demo test coverage chaos test-matrix lint format docs picture bench clean
+.PHONY: demo test coverage chaos test-matrix lint format docs picture screenshots bench clean
 
 demo: $(READY)
 	$(BIN)/llm-telemetry demo
@@ -53,6 +53,11 @@ docs: $(READY)
 
 picture: $(READY)
 	$(BIN)/python docs/picture.py
+
+# The report's pictures in the README; needs Debian's chromium.
+screenshots: $(READY)
+	$(BIN)/python -m pip install --quiet --group browser
+	$(BIN)/python docs/screenshots.py
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --group bench

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _PARSER = "LLM_TELEMETRY_JUDGE_PARSER"
 _NEEDS_EXTRA = "the demo's trainer needs numpy and rich: pip install 'llm_telemetry[demo]'"
 _NEEDS_RICH = "it needs rich: pip install 'llm_telemetry[report]'"
+_NEEDS_WORKSPACES = "it needs wandb-workspaces: pip install 'llm_telemetry[dashboard]'"
 _RUN = "a JSONL, a folder with runs, or entity/project/run (default: the newest run below the working directory)"
 
 
@@ -155,6 +156,23 @@ def _watch(options: argparse.Namespace) -> int:
     return watch(options.run, steps=options.steps, once=options.once)
 
 
+def _dashboard(options: argparse.Namespace) -> int:
+    from llm_telemetry.report.dashboard import build, print_plan  # noqa: PLC0415 - nobody else needs it
+
+    run = _find(options, options.run)
+    if options.dry_run:
+        print_plan(run)
+        return 0
+    if not (options.entity and options.project):
+        raise _StopError("llm-telemetry dashboard: say where to save it, --entity E --project P; or --dry-run\n")
+    try:
+        workspace = build(run, options.entity, options.project)
+    except ModuleNotFoundError:
+        raise _StopError(f"llm-telemetry dashboard: {_NEEDS_WORKSPACES}\n") from None
+    sys.stdout.write(f"{workspace.save().url}\n")
+    return 0
+
+
 def _find(options: argparse.Namespace, named: str | None) -> Run:
     """Return the run that is meant; where there is none the command ends, with the reason."""
     from llm_telemetry.runs.find import NoRunError, find_run  # noqa: PLC0415 - nobody else needs it
@@ -167,6 +185,7 @@ def _find(options: argparse.Namespace, named: str | None) -> Run:
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "audit": _audit,
+    "dashboard": _dashboard,
     "demo": _demo,
     "doctor": _doctor,
     "report": _report,
@@ -218,6 +237,11 @@ def _add_readers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     report.add_argument("runs", metavar="RUN", nargs="*", help=f"{_RUN}; several are compared")
     report.add_argument("--html", type=Path, metavar="FILE", help="write a page that needs nothing else")
     report.add_argument("--open", action="store_true", help="write the page, and open it")
+    dashboard = commands.add_parser("dashboard", help="save a workspace in W&B, made of the keys that a run has")
+    dashboard.add_argument("run", metavar="RUN", nargs="?", help=_RUN)
+    dashboard.add_argument("--entity", help="whose project it is")
+    dashboard.add_argument("--project", help="where the workspace is saved")
+    dashboard.add_argument("--dry-run", action="store_true", help="print what would be saved")
     watch = commands.add_parser("watch", help="follow a running training in the terminal")
     watch.add_argument(
         "run", metavar="RUN", nargs="?", help="a JSONL or a folder (default: the newest run below this one)"

@@ -19,6 +19,10 @@ from llm_telemetry.demo.config import DemoConfig
 from llm_telemetry.demo.models import demo_server
 from llm_telemetry.demo.summary import show_summary
 from llm_telemetry.demo.trainer import GRPOTrainer
+from llm_telemetry.report.page import make_page
+from llm_telemetry.report.report import make_report
+from llm_telemetry.runs.find import find_run
+from llm_telemetry.runs.findings import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +88,7 @@ def _train_and_show(config: DemoConfig) -> None:
     kept = Kept()
     with _progress(console, config.rollouts) as advance:
         trainer = GRPOTrainer(config, on_rollout=advance)
-        telemetry = instrument(trainer, console=0, sinks=[kept])  # the one line
+        telemetry = instrument(trainer, console=0, sinks=[kept], capture_failures=2)  # the one line
         asyncio.run(trainer.train())
         trainer.close()
     telemetry.flush()
@@ -92,6 +96,19 @@ def _train_and_show(config: DemoConfig) -> None:
     run.finish()
     telemetry.uninstrument()
     show_summary(console, kept.payloads, run_folder, telemetry.path, time.perf_counter() - started)
+    if telemetry.path is not None:
+        _show_report(console, telemetry.path)
+
+
+def _show_report(console: Console, path: Path) -> None:
+    """Write the page of the run beside its JSONL; say where, and to people how to open it."""
+    page = path.with_suffix(".html")
+    page.write_text(make_page(make_report([find_run(path)])), encoding="utf-8")
+    console.print(f"  report {show_path(page)}", soft_wrap=True, highlight=False)
+    if console.is_terminal:
+        console.print(
+            f"  open it: [bold]python -m webbrowser {page.resolve().as_uri()}[/]", soft_wrap=True, highlight=False
+        )
 
 
 @contextlib.contextmanager

@@ -10,11 +10,12 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
+from llm_telemetry.runs.history import Point, mean
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from llm_telemetry.report.sections import Chart, Series
-    from llm_telemetry.runs.history import Point
 
 SIZE = 1000
 """The sides of the SVG, in its own units."""
@@ -22,6 +23,10 @@ PARTS = 300
 """Of each of so many parts of a line its lowest and its highest point are drawn, if it has more than twice as many."""
 TICKS = 5
 COLOURS = 8
+CROWD = 4
+"""From so many long lines on, means are drawn over them."""
+MEANS = 10
+"""Each is over so great a part of its line."""
 SHOWN = 8
 """Lines that are shown at first; the others are a click away."""
 
@@ -109,10 +114,27 @@ def _line(chart: Chart, line: Shown, number: int, x: Axis, y: Axis) -> str:
     """Return a line as one path; a single point as a dot, which a line without length with round ends is."""
     places = [f"{_x(x, _across(chart, point))} {_y(y, point.value)}" for point in line.points]
     path = f"M{'L'.join(places)}" if len(places) > 1 else f"M{places[0]}h0"
-    kind = (
-        " dashed" * line.series.dashed + " dot" * (len(places) == 1) + " off" * (number >= SHOWN and not chart.across)
-    )
-    return f'<path class="line c{number % COLOURS}{kind}" data-series="{number}" d="{path}"/>'
+    kind = " dashed" * line.series.dashed + " dot" * (len(places) == 1)
+    off = ' class="off"' * (number >= SHOWN and not chart.across)
+    drawn = f'<path class="line c{number % COLOURS}{kind}" d="{path}"/>'
+    if _is_crowded(chart) and (means := _means(line.series.points)):
+        through = "L".join(f"{_x(x, point.step)} {_y(y, point.value)}" for point in means)
+        drawn = drawn.replace("line ", "line thin ", 1) + f'<path class="line c{number % COLOURS}" d="M{through}"/>'
+    return f'<g data-series="{number}"{off}>{drawn}</g>'
+
+
+def _is_crowded(chart: Chart) -> bool:
+    """Tell whether lines would hide each other: then their means are drawn over them."""
+    return not chart.across and sum(len(line.points) >= 2 * MEANS for line in chart.series) >= CROWD
+
+
+def _means(points: Sequence[Point]) -> list[Point]:
+    """Return at most about `PARTS` means of neighbouring points, each at its middle step; none of a short line."""
+    size = len(points) // MEANS
+    if size <= 1:
+        return []
+    starts = range(0, len(points) - size + 1, max(size // 4, len(points) // PARTS, 1))
+    return [Point(points[i + size // 2].step, mean(points[i : i + size]) or 0.0) for i in starts]
 
 
 def _labels(which: str, axis: Axis, unit: str) -> str:
@@ -143,7 +165,8 @@ def _explain(chart: Chart, series: Sequence[Shown]) -> str:
     """Say what the axes are, and what of the points is drawn."""
     drawn, there = sum(len(line.points) for line in series), sum(len(line.series.points) for line in series)
     thinned = f"; {drawn:,} of {there:,} points, every extreme among them" if drawn < there else ""
-    return f"{chart.unit} by {chart.across or 'step'}{thinned}"
+    means = f"; thick: means over a {MEANS}th of the steps" if _is_crowded(chart) else ""
+    return f"{chart.unit} by {chart.across or 'step'}{means}{thinned}"
 
 
 def _describe(line: Shown) -> str:

@@ -35,7 +35,10 @@ def answer_datasets(run: Run) -> Section:
     if steady:
         sentences.append(f"No change beyond noise: {', '.join(steady)}.")
     rows = [_row(train, source) for source in [*sources, ""]] if len(scored(train)) else []
-    heads = ("dataset", "first", "last", "rollouts", "failed", "unscored", "USD each")
+    heads = ["dataset", "first", "last", "rollouts", "failed", "unscored", "USD each"]
+    if not any(train.total(keys.UNSCORED, source) for source in [*sources, ""]):
+        heads.remove("unscored")
+        rows = [(*row[:5], row[6]) for row in rows]
     series = [Series(source, scored(train, source)) for source in sources] or [Series("all", scored(train))]
     return Section(
         "datasets",

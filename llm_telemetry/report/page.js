@@ -23,7 +23,7 @@ function say(value, unit) {
 function follow(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);
   const [area, cursor, tip] = [".area", ".cursor", ".tip"].map(name => figure.querySelector(name));
-  const paths = [...figure.querySelectorAll("path[data-series]")];
+  const paths = [...figure.querySelectorAll("g[data-series]")];
   const shown = i => !paths[i].classList.contains("off");
   const places = [...new Set(data.lines.flatMap(line => line.x))].sort((a, b) => a - b);
   let at = -1;

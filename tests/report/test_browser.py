@@ -130,7 +130,7 @@ def test_a_line_can_be_switched_off_and_is_then_not_told(visit):
     button = first(page, "datasets", ".legend button:has-text('math')")
     button.click()
     assert button.get_attribute("aria-pressed") == "false"
-    assert not first(page, "datasets", "path[data-series='1']").is_visible()
+    assert not first(page, "datasets", "g[data-series='1'] path").is_visible()
     first(page, "datasets", ".area").hover(position={"x": 2, "y": 50})
     assert "math" not in first(page, "datasets", ".tip").text_content()
 

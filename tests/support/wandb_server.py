@@ -56,6 +56,7 @@ class Server:
         self.takes_alerts = threading.Event()
         self.takes_alerts.set()
         self.alerts: list[dict[str, Any]] = []
+        self.views: list[dict[str, Any]] = []
         self.lock = threading.RLock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -195,6 +196,11 @@ def _create_files(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
     return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
 
 
+def _upsert_view(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    server.views.append(variables)
+    return {"upsertView": {"view": {"id": "view", "name": variables["name"]}, "inserted": True}}
+
+
 def _alert(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
     server.takes_alerts.wait()
     server.alerts.append(variables)
@@ -211,6 +217,7 @@ ANSWERS: dict[str, Callable[[Server, dict[str, Any]], dict[str, Any]]] = {
     "MarkRunFilesUploaded": lambda *_: {"markRunFilesUploaded": {"success": True}},
     "RunStoppedStatus": lambda *_: {"project": {"run": {"stopped": False}}},
     "NotifyScriptableRunAlert": _alert,
+    "UpsertView2": _upsert_view,
     "OrgFeatureFlags": lambda *_: {"organization": {"featureFlags": []}},
     "OrganizationCoreWeaveOrganizationID": lambda *_: {"entity": {"organization": None}},
 }

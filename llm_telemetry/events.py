@@ -94,6 +94,17 @@ class Clue(NamedTuple):
     """The outcome by what was returned, `undecided` where that says nothing."""
 
 
+class Judged(NamedTuple):
+    """What was judged, without its text."""
+
+    pair: int | None
+    """The same wherever the same normalised answer is given to the same question; `None` without a question."""
+    length: int
+    """Characters."""
+    degenerate: bool
+    """It is no answer: empty, punctuation alone, an opening alone, or only the question again."""
+
+
 class Evaluation(NamedTuple):
     """One item judged by one call of the judge function; it has exactly one outcome."""
 
@@ -124,6 +135,8 @@ class Evaluation(NamedTuple):
     """By which its calls name it; evaluations of a batch share one."""
     batch: int = 1
     """How many evaluations share its key."""
+    judged: Judged | None = None
+    """The answer, where the judge function is told it under a name for one."""
 
 
 class CapturedEvaluation(NamedTuple):
@@ -205,7 +218,8 @@ class Alert(NamedTuple):
     """A sentence or two a line: numbers with their limits, the likely cause, what to do."""
     numbers: Mapping[str, float]
     """`success_rate`, `api_failure_rate`, `parse_failure_rate`, `disagreement_rate` (0 to 1) over the latest
-    `evaluations`, as far as there is something to divide by; `total_cost` in USD when that is beyond the budget."""
+    `evaluations`, `inconsistent_rate` and `degenerate_accepted_rate` over the latest of their own, as far as there is
+    something to divide by; `total_cost` in USD when that is beyond the budget."""
     conditions: tuple[str, ...]
     """The limits that are violated, as they are called in the setting `alarm`."""
     cause: str

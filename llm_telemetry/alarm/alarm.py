@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.alarm.health import cases_of, likely_cause, rates_of, see, who_stands_out
+from llm_telemetry.alarm.health import cases_of, likely_cause, rates_of, see, see_anchors, who_stands_out
 from llm_telemetry.events import Alert
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.tables import format_usd
@@ -41,12 +41,20 @@ class Alarm:
         self._names = names
         self._clock = clock
         self._window: deque[Seen] = deque(maxlen=limits.window)
+        self._anchors: deque[Seen] = deque(maxlen=limits.window)
         self._told: dict[str, float] = {}
 
-    def add(self, evaluation: Evaluation) -> None:
-        """Take a closed evaluation; of its texts nothing is kept. One that is undecided tells nothing of the judge."""
+    def add(self, evaluation: Evaluation, agrees: bool | None = None) -> None:
+        """Take a closed evaluation; of its texts nothing is kept. One that is undecided tells nothing of the judge.
+
+        Args:
+            evaluation: What came of it.
+            agrees: Its verdict is the one that the same answer got before; `None` where there is none before.
+        """
         if evaluation.outcome != "undecided":
-            self._window.append(see(evaluation, self._names(evaluation.source)))
+            source = self._names(evaluation.source)
+            self._window.append(see(evaluation, source))
+            self._anchors.extend(see_anchors(evaluation, source, agrees))
 
     @guarded
     def check(self, step: int, spent: float | None) -> Alert | None:
@@ -56,7 +64,7 @@ class Alarm:
             step: The training step.
             spent: What the run has cost, in USD; `None` when that is unknown.
         """
-        rates = rates_of(self._window)
+        rates = rates_of(self._window, self._anchors)
         violated = [rate for rate in rates if rate.is_beyond(self._limits)]
         over = spent if self._is_spent(spent) else None
         conditions = (*(rate.limit for rate in violated), *(() if over is None else (BUDGET,)))
@@ -69,6 +77,7 @@ class Alarm:
         title, text, cause = self._describe(step, violated, over)
         alert = Alert(step, title, text, numbers, conditions, cause)
         if violated:
+            self._anchors.clear()
             self._window.clear()  # each evaluation is told of once: a judge that has recovered is left in peace
         return alert
 
@@ -85,12 +94,13 @@ class Alarm:
         """Return title, text and likely cause of what is wrong; `spent` is USD beyond the budget."""
         lines, titles, causes = [f"Step {step}."], [], []
         if violated:
-            cases = cases_of(self._window, violated)
+            heard = [*self._window, *self._anchors]
+            cases = cases_of(heard, violated)
             cause, count = likely_cause(cases)
             rates = ", ".join(map(self._say_rate, violated))
             lines.append(f"The judge's last {len(self._window)} evaluations: {rates}.")
             lines.append(f"Likely cause: {cause.name} ({count} of {len(cases)} cases). {cause.advice}")
-            lines += who_stands_out(self._window, cases)
+            lines += who_stands_out(heard, cases)
             titles.append(f"LLM judge not well: {cause.name}")
             causes.append(cause.name)
         if spent is not None:

@@ -20,6 +20,13 @@ NEARLY_ALL = 0.9
 FEW = 5
 """With fewer failures nobody stands out."""
 _API, _PARSE, _DISAGREEMENT, _VERDICT = "api_failure", "parse_failure", "disagreement", "verdict"
+_REPEATED, _INCONSISTENT, _REFUSED, _ACCEPTED = "repeated", "inconsistent", "refused", "accepted"
+"""Verdicts that are held against what is known beforehand: the verdict before, or that an answer is none."""
+_BY_CAUSE = frozenset({_DISAGREEMENT, _INCONSISTENT, _ACCEPTED})
+"""Faults of evaluations that have a verdict; what has failed comes first."""
+
+
+_BINARY = ("correct", "incorrect")
 
 
 class Seen(NamedTuple):
@@ -44,11 +51,13 @@ class Rate(NamedTuple):
     whole: int
     faults: tuple[str, ...]
     """The outcomes to look at when it is beyond its limit."""
+    least: int = 0
+    """Over fewer it says nothing, whatever the minimum is."""
 
     def is_beyond(self, limits: Limits) -> bool:
         """Tell whether it is beyond its limit, over at least the minimum of evaluations."""
         limit = getattr(limits, self.limit)
-        if limit is None or self.whole < limits.minimum:
+        if limit is None or self.whole < max(limits.minimum, min(self.least, limits.window)):
             return False
         value = self.part / self.whole
         return bool(value < limit if self.limit == "success_rate" else value > limit)
@@ -74,6 +83,18 @@ READ_DIFFERENTLY = Cause(
     (_DISAGREEMENT,),
     "Your trainer reads another verdict than the judge's text says, so those rewards are wrong: compare the judge's "
     "answers with what your parser makes of them.",
+)
+CONTRADICTS_ITSELF = Cause(
+    "judge contradicts itself",
+    (_INCONSISTENT,),
+    "The judge gives another verdict on an answer that it has judged before: has its model or its prompt changed, is "
+    "its temperature high? Try temperature 0, a stronger model, or a majority of several samples.",
+)
+ACCEPTS_ANYTHING = Cause(
+    "judge accepts what is no answer",
+    (_ACCEPTED,),
+    "Answers without content are rewarded, and training will find them: let your code refuse them before the judge is "
+    "asked, or show the judge the reference and ask for a strict comparison.",
 )
 CAUSES = (
     Cause(
@@ -121,7 +142,9 @@ CAUSES = (
     ),
     UNKNOWN,
 )
-_CAUSES_BY_KIND = {kind: cause for cause in (*CAUSES, READ_DIFFERENTLY) for kind in cause.kinds}
+_CAUSES_BY_KIND = {
+    kind: cause for cause in (*CAUSES, READ_DIFFERENTLY, CONTRADICTS_ITSELF, ACCEPTS_ANYTHING) for kind in cause.kinds
+}
 
 
 def see(evaluation: Evaluation, source: str) -> Seen:
@@ -131,25 +154,57 @@ def see(evaluation: Evaluation, source: str) -> Seen:
     return Seen(outcome, evaluation.failure or outcome if failed else outcome, source, evaluation.judge)
 
 
-def rates_of(window: Iterable[Seen]) -> list[Rate]:
+def see_anchors(evaluation: Evaluation, source: str, agrees: bool | None) -> Iterator[Seen]:
+    """Yield what a window keeps of a verdict that can be held against something.
+
+    Args:
+        evaluation: The verdict.
+        source: Its source, as it stands in keys.
+        agrees: It is the verdict that the same answer got before; `None` where there is none before.
+    """
+    if agrees is not None:
+        outcome = _REPEATED if agrees else _INCONSISTENT
+        yield Seen(outcome, outcome, source, evaluation.judge)
+    if evaluation.judged is not None and evaluation.judged.degenerate and evaluation.outcome in _BINARY:
+        outcome = _ACCEPTED if evaluation.outcome == "correct" else _REFUSED
+        yield Seen(outcome, outcome, source, evaluation.judge)
+
+
+def rates_of(window: Iterable[Seen], anchors: Iterable[Seen] = ()) -> list[Rate]:
     """Return every rate that has a limit.
 
     Disagreement is that of verdicts: what has none can contradict nothing, and would make the rate look small.
     """
-    counts = Counter(seen.outcome for seen in window)
+    counts, known = Counter(seen.outcome for seen in window), Counter(seen.outcome for seen in anchors)
     verdicts = counts[_VERDICT] + counts[_DISAGREEMENT]
     return [
         Rate("success_rate", "success", verdicts, counts.total(), (_API, _PARSE)),
         Rate("api_failure_rate", "API failures", counts[_API], counts.total(), (_API,)),
         Rate("parse_failure_rate", "parse failures", counts[_PARSE], counts.total(), (_PARSE,)),
         Rate("disagreement_rate", "disagreement", counts[_DISAGREEMENT], verdicts, (_DISAGREEMENT,)),
+        Rate(
+            "inconsistent_rate",
+            "verdicts that contradict an earlier one on the same answer",
+            known[_INCONSISTENT],
+            known[_INCONSISTENT] + known[_REPEATED],
+            (_INCONSISTENT,),
+            least=50,
+        ),
+        Rate(
+            "degenerate_accepted_rate",
+            "answers without content that were accepted",
+            known[_ACCEPTED],
+            known[_ACCEPTED] + known[_REFUSED],
+            (_ACCEPTED,),
+            least=20,
+        ),
     ]
 
 
 def cases_of(window: Iterable[Seen], violated: Iterable[Rate]) -> list[Seen]:
     """Return the evaluations that violated rates are about: what failed; only else what disagreed."""
     faults = {fault for rate in violated for fault in rate.faults}
-    faults = faults - {_DISAGREEMENT} or faults
+    faults = faults - _BY_CAUSE or faults
     return [seen for seen in window if seen.outcome in faults]
 
 

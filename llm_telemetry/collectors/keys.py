@@ -115,6 +115,25 @@ AGREEMENT_RATE = _step("judge/agreement_rate", "0 to 1", "agreement_sum / votes"
     "side")
 POSITION_FLIP_RATE = _step("judge/position_flip_rate", "0 to 1", "flips / pairs",
     "where a comparison was asked in both orders: share of those in which the better one changed with the order")
+INCONSISTENT_RATE = _step("judge/inconsistent_rate", "0 to 1", "inconsistent / pairs",
+    "verdicts that differ from the verdict that the same judge gave to the same answer to the same question before")
+REPEATED_PAIRS = _step("judge/repeated_pairs", "evaluations", "sum",
+    "verdicts on answers that the same judge has judged before: what that rate is of")
+DEGENERATE_ACCEPTED_RATE = _step("judge/degenerate_accepted_rate", "0 to 1", "accepted / degenerate",
+    "answers that are none (empty, punctuation or an opening alone, only the question again) and were judged correct, "
+    "over all such answers with a verdict")
+DEGENERATE_SEEN = _step("judge/degenerate_seen", "evaluations", "sum", "such answers with a verdict")
+FORGOTTEN_ANSWERS = _step("judge/forgotten_answers", "answers", "sum",
+    "answers that are no longer remembered, as too many others have come since: if they come again, that is not seen")
+LENGTH_CORRELATION = _step("judge/length_correlation", "-1 to 1", "deviation",
+    "correlation of the verdict with the logarithm of the answer's length, within sources (point-biserial)",
+    by_source=True)
+LENGTH_PAIRS = _step("judge/length_pairs", "evaluations", "sum", "verdicts that it is made of", by_source=True)
+UNPARSED_SHORT = _step("judge/parse_failure_rate_short", "0 to 1", "deviation",
+    "parse failures in the third with the shortest answers, over the replies to them")
+UNPARSED_MEDIUM = _step("judge/parse_failure_rate_medium", "0 to 1", "deviation", "the same in the middle third")
+UNPARSED_LONG = _step("judge/parse_failure_rate_long", "0 to 1", "deviation",
+    "the same in the third with the longest answers")
 TOTAL_EVALUATIONS = Key(
     "judge/total_calls", "run", "evaluations", "sum", "all evaluations made in training; in validation, of validation"
 )

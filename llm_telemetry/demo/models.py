@@ -34,6 +34,12 @@ class Day(NamedTuple):
     """The rate of the judge's verdicts in a form that the trainer cannot read, and so takes for wrong."""
     misjudged: float = 0.0
     """The rate of the judge's verdicts that are wrong."""
+    fickle: float = 0.0
+    """The rate of the judge's verdicts that are the contrary of what it says of the same answer at other times."""
+    gullible: float = 0.0
+    """The rate at which the judge accepts an answer that is none."""
+    blank: float = 0.0
+    """The rate of the solver's answers that are none."""
 
 
 _CALLS = Faults(rate_limited=0.05, server_error=0.02, exhausted=0.008, usage_missing=0.004)
@@ -54,12 +60,18 @@ WORST = Day(
     foreign=0.08,
     misjudged=0.05,
 )
+DOUBTFUL = Day(judge=Faults(exhausted=0.1), fickle=0.4, gullible=0.6, blank=0.2)
+"""A judge that cannot be trusted; whether it contradicts itself depends on the order in which it is asked."""
 
 
 def demo_server(seed: int = 0, day: Day = USUAL, hang: float = 60.0) -> LLMServer:
     """Return the demo's endpoint, a context manager; the same seed, day and requests give the same answers."""
     faults = {"solver": day.solver, "judge": day.judge, "extractor": day.extractor}
-    models: dict[str, Callable[..., Reply]] = {"solver": _solve, "judge": partial(_judge, day), "extractor": _extract}
+    models: dict[str, Callable[..., Reply]] = {
+        "solver": partial(_solve, day),
+        "judge": partial(_judge, day),
+        "extractor": _extract,
+    }
 
     def answer(request: Request) -> Reply:
         key = (seed, request.key, request.turn, request.call)
@@ -112,6 +124,7 @@ _REVIEW_IS_RIGHT = 0.92
 _UNMARKED = 0.2  # of the solutions end in prose, not with the marker that they were asked for
 _THINKS = 0.15  # of the solver's answers come with hidden reasoning
 
+BLANKS = (":", "Solution:", "Thought process:", "...")
 _OPENINGS = ("Let us look at what is given.", "First, what is asked?", "This can be done in few steps.")
 _STEPS = (
     "Write down the known quantities and what they stand for.",
@@ -124,7 +137,7 @@ _STEPS = (
 )
 
 
-def _solve(request: Request, *key: object) -> Reply:
+def _solve(day: Day, request: Request, *key: object) -> Reply:
     """Answer one call of a workflow, right as often as its strategy is good at the item's source."""
     strategy, (item, _) = strategy_of(request.system), _item(request)
     if item is None:  # a problem that is not the demo's own: say something, deterministic and useless
@@ -132,6 +145,8 @@ def _solve(request: Request, *key: object) -> Reply:
     reasoning = int(64 + 512 * draw(*key, "reasoning")) if draw(*key, "thinks") < _THINKS else 0
     if strategy == "review":
         return Reply(_review(item, request.user, *key), reasoning=reasoning)
+    if draw(*key, "blank") < day.blank:
+        return Reply(pick(BLANKS, *key, "which"), reasoning=reasoning)
     right = draw(*key, "right") < _SKILL[item["source"]][_STRATEGIES.index(strategy)]
     result = item["ground_truth"] if right else pick(item["distractors"], *key, "wrong")
     steps = [pick(_STEPS, *key, "step", i) for i in range(_LENGTH[strategy])]
@@ -179,6 +194,8 @@ def _judge(day: Day, request: Request, *key: object) -> Reply:
     candidate, reference = between(request.user, "candidate"), between(request.user, "reference")
     verdict = normalised(final_answer(candidate)) == normalised(reference)
     verdict ^= draw(*key, "misjudged") < day.misjudged
+    verdict ^= draw(*key, "fickle", request.number) < day.fickle
+    verdict |= candidate.partition("\n")[0] in BLANKS and draw(*key, "gullible") < day.gullible
     if draw(*key, "is foreign") < day.foreign:
         words = {"json": str(verdict).lower(), "word": "Correct" if verdict else "Incorrect"}
         words["yes"] = "Yes" if verdict else "No"

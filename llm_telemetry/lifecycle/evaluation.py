@@ -13,7 +13,7 @@ from llm_telemetry.judging.batches import MOST_LOOKS, rule_batch
 from llm_telemetry.judging.evaluations import Ruling, group, rule
 from llm_telemetry.judging.evidence import evidence_of
 from llm_telemetry.judging.verdicts import returned_verdict
-from llm_telemetry.lifecycle.items import ITEM_TEXTS, open_rollout, rows_of
+from llm_telemetry.lifecycle.items import ITEM_TEXTS, judged_in, open_rollout, rows_of
 from llm_telemetry.lifecycle.rewards import batch_in
 from llm_telemetry.lifecycle.spans import reward
 from llm_telemetry.session.rollouts import fresh_id
@@ -22,7 +22,7 @@ from llm_telemetry.sources import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from llm_telemetry.events import Evidence, Id
+    from llm_telemetry.events import Evidence, Id, Judged
     from llm_telemetry.hooks.observe import Span
     from llm_telemetry.lifecycle.functions import MakeSpan
     from llm_telemetry.session.session import Session
@@ -39,6 +39,7 @@ class Item(NamedTuple):
     text: str
     """What it is known by: its prediction, else its problem."""
     prompt: str = ""
+    judged: Judged | None = None
 
 
 class OpenEvaluation:
@@ -111,8 +112,9 @@ class OpenEvaluation:
         rulings = self._rule(result, None if error is None else failure_kind(error))
         shared = len(rulings) < len(self._items)
         for item, ruling in zip(self._items, rulings, strict=False):
-            evidence = self._evidence(ruling, result, error)
-            self._record(ruling, self._scope.rollout if shared else item.rollout, evidence, len(rulings))
+            rollout, judged = (self._scope.rollout, None) if shared else (item.rollout, item.judged)
+            evidence = self._evidence(ruling, judged, result, error)
+            self._record(ruling, rollout, evidence, len(rulings), judged)
 
     def _rule(self, result: Any, raised: str | None) -> list[Ruling]:
         """Decide about each item; a batch function that returns no batch is one evaluation."""
@@ -124,14 +126,19 @@ class OpenEvaluation:
         used_one = None if raised else returned_verdict(result)
         return [rule(group(self._attempts), used_one, raised, reader, self._items[0].text if count == 1 else "")]
 
-    def _evidence(self, ruling: Ruling, result: Any, error: BaseException | None) -> Evidence | None:
+    def _evidence(
+        self, ruling: Ruling, judged: Judged | None, result: Any, error: BaseException | None
+    ) -> Evidence | None:
         """Return what it looked like, where that was asked for and there is something to see."""
-        wanted = ruling.failure is not None or ruling.disagreed
+        is_cheap = judged is not None and judged.degenerate and ruling.outcome == "correct"
+        wanted = ruling.failure is not None or ruling.disagreed or is_cheap
         if not wanted or not self._scope.session.counts.evidence.has_room(self._scope.split):
             return None
         return evidence_of(ruling.reply.text, result, error or ruling.reply.error)
 
-    def _record(self, ruling: Ruling, rollout: Any, evidence: Evidence | None, batch: int) -> None:
+    def _record(
+        self, ruling: Ruling, rollout: Any, evidence: Evidence | None, batch: int, judged: Judged | None
+    ) -> None:
         session = self._scope.session
         if rollout is not None and ruling.outcome in ("correct", "incorrect"):
             rollout.verdict = ruling.outcome == "correct"
@@ -153,6 +160,7 @@ class OpenEvaluation:
                 rollout.key if rollout is not None and batch == len(self._items) else None,
                 self.key,
                 batch,
+                judged,
             )
         )
 
@@ -180,7 +188,11 @@ def _item(session: Session, scope: Scope, row: Mapping[str, Any]) -> Item:
         key = scope.evaluation.key_of(text, rollout.problem) or rollout.key
         known = scope.evaluation.rollout_of(text) if rollout.source is None else None
         rollout = replace(known or rollout, key=key)
-    return Item(rollout, text)
+    return _item_of(rollout, row)
+
+
+def _item_of(rollout: Any, row: Mapping[str, Any]) -> Item:
+    return Item(rollout, _text_in(row), judged=judged_in(row, rollout.problem))
 
 
 class JudgingReward:
@@ -227,7 +239,7 @@ def judge(name: str, *, implied: bool = False) -> MakeSpan:
             return None
         rows = list(rows_of(fields))
         if len(rows) == 1 and scope.rollout is not None:
-            return OpenEvaluation(scope, name, [Item(scope.rollout, _text_in(rows[0]))], implied=implied)
+            return OpenEvaluation(scope, name, [_item_of(scope.rollout, rows[0])], implied=implied)
         return OpenEvaluation(scope, name, [_item(session, scope, row) for row in rows], implied=implied)
 
     return open_evaluation

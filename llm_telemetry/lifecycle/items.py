@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llm_telemetry.judging.answers import judged
 from llm_telemetry.objects import fields_of
 from llm_telemetry.session.items import (
     PROBLEM_FIELDS,
@@ -21,8 +22,9 @@ from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.session.signs import signs_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from llm_telemetry.events import Judged
     from llm_telemetry.hooks.scopes import Scope
     from llm_telemetry.session.session import Session
 
@@ -34,6 +36,8 @@ ITEM_TEXTS = tuple(map(singular, _BATCH_FIELDS))
 """Names under which an item's texts are given, predictions before problems."""
 _ANSWERS = 4
 """So many of them are names of answers."""
+_JUDGED = ("prediction", "predicted", "completion", "response", "candidate", "output", "model_answer", "answer")
+_REFERENCES = ("ground_truth", "reference", "reference_answer", "gold", "gold_answer", "target", "expected", "label")
 _SAMPLES = re.compile(r"n|k|(num|n)_?(samples|generations|rollouts|completions|return_sequences)|group_size|samples")
 _SAID = r"prediction|completion|answer|response|output|candidate|solution|generation"
 _SAID_FIELDS = tuple(sorted(_SAID.split("|"), key="answer".__eq__))
@@ -134,6 +138,23 @@ def is_blank(fields: Row) -> bool:
         for name in ITEM_TEXTS[:_ANSWERS]
         if name in fields
     )
+
+
+def judged_in(fields: Row, problem: int | None) -> Judged | None:
+    """Return what is kept of the answer that a judge is told, `None` where none is under a name for one.
+
+    Args:
+        fields: The judge function's arguments, of one item.
+        problem: The item's fingerprint.
+    """
+    answer = _first_text(fields, _JUDGED)
+    if answer is None:
+        return None
+    return judged(answer, _first_text(fields, PROBLEM_FIELDS) or "", _first_text(fields, _REFERENCES) or "", problem)
+
+
+def _first_text(fields: Row, names: Sequence[str]) -> str | None:
+    return next((text for name in names if isinstance(text := fields.get(name), str)), None)
 
 
 def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:

@@ -9,12 +9,14 @@ from llm_telemetry.alarm.alarm import Alarm
 from llm_telemetry.collectors import accuracy, groups, keys
 from llm_telemetry.collectors.attempts import AttemptsCollector
 from llm_telemetry.collectors.calls import CallCollector
+from llm_telemetry.collectors.consistency import ConsistencyCollector
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
 from llm_telemetry.collectors.evidence import EvidenceCollector
 from llm_telemetry.collectors.gaps import Gaps
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.collectors.ledger import Ledger
+from llm_telemetry.collectors.lengths import LengthCollector
 from llm_telemetry.collectors.parts import RewardPartsCollector
 from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.collectors.worth import WorthCollector
@@ -45,6 +47,8 @@ class Counts:
         self.parts = RewardPartsCollector(names)
         self.attempts = AttemptsCollector(self.dataset.is_right, names)
         self.judge = JudgeMetricsCollector(names)
+        self.consistency = ConsistencyCollector()
+        self.lengths = LengthCollector(names)
         self.cost = CostTracker(prices, names)
         self.ledger = Ledger(prices)
         self.worth = WorthCollector(prices)
@@ -78,9 +82,11 @@ class Counts:
         self.judge.add_evaluation(evaluation)
         self.ledger.add_evaluation(evaluation)
         self.worth.add_evaluation(evaluation)
+        self.lengths.add_evaluation(evaluation)
         self.evidence.add_evaluation(evaluation)
+        agrees = self.consistency.add_evaluation(evaluation)
         if self.alarm is not None:
-            self.alarm.add(evaluation)
+            self.alarm.add(evaluation, agrees)
         for add in self._user_adds:
             add(evaluation)
 
@@ -97,7 +103,7 @@ class Counts:
         """
         costs = self.cost.by_source(split)
         own: dict[str, float] = attempt(self.dataset.get_wandb_logs, split, costs) or {}
-        for collector in (self.parts, self.judge, self.cost, self.calls):
+        for collector in (self.parts, self.judge, self.consistency, self.lengths, self.cost, self.calls):
             own |= attempt(collector.get_wandb_logs, split) or {}
         own |= attempt(self._by_rollout, split) or {}
         if told_as == "eval":
@@ -120,7 +126,7 @@ class Counts:
     def begin(self, split: Split) -> None:
         """Begin new windows for `split`."""
         rollouts = (self.dataset, self.parts, self.attempts, self.ledger, self.worth)
-        for collector in (*rollouts, self.judge, self.cost, self.calls, self.evidence):
+        for collector in (*rollouts, self.judge, self.consistency, self.lengths, self.cost, self.calls, self.evidence):
             collector.begin(split)
 
     def check(self, payload: Payload) -> Alert | None:

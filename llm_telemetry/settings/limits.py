@@ -10,6 +10,8 @@ from llm_telemetry.settings.rows import Kind, checked, is_number, is_whole, rows
 
 SUCCESS, API_FAILURES, PARSE_FAILURES, DISAGREEMENT = 0.8, 0.1, 0.15, 0.05
 """Shares of a judge's evaluations below which, and above which, it is not well."""
+INCONSISTENT, DEGENERATE = 0.3, 0.25
+"""Shares of verdicts of which something is known beforehand; an honest judge flips 14 % on repetition."""
 MOST_EVALUATIONS = 10_000
 """The largest window: it is kept in memory, and counted at each flush."""
 NO_LIMIT = ("off", "none")
@@ -52,6 +54,14 @@ class Limits:
         RATE,
         "more of the verdicts were returned otherwise than the judge said them; evaluations without a verdict are "
         "left out",
+    )
+    inconsistent_rate: float | None = setting(
+        INCONSISTENT,
+        RATE,
+        "more of the verdicts on answers that were judged before differ from the verdict before; of at least 50",
+    )
+    degenerate_accepted_rate: float | None = setting(
+        DEGENERATE, RATE, "more of the answers that are none were judged correct; of at least 20"
     )
     budget: float | None = setting(None, BUDGET, "`cost/total_cost` is higher; training goes on")
     window: int = setting(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from llm_telemetry.hooks.patching import Hook
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.lifecycle.evaluation import Item, OpenEvaluation, judge
-from llm_telemetry.lifecycle.items import open_rollout
+from llm_telemetry.lifecycle.items import judged_in, open_rollout
 from llm_telemetry.lifecycle.rewards import rewards_in
 from llm_telemetry.objects import defined_by
 from llm_telemetry.session.items import fingerprint
@@ -61,8 +61,9 @@ def _asked(name: str, sources: Sequence[str | None], note: Note, keys: Sequence[
         if scope.evaluation is not None or not (rows := rows_of(fields)):
             return None
         items = [
-            Item(_rollout(session, scope, row, source), row["completion"] or row["prompt"], row["prompt"])
+            Item(one, row["completion"] or row["prompt"], row["prompt"], judged_in(row, one.problem))
             for row, source in itertools.zip_longest(rows, sources[: len(rows)])
+            for one in [_rollout(session, scope, row, source)]
         ]
         for own, item in zip(keys, items, strict=False) if len(keys) == len(items) else ():
             own.append(item.rollout.key)

@@ -1,17 +1,25 @@
 """What accuracy, groups and money are worth: rollouts put together with their calls and evaluations."""
 
+import math
+import statistics
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_telemetry.collectors import ledger as ledgers
 from llm_telemetry.collectors.accuracy import AccuracySums
+from llm_telemetry.collectors.consistency import ConsistencyCollector
 from llm_telemetry.collectors.groups import GroupSums, groups_in
 from llm_telemetry.collectors.ledger import Ledger
+from llm_telemetry.collectors.lengths import LengthSums, correlation
 from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.events import FAILED, VERDICTS, Call, Evaluation, Rollout, Usage
+from llm_telemetry.judging.answers import is_degenerate, judged
 from llm_telemetry.session.counts import Counts
 from llm_telemetry.settings.config import Config
+from tests.support.mocking import chat
+from tests.support.trainers import Trainer, train_step, watch
 
 PRICES = {"m": {"input": 1_000_000, "output": 0}}
 """A dollar a token, so that costs are whole numbers."""
@@ -101,10 +109,10 @@ def test_an_evaluation_of_an_unknown_rollout_leaves_no_bounds_to_its_source():
 @given(st.lists(st.tuples(st.lists(st.tuples(st.sampled_from("ab"), outcomes), max_size=3), rewards, st.booleans())))
 def test_accuracy_lies_within_its_bounds_and_they_are_what_they_say(rows):
     events, lows, highs, whole = [], 0, 0, 0
-    for number, (judged, reward, failed) in enumerate(rows):
-        events += [evaluated(outcome, number, judge=judge, key=(1, at)) for at, (judge, outcome) in enumerate(judged)]
+    for number, (asked, reward, failed) in enumerate(rows):
+        events += [evaluated(outcome, number, judge=judge, key=(1, at)) for at, (judge, outcome) in enumerate(asked)]
         events.append(rollout(number, reward, failed=failed))
-        last = dict(judged)
+        last = dict(asked)
         is_open = not failed and any(outcome not in VERDICTS for outcome in last.values())
         scored = reward is not None or failed
         correct = reward is not None and reward >= 0.9
@@ -112,7 +120,7 @@ def test_accuracy_lies_within_its_bounds_and_they_are_what_they_say(rows):
         lows += correct and not is_open
         highs += correct or is_open
     logs = told(*events)
-    if not any(judged for judged, _, _ in rows) or not whole:
+    if not any(asked for asked, _, _ in rows) or not whole:
         assert bounds(logs)[::2] == (None, None)
         return
     low, accuracy, high = bounds(logs)
@@ -273,3 +281,189 @@ def test_what_is_kept_is_bounded_and_that_is_told_once(monkeypatch, caplog):
 def test_sums_of_accuracy_merge_in_any_order(parts):
     one, two, three = parts
     assert one.merge(two).merge(three) == three.merge(two.merge(one))
+
+
+# --- the same answer again
+
+
+def verdict(outcome, answer="4", question="2 + 2?", **fields):
+    """A verdict on an answer to a question."""
+    return Evaluation("train", "s", outcome, None, False, judged=judged(answer, question, "", hash(question)), **fields)
+
+
+def test_the_same_answer_with_another_verdict_is_inconsistent_however_it_is_written():
+    same = [
+        verdict("correct"),
+        verdict("incorrect", " 4\n"),
+        verdict("incorrect", "4"),
+        verdict("correct", "FOUR"),
+        verdict("correct", "Four "),
+    ]
+    logs = told(*same)
+    assert (logs["judge/repeated_pairs"], logs["judge/inconsistent_rate"]) == (3, pytest.approx(1 / 3))
+
+
+def test_another_question_another_judge_and_another_answer_are_no_pair():
+    logs = told(
+        verdict("correct"),
+        verdict("incorrect", "5"),
+        verdict("incorrect", question="3 + 1?"),
+        verdict("incorrect", judge="b"),
+    )
+    assert "judge/repeated_pairs" not in logs
+    assert "judge/inconsistent_rate" not in logs
+
+
+def test_what_has_no_verdict_is_no_pair():
+    logs = told(
+        verdict("correct"), verdict("api_failure"), verdict("parse_failure"), verdict("score"), verdict("correct")
+    )
+    assert logs["judge/repeated_pairs"] == 1
+
+
+def test_answers_are_remembered_over_steps_and_the_oldest_are_forgotten_and_counted():
+    collector = ConsistencyCollector(most=2)
+    for answer in "aba":
+        collector.add_evaluation(verdict("correct", answer))
+    collector.begin("train")
+    for answer in "ca":
+        collector.add_evaluation(verdict("incorrect", answer))
+    logs = collector.get_wandb_logs("train")
+    assert logs == {"judge/repeated_pairs": 1, "judge/inconsistent_rate": 1, "judge/forgotten_answers": 1}
+    assert collector.add_evaluation(verdict("correct", "b")) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=30))
+def test_pairs_are_held_against_the_verdict_before(rows):
+    before, pairs, differ = {}, 0, 0
+    for answer, right in rows:
+        pairs += answer in before
+        differ += before.get(answer, right) != right
+        before[answer] = right
+    logs = told(*(verdict("correct" if right else "incorrect", answer) for answer, right in rows))
+    assert logs.get("judge/repeated_pairs", 0) == pairs
+    assert logs.get("judge/inconsistent_rate", 0) * pairs == pytest.approx(differ)
+
+
+# --- answers that are none
+
+
+@pytest.mark.parametrize(
+    "answer", ["", " ", ":", "...", "Solution:", "**Solution**", "Thought process:", "解", "2 + 2?"]
+)
+def test_an_answer_without_content_is_known(answer):
+    assert is_degenerate(answer, "2 + 2?")
+
+
+@pytest.mark.parametrize(
+    "answer", ["4", "-", "<", "∞", "Solution: 4", "no solution", "yes", "0", "(a, b)", "2 + 2 = 4"]
+)
+def test_a_short_answer_is_an_answer(answer):
+    assert not is_degenerate(answer, "2 + 2?")
+
+
+def test_what_a_judge_makes_of_answers_without_content_is_told():
+    logs = told(
+        verdict("correct", ":"), verdict("incorrect", "Solution:"), verdict("api_failure", ":"), verdict("correct")
+    )
+    assert (logs["judge/degenerate_seen"], logs["judge/degenerate_accepted_rate"]) == (2, 0.5)
+
+
+# --- lengths
+
+
+def test_the_correlation_is_that_of_statistics():
+    rows = [
+        ("correct", "a" * 3),
+        ("incorrect", "a" * 40),
+        ("correct", "a" * 9),
+        ("incorrect", "a" * 100),
+        ("correct", "a" * 60),
+    ]
+    logs = told(*(verdict(outcome, answer) for outcome, answer in rows))
+    known = statistics.correlation([o == "correct" for o, _ in rows], [math.log(1 + len(a)) for _, a in rows])
+    assert logs["judge/length_correlation"] == logs["judge/s/length_correlation"] == pytest.approx(known, abs=1e-3)
+    assert logs["judge/length_pairs"] == 5
+
+
+def test_sources_with_other_lengths_and_other_verdicts_are_no_correlation():
+    short = [verdict(outcome, "a" * n) for n in (4, 8) for outcome in ("correct", "incorrect", "correct")]
+    long = [
+        verdict(outcome, "a" * n)._replace(source="t")
+        for n in (400, 800)
+        for outcome in ("incorrect",) * 3 + ("correct",)
+    ]
+    assert told(*short, *long)["judge/length_correlation"] == pytest.approx(0, abs=1e-9)
+
+
+def test_where_all_lengths_or_all_verdicts_are_the_same_there_is_no_correlation():
+    assert "judge/length_correlation" not in told(*(verdict(o) for o in ("correct", "incorrect", "correct")))
+    assert "judge/length_correlation" not in told(*(verdict("correct", "a" * n) for n in range(9)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.booleans()), max_size=20), st.randoms())
+def test_sums_of_lengths_merge_exactly_in_any_order(rows, random):
+    def sums(some):
+        total = LengthSums()
+        for length, right in some:
+            total.add(length, right)
+        return total
+
+    mixed = random.sample(rows, len(rows))
+    assert sums(mixed[: len(rows) // 2]).merge(sums(mixed[len(rows) // 2 :])) == sums(rows)
+    found = correlation([sums(rows)])
+    assert found is None or -1 <= found <= 1
+
+
+def test_parse_failures_are_told_by_thirds_of_length():
+    rows = [(n, outcome) for n in (1, 30, 900) for outcome in ("correct", "incorrect")]
+    logs = told(
+        *(verdict(outcome, "a" * n) for n, outcome in rows),
+        verdict("parse_failure", "a" * 900),
+        verdict("api_failure", "a"),
+    )
+    assert [logs[f"judge/parse_failure_rate_{third}"] for third in ("short", "medium", "long")] == [
+        0,
+        0,
+        pytest.approx(1 / 3),
+    ]
+
+
+# --- the alarm
+
+
+def alarmed(*evaluations):
+    """What the alarm tells of these, if anything."""
+    counts = Counts(Config.of({}))
+    for evaluation in evaluations:
+        counts._add_evaluation(evaluation)
+    return counts.alarm.check(1, None)
+
+
+def test_a_judge_that_contradicts_itself_sounds_the_alarm():
+    alert = alarmed(*(verdict("correct" if n % 2 else "incorrect") for n in range(60)))
+    assert alert.conditions == ("inconsistent_rate",)
+    assert alert.cause == "judge contradicts itself"
+    assert "59 of 59" in alert.text
+
+
+def test_a_judge_that_accepts_anything_sounds_the_alarm():
+    alert = alarmed(*(verdict("correct", ":", question=str(n)) for n in range(25)))
+    assert alert.conditions == ("degenerate_accepted_rate",)
+    assert "25 of 25" in alert.text
+
+
+def test_few_pairs_and_few_such_answers_say_nothing():
+    assert alarmed(*(verdict("correct" if n % 2 else "incorrect") for n in range(50))) is None
+    assert alarmed(*(verdict("correct", ":", question=str(n)) for n in range(19))) is None
+
+
+def test_an_accepted_answer_without_content_leaves_evidence(api, tmp_path):
+    api.post("/chat/completions").side_effect = [chat(":"), chat("<true_false>True</true_false>")]
+    trainer = Trainer()
+    telemetry, memory = watch(trainer, tmp_path, capture_failures=3)
+    train_step(trainer)
+    telemetry.uninstrument()
+    (row,) = memory.payloads[0].evidence
+    assert (row.outcome, row.failure, row.disagreed) == ("correct", None, False)
+    assert memory.last["judge/degenerate_accepted_rate"] == 1

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from llm_telemetry.demo.models import BLANKS
 from llm_telemetry.demo.prompts import between
 from llm_telemetry.testing import Books
 
@@ -14,7 +15,7 @@ SEEDS = 8
 """So many requests of a workflow may be told apart by their seed."""
 
 
-@pytest.fixture(params=["usual", "worst", "calm"])
+@pytest.fixture(params=["usual", "worst", "calm", "doubtful"])
 def run(request, demo_run):
     return demo_run(request.param)
 
@@ -139,7 +140,7 @@ def test_groups_are_those_of_the_trainer(run):
         contaminated += len(bad)
         assert payload["group/contaminated_rate"] == pytest.approx(len(bad) / len(groups))
         assert payload["group/contaminated_rollouts"] == sum(map(len, bad))
-    assert contaminated or run.config.defect_rate == 0.0  # of the calm day
+    assert contaminated or not any(entry.form == "refused" for entry in run.entries)  # on the calm day
 
 
 def usd(run, ones):
@@ -188,3 +189,32 @@ def test_the_share_of_the_cache_is_that_which_the_server_has_told(run, role):
     payloads = run.payloads("train")
     hits = sum(p[f"tokens/{role}/cache_hit_rate"] * p[f"tokens/{role}/prompt"] for p in payloads)
     assert hits == pytest.approx(told.cached)
+
+
+CHEAP = (*BLANKS, *(f"{blank}\nAnswer: {blank}" for blank in (":", "...")))
+"""Answers that are none, also where the trainer has put behind them what it has extracted from them."""
+
+
+def test_what_a_doubtful_judge_says_again_and_accepts_is_what_the_server_has_served(demo_run):
+    run = demo_run("doubtful")
+    before, pairs, differ, blank, accepted = {}, Counter(), Counter(), Counter(), Counter()
+    for evaluation in run.books.evaluations(kind="judge"):
+        entry, split = evaluation.last, evaluation.last.marks["split"]
+        if entry.verdict is None:
+            continue
+        candidate = between(entry.request.user, "candidate")
+        asked = between(entry.request.user, "problem"), "".join(candidate.lower().split())
+        pairs[split] += asked in before
+        differ[split] += before.get(asked, entry.verdict) != entry.verdict
+        before[asked] = entry.verdict
+        blank[split] += candidate in CHEAP
+        accepted[split] += candidate in CHEAP and entry.verdict
+    assert min(pairs["train"], differ["train"], blank["train"], accepted["train"]) > 3
+    for split in SPLITS:
+        at, payloads = f"{AT[split][1]}judge", run.payloads(split)
+        assert run.total(f"{at}/repeated_pairs", split) == pairs[split]
+        assert run.total(f"{at}/degenerate_seen", split) == blank[split]
+        shares = [p.get(f"{at}/inconsistent_rate", 0) * p.get(f"{at}/repeated_pairs", 0) for p in payloads]
+        assert sum(shares) == pytest.approx(differ[split])
+        shares = [p.get(f"{at}/degenerate_accepted_rate", 0) * p.get(f"{at}/degenerate_seen", 0) for p in payloads]
+        assert sum(shares) == pytest.approx(accepted[split])

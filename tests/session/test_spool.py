@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_telemetry.events import Call, Evaluation, Evidence, Rollout, UnmatchedReward, Usage
+from llm_telemetry.events import Call, Evaluation, Evidence, Judged, Rollout, UnmatchedReward, Usage
 from llm_telemetry.session import folders, foreign
 from llm_telemetry.session.folders import is_private, make_private, open_own, ranks_folder, read_note, write_note
 from llm_telemetry.session.foreign import ForeignError, event_in
@@ -27,6 +27,8 @@ EVENTS = [
     Rollout("train", "s", 1.0, False, 3, (("form", 1.0), ("judge", None))),
     CALL._replace(rollout=(7, 1), evaluation=(7, 2), again=True),
     Evaluation("train", "s", "correct", None, False, rollout=(7, 1), key=(7, 2), batch=3),
+    Evaluation("train", "s", "correct", None, False, judged=Judged(2**64 - 1, 9, degenerate=False)),
+    Evaluation("train", "s", "correct", None, False, judged=Judged(None, 0, degenerate=True)),
     Rollout("train", "s", 1.0, False, keys=((7, 1), (8, 0))),
     UnmatchedReward("train", 1.0),
 ]

@@ -10,7 +10,7 @@ from unittest import mock
 
 from llm_telemetry import guard
 from llm_telemetry.demo.config import DemoConfig, slowness
-from llm_telemetry.demo.models import CALM, PRICES, USUAL, WORST, Day, demo_server
+from llm_telemetry.demo.models import CALM, DOUBTFUL, PRICES, USUAL, WORST, Day, demo_server
 from llm_telemetry.demo.trainer import GRPOTrainer
 from llm_telemetry.testing import Books
 from tests.support.children import lines_of
@@ -38,6 +38,7 @@ PLANS = {
     "usual": Plan(USUAL, 0, {"steps": 4, "workflow_timeout": 12.0}),  # `make demo` up to its first validation
     "worst": Plan(_ROUGH, 6, {**_WORST, "concurrency": 64}, wandb=True),
     "worst, not watched": Plan(_ROUGH, 6, {**_WORST, "concurrency": 8}, watched=False, wandb=True),
+    "doubtful": Plan(DOUBTFUL, 3, {**_CALM, "steps": 6, "val_every": 3, "val_samples": 48, "workflow_timeout": 60.0}),
     "calm": Plan(CALM, 6, {**_CALM, "workflow_timeout": 60.0}),
 }
 QUIET = {"console": "off", "silent": True, "x_disable_meta": True, "x_disable_stats": True}

@@ -1,0 +1,86 @@
+"""Whether a judge says the same of the same answer, and whether it accepts what answers nothing: from checksums."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llm_telemetry.collectors import keys
+from llm_telemetry.collectors.aggregates import Sums, ratio
+from llm_telemetry.collectors.naming import Key, name_all
+from llm_telemetry.events import SPLITS
+
+if TYPE_CHECKING:
+    from llm_telemetry.events import Evaluation, Split
+
+MOST = 65_536
+"""Answers that are remembered, some 150 bytes each."""
+
+
+@dataclass(slots=True)
+class AnchorSums(Sums):
+    """Verdicts of which something is known beforehand."""
+
+    pairs: int = 0
+    """Verdicts on an answer that the same judge has judged before."""
+    inconsistent: int = 0
+    """Those of them that differ from the verdict before."""
+    degenerate: int = 0
+    """Verdicts on answers that are none."""
+    accepted: int = 0
+    forgotten: int = 0
+
+
+class ConsistencyCollector:
+    """Remembers the latest verdict on each answer; which is forgotten first, is the one not asked about for longest.
+
+    Args:
+        most: How many answers it remembers.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._verdicts: dict[int, bool] = {}
+        self._windows: dict[Split, AnchorSums] = defaultdict(AnchorSums, {split: AnchorSums() for split in SPLITS})
+
+    def add_evaluation(self, evaluation: Evaluation) -> bool | None:
+        """Take a final evaluation; return whether its verdict is the one before, `None` where there is none before."""
+        judged, outcome = evaluation.judged, evaluation.outcome
+        if judged is None or outcome not in ("correct", "incorrect"):
+            return None
+        sums, right = self._windows[evaluation.split], outcome == "correct"
+        if judged.degenerate:
+            sums.degenerate += 1
+            sums.accepted += right
+        return None if judged.pair is None else self._compare(hash((evaluation.judge, judged.pair)), right, sums)
+
+    def _compare(self, answer: int, right: bool, sums: AnchorSums) -> bool | None:
+        before = self._verdicts.pop(answer, None)
+        self._verdicts[answer] = right  # to the young end
+        if before is None:
+            if len(self._verdicts) > self._most:
+                del self._verdicts[next(iter(self._verdicts))]
+                sums.forgotten += 1
+            return None
+        sums.pairs += 1
+        sums.inconsistent += before != right
+        return before == right
+
+    def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
+        """Return the keys since the last `begin`; none where nothing is known of what was judged."""
+        return name_all(_describe(self._windows[split]), split)
+
+    def begin(self, split: Split) -> None:
+        """Begin a new window; what is remembered stays."""
+        self._windows[split] = AnchorSums()
+
+
+def _describe(sums: AnchorSums) -> dict[Key, float | None]:
+    return {
+        keys.INCONSISTENT_RATE: ratio(sums.inconsistent, sums.pairs),
+        keys.REPEATED_PAIRS: sums.pairs or None,
+        keys.DEGENERATE_ACCEPTED_RATE: ratio(sums.accepted, sums.degenerate),
+        keys.DEGENERATE_SEEN: sums.degenerate or None,
+        keys.FORGOTTEN_ANSWERS: sums.forgotten or None,
+    }

@@ -1,0 +1,132 @@
+"""What the length of an answer has to do with what a judge says of it.
+
+The correlation is the point-biserial one, of right or wrong with the logarithm of the length. It needs sums alone, so
+it merges exactly over threads, processes and steps; a rank correlation needs all lengths. The logarithm keeps a few
+long answers from deciding it, as ranks would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llm_telemetry.collectors import keys
+from llm_telemetry.collectors.aggregates import Sums, ratio
+from llm_telemetry.collectors.naming import Key, name_all
+from llm_telemetry.events import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llm_telemetry.events import Evaluation, Split
+    from llm_telemetry.sources import SourceNames
+
+_UNIT = 1024
+"""Of a doubling of the length: whole numbers, whose sums are the same in any order."""
+_BUCKET = 128
+"""Of these units: lengths that differ by less than 9 % share a bucket."""
+_FEWEST = 3
+
+
+@dataclass(slots=True)
+class LengthSums(Sums):
+    """Binary verdicts, and the logarithms of the lengths of what was judged."""
+
+    verdicts: int = 0
+    right: int = 0
+    length: int = 0
+    length_squares: int = 0
+    length_of_right: int = 0
+
+    def add(self, length: int, right: bool) -> None:
+        """Add one verdict."""
+        self.verdicts += 1
+        self.length += length
+        self.length_squares += length * length
+        if right:
+            self.right += 1
+            self.length_of_right += length
+
+
+class LengthCollector:
+    """Adds up verdicts by source, and parse failures by length.
+
+    Args:
+        names: Shared between collectors that must agree on the names of sources.
+    """
+
+    def __init__(self, names: SourceNames) -> None:
+        self._names = names
+        self._verdicts: dict[Split, defaultdict[str, LengthSums]] = {split: defaultdict(LengthSums) for split in SPLITS}
+        self._asked: dict[Split, Counter[int]] = {split: Counter() for split in SPLITS}
+        self._unparsed: dict[Split, Counter[int]] = {split: Counter() for split in SPLITS}
+
+    def add_evaluation(self, evaluation: Evaluation) -> None:
+        """Take a final evaluation."""
+        judged, outcome, split = evaluation.judged, evaluation.outcome, evaluation.split
+        if judged is None or outcome in ("undecided", "api_failure"):
+            return
+        length = round(_UNIT * math.log2(1 + judged.length))
+        self._asked[split][length // _BUCKET] += 1
+        if outcome == "parse_failure":
+            self._unparsed[split][length // _BUCKET] += 1
+        elif outcome != "score":
+            self._verdicts[split][self._names(evaluation.source)].add(length, outcome == "correct")
+
+    def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
+        """Return the keys since the last `begin`."""
+        window = self._verdicts[split]
+        logs: dict[str, float] = {}
+        for source, sums in sorted(window.items()):
+            logs |= name_all(_describe([sums]), split, source)
+        thirds = thirds_of(self._asked[split], self._unparsed[split])
+        rates = dict(zip((keys.UNPARSED_SHORT, keys.UNPARSED_MEDIUM, keys.UNPARSED_LONG), thirds, strict=False))
+        return logs | name_all(_describe(window.values()), split) | name_all(rates, split)
+
+    def begin(self, split: Split) -> None:
+        """Begin a new window."""
+        for counts in (self._verdicts, self._asked, self._unparsed):
+            counts[split].clear()
+
+
+def _describe(sources: Iterable[LengthSums]) -> dict[Key, float | None]:
+    parts = list(sources)
+    return {
+        keys.LENGTH_CORRELATION: correlation(parts),
+        keys.LENGTH_PAIRS: sum(sums.verdicts for sums in parts) or None,
+    }
+
+
+def correlation(sources: Iterable[LengthSums]) -> float | None:
+    """Return the correlation within sources, -1 to 1; `None` where all lengths, or all verdicts, are the same.
+
+    A source with long answers that are mostly wrong must not look like a judge that dislikes length, so each source's
+    own means are taken off first.
+    """
+    verdicts, together, lengths, rights = 0, 0.0, 0.0, 0.0
+    for sums in sources:
+        if sums.verdicts:
+            verdicts += sums.verdicts
+            together += (sums.length_of_right * sums.verdicts - sums.right * sums.length) / sums.verdicts
+            lengths += (sums.length_squares * sums.verdicts - sums.length**2) / sums.verdicts
+            rights += sums.right * (sums.verdicts - sums.right) / sums.verdicts
+    if verdicts < _FEWEST or not lengths or not rights:
+        return None
+    return max(-1.0, min(1.0, together / math.sqrt(lengths * rights)))
+
+
+def thirds_of(asked: Counter[int], unparsed: Counter[int]) -> list[float | None]:
+    """Return the share of parse failures in the shortest, the middle and the longest third of the answers.
+
+    Lengths of one bucket stay together, in the third in which most of them lie.
+    """
+    whole, before = asked.total(), 0
+    parts, wholes = [0, 0, 0], [0, 0, 0]
+    for bucket, count in sorted(asked.items()):
+        third = min(2, int(3 * (before + count / 2) / whole))
+        parts[third] += unparsed[bucket]
+        wholes[third] += count
+        before += count
+    return [ratio(part, of) for part, of in zip(parts, wholes, strict=True)]

@@ -129,4 +129,4 @@ def thirds_of(asked: Counter[int], unparsed: Counter[int]) -> list[float | None]
         parts[third] += unparsed[bucket]
         wholes[third] += count
         before += count
-    return [ratio(part, of) for part, of in zip(parts, wholes, strict=True)]
+    return [None if whole < _FEWEST else ratio(part, of) for part, of in zip(parts, wholes, strict=True)]

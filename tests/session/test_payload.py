@@ -67,6 +67,7 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
         "cost/per_correct_rollout": pytest.approx(sum(cost)),
         **dict.fromkeys(("cost/failed_rollouts", "cost/judge_failures", "cost/retries", "cost/unattributed"), 0),
         "tokens/executor/cache_hit_rate": 0.4,
+        **dict.fromkeys(("judge/length_pairs", "judge/gsm8k/length_pairs"), 1),
         "judge/success_rate": 1,
         "judge/parse_failure_rate": 0,
         "judge/api_failure_rate": 0,

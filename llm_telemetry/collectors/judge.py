@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors import keys
@@ -81,16 +81,13 @@ class OutcomeSums(Sums):
         return self.correct + self.incorrect
 
 
+@dataclass(slots=True)
 class Window:
     """Evaluations since the last flush."""
 
-    __slots__ = ("by_judge", "by_source", "failures")
-
-    def __init__(self) -> None:
-        """Start empty."""
-        self.by_source: defaultdict[str, OutcomeSums] = defaultdict(OutcomeSums)
-        self.by_judge: defaultdict[str, OutcomeSums] = defaultdict(OutcomeSums)
-        self.failures: Counter[str] = Counter()
+    by_source: defaultdict[str, OutcomeSums] = field(default_factory=lambda: defaultdict(OutcomeSums))
+    by_judge: defaultdict[str, OutcomeSums] = field(default_factory=lambda: defaultdict(OutcomeSums))
+    failures: Counter[str] = field(default_factory=Counter)
 
 
 class JudgeMetricsCollector:

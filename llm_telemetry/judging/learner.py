@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 UNDECIDED = (
     "%d of the last %d replies of %s have no verdict in a form that is known here, and what the judge "
-    "function returned does not show yet that it reads them. They are counted in judge/undecided, and in no rate. "
+    "function returned does not show yet that it reads them%s. They are counted in judge/undecided, and in no rate. "
     "Give judge_parser, or look at some with capture_failures=3."
 )
+ALIKE = ": it returned the same for all, as one does that reads none"
 CONTRARY = (
     "whatever is read in the replies of %s, its function returns the contrary, right and wrong. It is "
     "taken for a judge that is asked what is wrong, and not for a contradiction; judge_inverted=True says so."
@@ -121,8 +122,9 @@ class Learner:
         if outcome == "undecided" and evaluation.failure == "truncated":
             outcome = "parse_failure"  # the API tells that the verdict was not reached
         if outcome == "undecided" and len(judge.lessons) >= _ENOUGH:
-            unread = sum(one.read == 0 and one.places is not None for one in judge.lessons)
-            self._notices(UNDECIDED, unread, len(judge.lessons), evaluation.judge or "the judge")
+            unread = [one.returned for one in judge.lessons if one.read == 0 and one.places is not None]
+            alike = ALIKE if len(set(unread)) == 1 else ""
+            self._notices(UNDECIDED, len(unread), len(judge.lessons), evaluation.judge or "the judge", alike)
         if judge.known.graded and outcome in ("correct", "incorrect"):
             outcome, score = "score", float(lesson.outcome == "correct")
         failed = outcome == "parse_failure"

@@ -1,8 +1,12 @@
 """A judge whose words we do not know is learnt by what its function returns, and never counted as broken."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -92,11 +96,32 @@ def test_a_judge_whose_words_are_known_is_counted_exactly(fallback):
         assert Counter(e.outcome for e in told) == Counter(j.truth for j in judgements)
 
 
-def test_without_a_single_api_failure_the_fallback_is_found_all_the_same():
-    for form in ("an inverse label", "a field", "a winner"):
-        judgements = judge(FORMS[form], False, 3, failed=0)
-        told = learnt(judgements)
-        assert shares(e.outcome for e in told) == pytest.approx(shares(j.truth for j in judgements), abs=2)
+@pytest.mark.parametrize("form", FORMS)
+def test_without_a_single_api_failure_the_fallback_is_found_all_the_same(form):
+    judgements = judge(FORMS[form], False, 3, failed=0)
+    told = learnt(judgements)
+    assert shares(e.outcome for e in told) == pytest.approx(shares(j.truth for j in judgements), abs=2)
+    assert alert_after(told) is None
+
+
+@pytest.mark.parametrize(("form", "fallback"), [("a count", 0.5), ("at the end", -1)])
+def test_what_is_learnt_does_not_hang_on_the_order_of_hashes(form, fallback):
+    program = (
+        "from tests.judging.test_learning import FORMS, judge, learnt;"
+        f"print([e.outcome for e in learnt(judge(FORMS[{form!r}], {fallback}, 0, kind=float))])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1
 
 
 def test_what_the_api_s_failures_return_need_not_be_what_unreadable_replies_return():
@@ -147,6 +172,7 @@ def test_nothing_is_said_of_a_judge_that_has_shown_nothing(caplog):
     assert alert_after(told) is None
     (line,) = [r.getMessage() for r in caplog.records]
     assert line.startswith("llm_telemetry: 200 of the last 200 replies of the judge have no verdict in a form")
+    assert "it returned the same for all, as one does that reads none" in line
 
 
 def test_a_window_is_not_counted_by_the_half_of_it_that_can_be_told():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .returned import returned_verdict
@@ -29,64 +30,46 @@ def custom_reader(parser: str | re.Pattern[str] | Callable[[str], object]) -> Ca
         ValueError: The expression does not compile.
         TypeError: The parser is neither an expression nor a function.
     """
-    if isinstance(parser, str):
-        parser = _compile(parser)
-    if isinstance(parser, re.Pattern):
-        return _pattern_reader(parser)
-    if callable(parser):
-        return _function_reader(parser)
-    raise TypeError(
-        f"A verdict parser is a regular expression or a function of the judge's reply, not {type(parser).__name__!r}. "
-        r"Try r'Verdict: (\w+)' or lambda text: 'PASS' in text."
-    )
+    find = partial(_search, _compile(parser)) if isinstance(parser, (str, re.Pattern)) else parser
+    if not callable(find):
+        raise TypeError(
+            "A verdict parser is a regular expression or a function of the judge's reply, "
+            rf"not {type(parser).__name__!r}. Try r'Verdict: (\w+)' or lambda text: 'PASS' in text."
+        )
+
+    def read(text: str) -> Reading:
+        try:
+            found = find(text)
+        except _NOT_FOUND:
+            return NO_VERDICT
+        reading = found if isinstance(found, (Verdict, Unreadable)) else returned_verdict(found) or NO_VERDICT
+        return reading._replace(family="custom") if isinstance(reading, Verdict) else reading
+
+    return read
 
 
-def _compile(expression: str) -> re.Pattern[str]:
+def _compile(expression: str | re.Pattern[str]) -> re.Pattern[str]:
     try:
-        return re.compile(expression)
+        pattern = re.compile(expression)
     except re.error as error:
         raise ValueError(
             f"The verdict parser {expression!r} is not a regular expression ({error}). "
             "Escape literal brackets with a backslash, or give a function instead."
         ) from error
-
-
-def _pattern_reader(pattern: re.Pattern[str]) -> Callable[[str], Reading]:
     if isinstance(pattern.pattern, bytes):
         raise TypeError(
             f"The verdict parser {pattern.pattern!r} matches bytes; a judge's reply is a str. Drop the b prefix."
         )
-
-    def read(text: str) -> Reading:
-        match = pattern.search(text)
-        reading = None if match is None else _read_match(match)
-        return _custom(NO_VERDICT if reading is None else reading)
-
-    return read
+    return pattern
 
 
-def _read_match(match: re.Match[str]) -> Reading | None:
+def _search(pattern: re.Pattern[str], text: str) -> Reading | None:
+    match = pattern.search(text)
+    if match is None:
+        return None
     named = match.groupdict()
     if named.get("correct") is not None:
         return read_value(named["correct"], "adjective")
     if named.get("score") is not None:
         return read_grade(clean(named["score"]), "score")
-    groups = [group for group in match.groups() if group is not None]
-    return read_value(groups[0] if groups else match[0], "binary")
-
-
-def _function_reader(function: Callable[[str], object]) -> Callable[[str], Reading]:
-    def read(text: str) -> Reading:
-        try:
-            value = function(text)
-        except _NOT_FOUND:
-            return NO_VERDICT
-        if isinstance(value, (Verdict, Unreadable)):
-            return _custom(value)
-        return _custom(returned_verdict(value) or NO_VERDICT)
-
-    return read
-
-
-def _custom(reading: Reading) -> Reading:
-    return reading._replace(family="custom") if isinstance(reading, Verdict) else reading
+    return read_value(next((group for group in match.groups() if group is not None), match[0]), "binary")

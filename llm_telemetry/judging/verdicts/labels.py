@@ -6,8 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from .grammar import fold
-from .language import by_letter
+from .language import by_letter, fold
 from .languages import ENGLISH, SPACED, UNSPACED
 from .phrases import is_disowned, sentence_before
 from .reply import Finding, Reply, both_ends, settle
@@ -76,13 +75,11 @@ def _pattern(edge: str, letter: str, prefix: str, separator: str, *languages: La
 
 
 @cache
-def _spaced() -> Pattern:
-    return _pattern(_EDGE, _LETTER, r"(?:(?:%s)[ \t_,]{1,3}){0,6}[*_]{0,2}", _SEPARATOR, ENGLISH, SPACED)
-
-
-@cache
-def _unspaced() -> Pattern:
-    return _pattern(_ZH_EDGE, _ZH_LETTER, "(?:(?:%s){1,2}[ ，]?){0,3}", _ZH_SEPARATOR, UNSPACED)
+def _patterns(*, ascii_only: bool) -> tuple[Pattern, ...]:
+    if not ascii_only:
+        unspaced = _pattern(_ZH_EDGE, _ZH_LETTER, "(?:(?:%s){1,2}[ ，]?){0,3}", _ZH_SEPARATOR, UNSPACED)
+        return (*_patterns(ascii_only=True), unspaced)
+    return (_pattern(_EDGE, _LETTER, r"(?:(?:%s)[ \t_,]{1,3}){0,6}[*_]{0,2}", _SEPARATOR, ENGLISH, SPACED),)
 
 
 _FINAL = re.compile(
@@ -150,7 +147,7 @@ def read_label(reply: Reply) -> Reading | None:
 def _labels(text: str) -> list[Label]:
     low = fold(text)
     found = []
-    for pattern in (_spaced(),) if text.isascii() else (_spaced(), _unspaced()):
+    for pattern in _patterns(ascii_only=text.isascii()):
         for match in both_ends(pattern.label, low):
             row = next(row for row, names in pattern.rows.items() if names.fullmatch(match["label"]))
             if _is_label(row, match["sep"].strip()):

@@ -16,12 +16,22 @@ _HAS_TRADITIONAL = re.compile(f"[{_TRADITIONAL}]")
 _SIMPLER = str.maketrans(_TRADITIONAL, _SIMPLE)
 
 
+def fold(text: str) -> str:
+    """Lower the case and simplify Chinese characters without moving a letter.
+
+    Patterns that ignore case are several times slower.
+    """
+    low = text.lower()
+    if low.isascii():
+        return low
+    if len(low) != len(text):
+        low = "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
+    return simplify(low)
+
+
 def simplify(text: str) -> str:
     """Replace traditional Chinese and Japanese characters by simplified ones, so that each word is written once."""
     return text.translate(_SIMPLER) if _HAS_TRADITIONAL.search(text) else text  # to look is much faster
-
-
-_REPEATS = ("?", "*", "+", "{")
 
 
 class Language(NamedTuple):
@@ -76,6 +86,9 @@ def together(*languages: Language, **own: str) -> Language:
     """Put the words of several languages together, field by field, with simplified characters."""
     fields = zip(Language._fields, zip(*languages, strict=True), strict=True)
     return Language(**{name: simplify("|".join(filter(None, words))) for name, words in fields} | own)
+
+
+_REPEATS = ("?", "*", "+", "{")
 
 
 def alternatives(field: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .grammar import fold
+from .language import fold
 from .names import row_of
 from .reply import Finding, Reply, both_ends, settle
 from .values import Sort, read_value

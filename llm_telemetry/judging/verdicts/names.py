@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from .grammar import fold
+from .language import fold
 from .languages import ENGLISH, SPACED, UNSPACED
 from .verdict import AMBIGUOUS, Reading, Unreadable, Verdict, inverse, same
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .grammar import fold
+from .language import fold
 from .languages import ENGLISH
 from .phrases import Phrase, concludes, is_disowned, sentence_before, statements
 from .reply import Reply, touches_end

@@ -6,7 +6,7 @@ the order of the other tags, because judges quote the answer tags of those they 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .labels import read_label
 from .marks import read_answer_tag, read_boxed, read_bracket, read_tag
@@ -20,23 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Rule(NamedTuple):
-    """One family and the pure function that reads it: a verdict, why there is none, or `None` to pass on."""
-
-    family: Family
-    read: Callable[[Reply], Reading | None]
-
-
-RULES: tuple[Rule, ...] = (
-    Rule("structured", read_structured),  # {"correct": true}: asked for by schema
-    Rule("tag", read_tag),  # <true_false>True</true_false>
-    Rule("bracket", read_bracket),  # [[A]]
-    Rule("boxed", read_boxed),  # \boxed{A}
-    Rule("label", read_label),  # Judgement: 1
-    Rule("tag", read_answer_tag),  # <answer>yes</answer>
-    Rule("bare", read_bare),  # Yes.
-    Rule("last_resort", read_last_resort),  # … so I go with False
+RULES: tuple[tuple[Family, Callable[[Reply], Reading | None]], ...] = (
+    ("structured", read_structured),  # {"correct": true}: asked for by schema
+    ("tag", read_tag),  # <true_false>True</true_false>
+    ("bracket", read_bracket),  # [[A]]
+    ("boxed", read_boxed),  # \boxed{A}
+    ("label", read_label),  # Judgement: 1
+    ("tag", read_answer_tag),  # <answer>yes</answer>
+    ("bare", read_bare),  # Yes.
+    ("last_resort", read_last_resort),  # … so I go with False
 )
+"""A family and what reads it: to a verdict, to the reason why there is none, or to `None` to pass on."""
 
 
 def read_verdict(
@@ -70,10 +64,10 @@ def read_verdict(
 
 
 def _first(reply: Reply) -> Reading:
-    for rule in RULES if reply.text else ():
-        reading = rule.read(reply)
+    for family, read in RULES if reply.text else ():
+        reading = read(reply)
         if isinstance(reading, Verdict):
-            return reading._replace(family=rule.family)
+            return reading._replace(family=family)
         if reading is not None:
             return reading
     return NO_VERDICT

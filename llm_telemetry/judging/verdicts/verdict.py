@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 Family = Literal["structured", "tag", "bracket", "boxed", "label", "bare", "last_resort", "returned", "custom"]
 Kind = Literal["truncated", "unclosed_think", "no_verdict", "ambiguous"]
 
+_HALF = 0.5
 RAW_LIMIT = 60
 """Characters of a judge's text that a verdict keeps: enough for the verdict, too few for a prompt."""
 
@@ -70,25 +71,21 @@ def same(one: Verdict, other: Verdict) -> bool:
     return (one.correct, one.score) == (other.correct, other.score)
 
 
-def passes(verdict: Verdict, threshold: float = 0.5) -> bool | None:
-    """Reduce a verdict to right or wrong: a score passes from `threshold` (0 to 1) on; `None` if unknown."""
+def passes(verdict: Verdict) -> bool | None:
+    """Reduce a verdict to right or wrong: a score passes from 0.5 on; `None` if unknown."""
     if verdict.correct is not None:
         return verdict.correct
-    return None if verdict.score is None else verdict.score >= threshold
+    return None if verdict.score is None else verdict.score >= _HALF
 
 
-def agree(said: Verdict, used: Verdict, threshold: float = 0.5) -> bool:
-    """Say whether what the judge said and what the trainer used fall on the same side of `threshold`.
+def agree(said: Verdict, used: Verdict) -> bool:
+    """Say whether what the judge said and what the trainer used are both right, or both wrong.
 
     Only sides are compared: a trainer may shape a score (square it, halve the scale) without contradicting it.
     A used number without a known scale is read on the scale of what was said; where even that does not fit,
     no contradiction can be shown, and the two count as agreeing.
     """
-    known = passes(used, threshold)
-    if known is None and said.scale is not None:
-        rescaled = graded(_number(used.raw), said.scale, used.raw)
-        known = None if rescaled is None else passes(rescaled, threshold)
-    stated = passes(said, threshold)
+    stated, known = passes(said), passes(on_scale(used, said.scale))
     return stated is None or known is None or stated == known
 
 

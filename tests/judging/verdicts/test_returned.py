@@ -198,9 +198,3 @@ def said(text):
 )  # fmt: skip
 def test_said_and_used_are_compared_by_the_side_of_the_threshold(text, value, agreed):
     assert agree(said(text), returned_verdict(value)) is agreed
-
-
-def test_the_threshold_is_the_trainers():
-    verdict, used = said("Score: 8/10"), returned_verdict(False)
-    assert agree(verdict, used) is False
-    assert agree(verdict, used, threshold=0.9) is True

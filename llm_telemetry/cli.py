@@ -175,7 +175,8 @@ def _dashboard(options: argparse.Namespace) -> int:
 
 def _find(options: argparse.Namespace, named: str | None) -> Run:
     """Return the run that is meant; where there is none the command ends, with the reason."""
-    from llm_telemetry.runs.find import NoRunError, find_run  # noqa: PLC0415 - nobody else needs it
+    from llm_telemetry.runs.find import find_run  # noqa: PLC0415 - nobody else needs it
+    from llm_telemetry.runs.history import NoRunError  # noqa: PLC0415 - the same
 
     try:
         return find_run(named)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_telemetry.runs.findings import show_path
-from llm_telemetry.runs.history import Reading
+from llm_telemetry.runs.history import NoRunError, Reading
 from llm_telemetry.runs.wandb_file import run_folders, run_id_of
 from llm_telemetry.runs.wandb_rows import read_offline, read_online
 from llm_telemetry.sinks.jsonl import line_in, read_lines, read_sequence
@@ -23,10 +23,6 @@ _ONLINE = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 _NEVER_RUNS = ("node_modules", "site-packages", "__pycache__")
 _LOOKED_AT = 20
 """Lines at the beginning of a file among which one must be of a sink's."""
-
-
-class NoRunError(FileNotFoundError):
-    """There is no run where one was looked for; the message says where, and what to give instead."""
 
 
 def find_run(named: str | Path | None = None) -> Run:

@@ -37,6 +37,10 @@ _SUMMED: tuple[tuple[Key, dict[str, Any]], ...] = (
 )
 
 
+class NoRunError(FileNotFoundError):
+    """There is no run where one was looked for; the message says where, and what to give instead."""
+
+
 class Point(NamedTuple):
     """A number at a step, and how many observations it is made of."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import ALL_SPLITS, STEP_KEY
 from llm_telemetry.runs.findings import show_path
-from llm_telemetry.runs.history import Reading
+from llm_telemetry.runs.history import NoRunError, Reading
 from llm_telemetry.runs.wandb_file import read_rows, run_id_of
 
 if TYPE_CHECKING:
@@ -35,16 +35,19 @@ def read_offline(files: list[Path]) -> Run | None:
 
 
 def read_online(path: str) -> Run | None:
-    """Return what a server tells of the run `entity/project/run`; `None` where there is no row of ours.
+    """Return what a server tells of the run `entity/project/run`, without evidence; `None` without a row of ours.
 
     Raises:
-        wandb.Error: The server cannot be reached, or has no such run.
+        NoRunError: The server cannot be reached, or has no such run.
     """
     import wandb  # noqa: PLC0415 - takes a second to import
 
-    run = wandb.Api().run(path)
     reading = Reading(path)
-    _add_rows(reading, run.scan_history(), run.id, lambda _: {})
+    try:
+        run = wandb.Api().run(path)
+        _add_rows(reading, run.scan_history(), run.id, lambda _: {})
+    except (wandb.Error, ValueError) as error:
+        raise NoRunError(f"there is no run {path} that W&B would give: {error}") from error
     return reading.run()
 
 

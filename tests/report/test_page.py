@@ -156,3 +156,13 @@ def test_the_script_has_no_library_and_no_markup_in_it(tmp_path):
     page = page_of(fallen_run(tmp_path / "a.jsonl"))
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval(", "document.write"):
         assert way not in page
+
+
+def test_64_judges_and_numbers_that_are_none_are_a_page(tmp_path):
+    judges = {
+        f"judge/judge_{i}/{key}": value for i in range(64) for key, value in (("calls", 9), ("success_rate", 1.0))
+    }
+    steps = [payload(s, {"math": 50}, judge=(1, 0, 0)) | judges | {"odd": math.nan} for s in (1, 2)]
+    page = page_of(write_run(tmp_path / "a.jsonl", steps))
+    assert all(f'data-name="judge_{i}"' in page for i in range(64))
+    assert "2 lines or numbers cannot be read" in page

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import llm_telemetry
 from llm_telemetry.collectors import keys
-from llm_telemetry.runs.find import NoRunError, add_file, find_run
-from llm_telemetry.runs.history import Reading
+from llm_telemetry.runs.find import add_file, find_run
+from llm_telemetry.runs.history import NoRunError, Reading
 from tests.support.children import lines_of, payloads_in
 from tests.support.left_runs import train
 from tests.support.made_runs import VERSION, payload, proof, write_run

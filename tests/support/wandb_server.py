@@ -196,6 +196,39 @@ def _create_files(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
     return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
 
 
+def _run(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    """Return what the public API asks of a run."""
+    name = variables["name"]
+    if name not in server.runs:
+        return {"project": {"run": None}}
+    run = server.runs[name]
+    made = "2026-01-01T00:00:00Z"
+    told = {
+        "id": name, "internalId": "1", "projectId": "1", "name": name, "displayName": name, "state": "finished",
+        "config": run.config, "summaryMetrics": json.dumps(run.summary), "systemMetrics": "{}", "tags": [],
+        "historyLineCount": len(run.rows), "createdAt": made, "heartbeatAt": made, "description": "", "notes": "",
+        "sweepName": None, "group": None, "jobType": None, "commit": None, "readOnly": False,
+        "historyKeys": {"lastStep": len(run.rows) - 1, "keys": {}}, "user": {"name": ENTITY, "username": ENTITY},
+    }  # fmt: skip
+    return {"project": {"internalId": "1", "run": told}}
+
+
+def _history(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    rows = server.run(variables["run"]).rows
+    page = [json.dumps(row) for row in rows if variables["minStep"] <= row["_step"] < variables["maxStep"]]
+    return {"project": {"run": {"history": page}}}
+
+
+def _live_history(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    history = {"parquetUrls": [], "liveData": server.run(variables["runName"]).rows}
+    return {"project": {"run": {"parquetHistory": history}}}
+
+
+def _history_keys(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    keys = {"lastStep": len(server.run(variables["name"]).rows) - 1, "keys": {}}
+    return {"project": {"run": {"historyKeys": keys}}}
+
+
 def _upsert_view(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
     server.views.append(variables)
     return {"upsertView": {"view": {"id": "view", "name": variables["name"]}, "inserted": True}}
@@ -218,6 +251,11 @@ ANSWERS: dict[str, Callable[[Server, dict[str, Any]], dict[str, Any]]] = {
     "RunStoppedStatus": lambda *_: {"project": {"run": {"stopped": False}}},
     "NotifyScriptableRunAlert": _alert,
     "UpsertView2": _upsert_view,
+    "GetDefaultEntity": lambda *_: {"viewer": {"id": "u", "entity": ENTITY}},
+    "Run": _run,
+    "RunHistoryKeys": _history_keys,
+    "RunParquetHistory": _live_history,
+    "HistoryPage": _history,
     "OrgFeatureFlags": lambda *_: {"organization": {"featureFlags": []}},
     "OrganizationCoreWeaveOrganizationID": lambda *_: {"entity": {"organization": None}},
 }

@@ -6,6 +6,13 @@ SDKS = ("openai", "anthropic", "groq")
 """Packages by the same generator: whoever imports one is about to call an LLM."""
 HTTP = ("httpx", "httpx2", "requests", "aiohttp", "boto3")
 """Everybody imports these; they tell something only in a process that belongs to a watched one."""
+ENDPOINTS = (
+    *("/completions", "/responses", "/responses/compact", "/embeddings", "/evaluations"),
+    *("/v1/messages", "/v1/complete"),
+    *(":generateContent", ":streamGenerateContent", ":embedContent", ":batchEmbedContents"),
+)
+"""Ends of the paths that are LLM calls; `/chat/completions` and Azure's deployments end so too. The second row is
+Anthropic's (the messages of one of openai's threads are not at the root), the third Gemini's."""
 STEP_METHODS = ("train_step", "training_step")
 """Methods that make a class look like a trainer."""
 PAIRED_REWARD_STEP = "_calculate_rewards_from_functions"

@@ -53,8 +53,8 @@ def install(attempt: Callable[..., Any]) -> None:
         finder = Finder(attempt)
         finder.name(targets)
         sys.meta_path.insert(0, finder)
-        for client in [name for name in finder.clients if name in sys.modules]:
-            attempt(finder.watch_clients, client)
+        for name in [name for name in SDKS + HTTP if name in sys.modules]:
+            attempt(finder.watch_clients if name in finder.clients else finder.await_call, name)
 
 
 def _forget_folder() -> None:
@@ -87,12 +87,13 @@ class Finder(ImportWatcher):
         self.clients = SDKS + HTTP if is_child(os.environ) else SDKS
         self.name(())
         self._sizes: dict[str, int] = {}
+        self._hears = False
 
     def name(self, targets: Iterable[tuple[str, str]]) -> None:
         """Know the trainers that the user has named, as pairs of a module and a dotted name in it."""
         self._targets = tuple(targets)
         self._found: set[tuple[str, str]] = set()
-        self._always = {*self.clients, *TRAINER_MODULES, _DEMO, *(module for module, _ in self._targets)}
+        self._always = {*SDKS, *HTTP, *TRAINER_MODULES, _DEMO, *(module for module, _ in self._targets)}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -108,9 +109,22 @@ class Finder(ImportWatcher):
 
     def watch_clients(self, library: str) -> None:
         """Look at the main program whenever a client of this library is made: by then its classes exist."""
-        from llm_telemetry.activation import script  # noqa: PLC0415 - this is what waiting was for
+        from llm_telemetry.activation import script, tripwire  # noqa: PLC0415 - this is what waiting was for
 
+        self._hears = True
+        tripwire.clear()
         script.watch_clients(library, lambda: self._attempt(self.look_at_main), self._unfound)
+
+    def await_call(self, library: str) -> None:
+        """Watch the clients of this library, and look at the main program, when it is about to call an LLM."""
+        from llm_telemetry.activation import tripwire  # noqa: PLC0415 - there may never be such a library
+
+        def spring(library: str) -> None:
+            self._attempt(self.watch_clients, library)
+            self._attempt(self.look_at_main)
+
+        if not self._hears:
+            tripwire.lay(library, spring)
 
     def look_at_main(self) -> None:
         """Look at the main program's classes, and at its functions."""
@@ -135,6 +149,8 @@ class Finder(ImportWatcher):
         names = object.__getattribute__(module, "__dict__")  # a lazy module stays asleep
         if names["__name__"] in self.clients:
             self.watch_clients(names["__name__"])
+        elif names["__name__"] in HTTP:
+            self.await_call(names["__name__"])
         else:
             self._look(names)
 

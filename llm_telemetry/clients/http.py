@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from llm_telemetry.clients.calls import OpenCall, Tap, held_call, hold, unheard
-from llm_telemetry.clients.openai import ENDPOINTS, observe_close
+from llm_telemetry.clients.openai import observe_close
 from llm_telemetry.clients.translations import as_chat
 from llm_telemetry.clients.wire import Body, Failure, is_last, parsed
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Inner, drive
 from llm_telemetry.hooks.patching import Row
 from llm_telemetry.hooks.scopes import innermost, session_here
+from llm_telemetry.names import ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

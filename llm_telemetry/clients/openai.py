@@ -16,6 +16,7 @@ from llm_telemetry.guard import guarded, log
 from llm_telemetry.hooks.observe import drive
 from llm_telemetry.hooks.patching import Row
 from llm_telemetry.hooks.scopes import SCOPE, Scope, innermost, session_here
+from llm_telemetry.names import ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,13 +33,6 @@ REGISTERED = (
     "the client that %s= names is used by the %s too: such calls count as the %s's, a scope says more than a client. "
     "Around calls that are the policy's all the same: llm_telemetry.scope(role=…)"
 )
-ENDPOINTS = (
-    *("/completions", "/responses", "/responses/compact", "/embeddings", "/evaluations"),
-    *("/v1/messages", "/v1/complete"),
-    *(":generateContent", ":streamGenerateContent", ":embedContent", ":batchEmbedContents"),
-)
-"""Ends of the paths that are LLM calls; `/chat/completions` and Azure's deployments end so too. The second row is
-Anthropic's (the messages of one of openai's threads are not at the root), the third Gemini's."""
 
 
 def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -224,3 +224,24 @@ def test_a_script_that_is_found_in_a_judge_s_call_says_what_it_does_not_see_of_i
         "llm/judge/calls": 3,
     }
     assert done.err.count("was at work when this script was found") == 1
+
+
+@pytest.mark.parametrize("library", ["requests", "httpx", "aiohttp"])
+def test_calls_by_plain_http_that_nobody_hears_are_told_at_the_end(train, tmp_path, library):
+    pytest.importorskip(library)
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    done = train("plain_http.py", library, "alone")
+    assert (done.code, done.out, done.trainers) == (0, "done\n", [])
+    assert done.err.count("1 LLM call, and nothing was watched") == 1
+
+
+@pytest.mark.parametrize("library", ["requests", "httpx", "aiohttp"])
+def test_a_script_that_calls_by_plain_http_is_watched_from_its_first_call(train, tmp_path, library):
+    pytest.importorskip(library)
+    shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
+    done = train("plain_http.py", library, "rewarded")
+    assert (done.code, done.out) == (0, "done\n"), done.err
+    ((line,),) = done.trainers
+    told = ("llm/executor/calls", "dataset/count", "dataset/unscored", "dataset/accuracy")
+    assert [line["payload"].get(key) for key in told] == [2, 2, 1, 100]  # the first reward function was not hooked yet
+    assert done.err.count("1 of 2 rollouts of this step have got no reward") == 1

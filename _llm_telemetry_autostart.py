@@ -22,7 +22,10 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except Exception as error:  # noqa: BLE001 - stands in for llm_telemetry.guard, which is not imported yet
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        words = [
+            word for word in vars(BaseException)["args"].__get__(error) if type(word) is str
+        ]  # `str(error)` may raise
+        reason = f"{type(error).__name__}: {' '.join(' '.join(words).split())}"
         if reason not in _told and sys.stderr is not None:
             _told.add(reason)
             told = f"looking for trainers failed ({reason}). Your program goes on, with less telemetry."

@@ -4,6 +4,7 @@ import functools
 
 import pytest
 
+import _llm_telemetry_autostart as door
 import llm_telemetry
 from llm_telemetry import guard
 from llm_telemetry.handle import Telemetry, handles
@@ -94,3 +95,11 @@ def test_an_interrupt_passes_every_guard():
     with pytest.raises(KeyboardInterrupt):
         stopped()
     assert guard._here.depth == 0
+
+
+def test_a_failure_that_cannot_be_read_does_not_pass_the_startup_door(capsys):
+    def fail():
+        raise HostileError("why")
+
+    assert door.attempt(fail) is None
+    assert "(HostileError: why)" in capsys.readouterr().err

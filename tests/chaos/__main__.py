@@ -1,17 +1,18 @@
 """`make chaos N=300 SEED=0`: random trainers among random faults, in children, with telemetry and without.
 
-Each ends as without us, nothing hangs, and every number that is present is true or marked. What fails is told with its
-seed: `python -m tests.chaos --seed SEED --count 1 --verbose` plays it again.
+First each function of ours is made to raise (`tests.chaos.doors`), which finds those that the programs may break. Then
+each program ends as without us, nothing hangs, and every number that is present is true or marked. What fails is told
+with its seed: `python -m tests.chaos --seed SEED --count 1 --verbose` plays it again.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
+import contextlib
+import functools
+import gc
 import json
-import os
 import random
-import signal
 import sys
 import tempfile
 import threading
@@ -20,27 +21,34 @@ from pathlib import Path
 
 from llm_telemetry import instrument
 from llm_telemetry.testing import Faults, LLMServer
-from tests.chaos import faults, programs
+from tests.chaos import doors, faults, programs, scenes, stage
 
-LIMIT = 120
-"""Seconds until a child has hung; it needs less than one on an idle machine."""
-KINDS = ("inside", "clock", "disk", "sink", "signals", "server", "impossible")
+KINDS = ("inside", "children", "clock", "disk", "sink", "signals", "server", "impossible")
+QUICK = ("awkward", "openai_async", "openai_sync", "wandb_model")
+"""The scenes by which functions to break are found where there are few programs."""
 
 
-def play(seed, folder, *, watched):
+def play(seed, breakable, folder, *, watched):
     """Train one random trainer; return what its author sees, and what there is to check."""
     dice = random.Random(seed)
     habits = programs.Habits.drawn(seed)
     kinds = {kind for kind in KINDS if dice.random() < 0.2}
     failing = faults.hostile_server(dice) if "server" in kinds else Faults()
-    told, stop, telemetry = [], threading.Event(), None
-    with LLMServer(lambda request: faults.said(request, "impossible" in kinds), faults=failing, seed=seed) as server:
-        trainer = programs.made(habits, server.base_url)
+    stop, telemetry = threading.Event(), None
+    with contextlib.ExitStack() as broken:
+        server = LLMServer(lambda request: faults.said(request, "impossible" in kinds), faults=failing, seed=seed)
+        broken.enter_context(server)
+        trainer = programs.made(habits, server.base_url, folder)
         if watched:
             if "clock" in kinds:
                 faults.break_clock(dice)
-            telemetry = instrument(trainer, folder=folder, run=False, console=0, **own_parts(kinds, dice, folder))
-            told = [faults.break_inside(dice)] if "inside" in kinds else []
+            if "inside" in kinds:
+                faults.break_inside(dice, breakable, broken)
+            run = None if habits.logs_to_wandb else False
+            own = own_parts(kinds, dice, folder / "telemetry")
+            telemetry = instrument(trainer, folder=folder / "telemetry", run=run, console=0, **own)
+            if "children" in kinds:
+                faults.write_rubbish(dice, telemetry)
         thread = faults.signals(telemetry, stop) if "signals" in kinds else None
         seen = programs.trained(trainer, telemetry)
         stop.set()
@@ -48,9 +56,10 @@ def play(seed, folder, *, watched):
             thread.join()
         if telemetry is not None:
             telemetry.uninstrument()
+        seen.append(programs.rows_of(trainer))
         asked = sorted(entry.request.key for entry in server.books)
         truth = {"calls": server.books.calls(), "tokens": sum(server.books.tokens()[:2]), **trainer.known}
-    return {"seen": seen, "asked": asked, "truth": truth, "kinds": sorted(kinds), "told": told}
+    return {"seen": seen, "asked": asked, "truth": truth, "kinds": sorted(kinds), "told": faults.told}
 
 
 def own_parts(kinds, dice, folder):
@@ -61,39 +70,18 @@ def own_parts(kinds, dice, folder):
     return {"sinks": [*sinks, faults.Raising()], "collectors": [faults.Raising()]}
 
 
-def child(seed, folder, *, watched):
-    """Play in a forked child; return what it returned, or how it ended instead."""
-    answer = folder / f"answer-{watched}.json"
-    pid = os.fork()
-    if pid == 0:
-        with (folder / f"log-{watched}.txt").open("w") as log:
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
-        code = 1
-        try:
-            answer.write_text(json.dumps(play(seed, folder / "telemetry", watched=watched)))
-            code = 0
-        except BaseException:  # noqa: BLE001 - it is told in the log, and by the code
-            import traceback  # noqa: PLC0415
+def played(seed, breakable):
+    """Play a program without telemetry and with it; return how it was with, and what is wrong with that."""
+    plain = stage.apart(functools.partial(play, seed, breakable, watched=False))
 
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    for _ in range(LIMIT * 100):
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            break
-        time.sleep(0.01)
-    else:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        return "it hung"
-    if os.waitstatus_to_exitcode(status) != 0:
-        return (
-            f"it ended with {os.waitstatus_to_exitcode(status)}:\n{(folder / f'log-{watched}.txt').read_text()[-1500:]}"
-        )
-    return json.loads(answer.read_text())
+    def with_telemetry(folder):
+        watched = play(seed, breakable, folder, watched=True)
+        return {**watched, "problems": list(problems(plain, watched, folder / "telemetry"))}
+
+    watched = stage.apart(with_telemetry)
+    if isinstance(plain, str) or isinstance(watched, str):
+        return watched, [f"without telemetry: {str(plain)[:300]}\nwith telemetry: {str(watched)[:1500]}"]
+    return watched, watched["problems"]
 
 
 def payloads(folder):
@@ -109,12 +97,10 @@ def payloads(folder):
 
 def problems(plain, watched, folder):
     """Yield what telemetry has changed, and what it has said that is not so."""
-    if isinstance(plain, str) or isinstance(watched, str):
-        if plain != watched:
-            yield f"without telemetry: {str(plain)[:300]}\nwith telemetry: {str(watched)[:1500]}"
+    if isinstance(plain, str):
         return
     for what in ("seen", "asked"):
-        if plain[what] != watched[what]:
+        if plain[what] != json.loads(json.dumps(watched[what])):
             yield f"{what}: {plain[what]} without telemetry, {watched[what]} with"
     try:
         told = payloads(folder)
@@ -149,20 +135,36 @@ def main():
     options.add_argument("--count", type=int, default=300, help="programs (default: 300)")
     options.add_argument("--verbose", action="store_true", help="tell each program")
     given = options.parse_args()
-    failed = run(given.seed, given.count, verbose=given.verbose)
-    sys.stdout.write(f"{given.count} programs from seed {given.seed}: {len(failed)} failed {failed[:20] or ''}\n")
+    stage.warm_up()
+    for seed in CALM:
+        with tempfile.TemporaryDirectory() as folder:
+            play(seed, (), Path(folder), watched=True)
+    gc.freeze()  # what is here is not copied into each child by looking for what is gone
+    with stage.served(doors.serve) as at:
+        found, failed = doors.explored(at, QUICK if given.count < FEW else list(scenes.SCENES))
+        if given.count >= FEW:
+            failed += doors.broken_everywhere(at, found, ("plain", "hostile"))
+    sys.stdout.write("".join(f"{one}\n" for one in failed))
+    start = time.monotonic()
+    failed += run(given.seed, given.count, doors.guarded_in(found), verbose=given.verbose)
+    took = f"{time.monotonic() - start:.0f} s, {time.process_time():.0f} s of CPU here"
+    sys.stdout.write(
+        f"{given.count} programs from seed {given.seed}: {len(failed)} failed {failed[:20] or ''} ({took})\n"
+    )
     return 1 if failed else 0
 
 
-def run(seed, count, *, verbose=False):
+CALM = (755, 1130)
+"""Programs without a fault, an async and a sync one: what they have imported and compiled, no other has to."""
+FEW = 100
+"""Programs from which on every function is broken first."""
+
+
+def run(seed, count, breakable, *, verbose=False):
     """Play `count` programs; return the seeds of those that failed."""
-    faults.functions()  # imports, so that the children have it all
     failed = []
-    for number in itertools.islice(itertools.count(seed), count):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            plain, watched = (child(number, folder, watched=watched) for watched in (False, True))
-            found = list(problems(plain, watched, folder / "telemetry"))
+    for number in range(seed, seed + count):
+        watched, found = played(number, breakable)
         if found or verbose:
             about = "" if isinstance(watched, str) else f"{watched['kinds']} {watched['told']}"
             told = "\n  ".join([f"seed {number}: {programs.Habits.drawn(number)} {about}", *found])

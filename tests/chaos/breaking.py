@@ -5,6 +5,7 @@ A function is broken by giving its code object another one. What it is called, a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -86,6 +87,7 @@ class HostileError(Exception):
 
 
 ERRORS = {"plain": ArithmeticError, "hostile": HostileError}
+_NOT_PLAIN = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _failing: dict[str, tuple[str, int]] = {}
 _calls: dict[str, int] = {}
 _originals: dict[str, FunctionType] = {}
@@ -100,28 +102,42 @@ def fail(place, args, kwargs):
     return _originals[place](*args, **kwargs)
 
 
-def break_function(place, kind="plain", at=0):
-    """Let the function at `place` raise, at its first call or second …, or at all of them (0)."""
+@contextlib.contextmanager
+def broken(place, kind="plain", at=0):
+    """Let the function at `place` raise for as long as this lasts: at its first call, second, …, or at all (0).
+
+    One with variables of its surroundings, and a coroutine or a generator, raises at all.
+    """
+    changed = [(function, function.__code__) for function in live() if _has(function.__code__, place)]
+    _calls.pop(place, None)
     _failing[place] = (kind, at)
-    for function in live():
-        code = function.__code__
+    for function, code in changed:
         if place_of(code) == place:
-            if code.co_freevars or code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE):
-                _failing[place] = (kind, 0)  # it cannot do as it did without its variables
+            if code.co_freevars or code.co_flags & _NOT_PLAIN:
+                _failing[place] = (kind, 0)
             twin = FunctionType(code, function.__globals__, code.co_name, function.__defaults__, function.__closure__)
             twin.__kwdefaults__ = function.__kwdefaults__
             _originals[place] = twin
-        broken = _broken(code, place)
-        if broken is not code:
-            function.__code__ = broken
+        function.__code__ = _broken(code, place)
+    try:
+        yield
+    finally:
+        for function, code in changed:
+            function.__code__ = code
+
+
+@functools.cache
+def _has(code, place):
+    return any(place_of(one) == place for one in inner(code))
 
 
 def _broken(code, place):
+    if not _has(code, place):
+        return code
     if place_of(code) == place:
         return _raising(code, place)
     constants = tuple(_broken(c, place) if isinstance(c, CodeType) else c for c in code.co_consts)
-    same = all(new is old for new, old in zip(constants, code.co_consts, strict=True))
-    return code if same else code.replace(co_consts=constants)
+    return code.replace(co_consts=constants)
 
 
 def _raising(code, place):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
-import inspect
 import os
-import pkgutil
 import random
 import shutil
 import signal
@@ -15,41 +11,28 @@ import time
 from dataclasses import fields
 
 from llm_telemetry.testing import Faults, Reply, Tokens
+from tests.chaos import breaking
 
-ROOMS = ("clients", "collectors", "hooks", "judging", "lifecycle", "session", "sinks", "trainers")
-
-
-def functions():
-    """Find every function and method of the rooms that run in a trainer's calls, by its module, owner and name."""
-    found = []
-    for room in ROOMS:
-        package = importlib.import_module(f"llm_telemetry.{room}")
-        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            module = importlib.import_module(info.name)
-            owners = [module, *(v for v in vars(module).values() if inspect.isclass(v) and v.__module__ == info.name)]
-            for owner in owners:
-                found += [
-                    (owner, name)
-                    for name, value in vars(owner).items()
-                    if inspect.isfunction(value) and value.__module__ == info.name
-                ]
-    return sorted(found, key=lambda pair: (pair[0].__name__, pair[1]))
+told: list[str] = []
+"""What was broken in this process."""
 
 
-def break_inside(dice):
-    """Let one of our functions raise, at its first, second or third call or at all of them."""
-    owner, name = dice.choice(functions())
-    real, at, calls = vars(owner)[name], dice.choice((1, 2, 3, 0)), []
+def break_inside(dice, breakable, until):
+    """Let one to three of our functions raise, each at its first, second or third call or at all of them."""
+    for place in dice.sample(breakable, dice.choice((1, 1, 2, 3))):
+        kind, at = dice.choice(("plain", "hostile")), dice.choice((1, 2, 3, 0))
+        until.enter_context(breaking.broken(place, kind, at))
+        told.append(f"{place} raises ({kind}) at call {at or 'all'}")
 
-    @functools.wraps(real)
-    def raising(*args, **kwargs):
-        calls.append(1)
-        if at in (0, len(calls)):
-            raise ArithmeticError(f"chaos in {owner.__name__}.{name}")
-        return real(*args, **kwargs)
 
-    setattr(owner, name, raising)
-    return f"{owner.__name__}.{name} raises at call {at or 'all'}"
+def write_rubbish(dice, telemetry):
+    """Leave in the folder for children what a broken, or a hostile, process of the same user might write there."""
+    lines = (b"[" * 10_000, b'["call", {"role": "jud', b"\xff\xfe", b'["rollout", {"split": "train"}]', b"{}", b"7")
+    folder = telemetry._session.children.folder
+    if folder.is_dir():
+        file = os.open(folder / f"{dice.choice((1, os.getpid(), 99999999))}-aa.jsonl", os.O_CREAT | os.O_WRONLY, 0o600)
+        os.write(file, b"\n".join(dice.choice(lines) for _ in range(5)) + b"\n")
+        os.close(file)
 
 
 def break_clock(dice):

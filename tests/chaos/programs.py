@@ -8,11 +8,15 @@ import copy
 import functools
 import inspect
 import json
+import os
 import random
 from collections import Counter
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import openai
+
+from tests.support.wandb_offline import Written, tear_down
 
 SOURCES = ("gsm8k", "math", "Über/Größe", "")
 
@@ -39,6 +43,9 @@ class Habits:
     closes_clients: bool
     judges_by_code: bool
     flushes: bool
+    forks: bool
+    logs_to_wandb: bool
+    names_steps: bool
     steps: int
     items: int
     reward: str
@@ -49,6 +56,7 @@ class Habits:
         dice = random.Random(seed)
         yes = {field.name: dice.random() < 0.35 for field in fields(cls)}
         rewards = ("float", "bool", "text", "dict", "tuple", "nothing", "nan", "hostile")
+        yes["logs_to_wandb"] = dice.random() < 0.05  # beginning a run takes a second
         return cls(**{**yes, "steps": dice.randint(1, 3), "items": dice.randint(1, 6), "reward": dice.choice(rewards)})
 
 
@@ -129,6 +137,10 @@ class SyncExecutor(Executor):
 
     def execute_workflow(self, *, problem):
         """Return the answer, its cost, and how it went."""
+        return in_a_child(self.work, problem) if self.habits.forks else self.work(problem)
+
+    def work(self, problem):
+        """Do it here."""
         return in_a_thread(super().execute_workflow(problem=problem))
 
 
@@ -185,8 +197,9 @@ class Data:
 class Trainer:
     """A hand-written trainer with these habits; `known` is what it knows of its own rollouts."""
 
-    def __init__(self, habits, url):
+    def __init__(self, habits, url, folder):
         self.habits = habits
+        self.wandb = begin_run(folder) if habits.logs_to_wandb else None
         self.data_manager = Data(habits)
         self.executor = (Executor if habits.is_async else SyncExecutor)(habits, url)
         self.reward_computer = (CachedRewards if habits.has_cached_methods else RewardComputer)(habits, url)
@@ -251,6 +264,26 @@ class SyncTrainer(Trainer):
         return self.result(self.last)
 
 
+def in_a_child(work, problem):
+    """Work in a forked child; what it raises comes out as another error."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            told = json.dumps([work(problem), ""])
+        except BaseException as error:  # noqa: BLE001 - it is told
+            told = json.dumps([None, type(error).__name__])
+        os.write(write, told.encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        answer, error = json.loads(pipe.read())
+    os.waitpid(pid, 0)
+    if error:
+        raise RuntimeError(error)
+    return answer
+
+
 def in_a_thread(work):
     """Run a coroutine where no loop runs, with the context of here."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -268,9 +301,27 @@ def shown(value):
     return "hostile" if type(value) is Hostile else repr(value)
 
 
-def made(habits, url):
+def made(habits, url, folder):
     """Make the trainer."""
-    return (AsyncTrainer if habits.is_async else SyncTrainer)(habits, url)
+    return (AsyncTrainer if habits.is_async else SyncTrainer)(habits, url, folder)
+
+
+def begin_run(folder):
+    """Begin a real W&B run, without a server."""
+    import wandb  # noqa: PLC0415 - few programs need it
+
+    quiet = wandb.Settings(console="off", silent=True, x_disable_meta=True, x_disable_stats=True)
+    return wandb.init(project="p", mode="offline", dir=str(folder), settings=quiet)
+
+
+def rows_of(trainer):
+    """End the trainer's run; return the rows of its own that are in W&B's file."""
+    if trainer.wandb is None:
+        return []
+    folder = Path(trainer.wandb.dir).parent
+    trainer.wandb.finish()
+    tear_down()  # W&B's own process may still be writing
+    return [{key: row[key] for key in ("_step", "loss")} for row in Written(folder).rows if "loss" in row]
 
 
 def trained(trainer, telemetry=None):
@@ -279,10 +330,13 @@ def trained(trainer, telemetry=None):
     steps = [step for step in range(habits.steps) for _ in range(2 if habits.repeats_a_step else 1)]
     for step in steps:
         seen.append(_step(trainer, trainer.train_step, step))
+        if trainer.wandb is not None:
+            trainer.wandb.log({"loss": step + 0.5}, **({"step": step} if habits.names_steps else {}))
         if habits.copies_itself:
             client, trainer.reward_computer.llm_judge_client = trainer.reward_computer.llm_judge_client, None
+            run, trainer.wandb = trainer.wandb, None
             seen.append(type(copy.deepcopy(trainer)).__name__)
-            trainer.reward_computer.llm_judge_client = client
+            trainer.reward_computer.llm_judge_client, trainer.wandb = client, run
         if habits.flushes and telemetry is not None:
             telemetry.flush()
         if habits.validates:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_telemetry.events import Call, Evaluation, Evidence, Judged, Rollout, UnmatchedReward, Usage
-from llm_telemetry.session import folders, foreign
+from llm_telemetry.session import folders, foreign, spool
 from llm_telemetry.session.folders import is_private, make_private, open_own, ranks_folder, read_note, write_note
 from llm_telemetry.session.foreign import ForeignError, event_in
 from llm_telemetry.session.rollouts import OpenRollout
@@ -250,3 +250,23 @@ def test_the_ranks_of_a_watched_torchrun_share_a_folder_that_cannot_be_guessed()
     agent = f"{folders.tempfile.gettempdir()}/llm_telemetry-1-abcdef"
     assert ranks_folder({**launch, "LLM_TELEMETRY_SPOOL": agent}).parent == folders.Path(agent)
     assert ranks_folder({**launch, "WORLD_SIZE": "1"}) is None
+
+
+def test_of_thousands_of_children_each_dead_one_is_asked_for_once_and_a_silent_one_is_not_read(tmp_path, monkeypatch):
+    folder, dead, alive = tmp_path / "spool", 2_000, 50
+    make_private(folder)
+    for number in range(dead):
+        os.close(open_own(folder / f"{2**22 + 1 + number}-x.jsonl", os.O_WRONLY | os.O_CREAT))  # beyond every pid
+    for number in range(alive):
+        os.close(open_own(folder / f"{os.getpid()}-{number}.jsonl", os.O_WRONLY | os.O_CREAT))
+    asked, read = [], []
+    kill = os.kill
+    monkeypatch.setattr(os, "kill", lambda pid, signal: (asked.append(pid), kill(pid, signal)))
+    monkeypatch.setattr(spool, "open_own", lambda *arguments: read.append(arguments))
+    reader = SpoolReader(folder)
+    assert list(reader.take("train")) == []
+    assert len(asked) == dead + alive
+    asked.clear()
+    assert list(reader.take("train")) == []
+    assert asked == [os.getpid()] * alive
+    assert read == []

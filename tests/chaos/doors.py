@@ -1,0 +1,170 @@
+"""`python -m tests.chaos.doors`: each function of ours raises, one after the other, and no trainer sees anything of it.
+
+First each scene is played with telemetry, to see which functions it runs, and which of those run outside of the guard:
+these cannot fail open, and `test_doors.py` reads them instead. Then each of the others is broken, in the quickest scene
+that runs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import threading
+import time
+
+from llm_telemetry.testing import LLMServer, Reply
+from tests.chaos import breaking, scenes, stage
+from tests.shapes import scripted
+from tests.support.other_apis import other_apis
+
+AT_ONCE = 25
+"""Functions that are broken in one child."""
+
+
+def answer(request):
+    """Answer as the models of the scenes do."""
+    if request.user == "refuse":
+        return Reply(refusal="no")
+    try:
+        return scripted.answer(request)
+    except StopIteration:
+        return "True"
+
+
+@contextlib.contextmanager
+def serve():
+    """Serve what the scenes ask."""
+    with LLMServer(answer) as server, other_apis() as other:
+        yield {"url": server.url, "other": other.url}
+
+
+def play(name, at, folder, *, watched):
+    """Play a scene; return what its trainer's author sees."""
+    return scenes.SCENES[name](scenes.World(at.url, at.other, folder, watched))
+
+
+def play_broken(name, at, broken, folder):
+    """Play a scene for each of these functions and kinds of failure; return what is seen each time."""
+    seen = []
+    for number, (place, kind) in enumerate(broken):
+        (folder / str(number)).mkdir()
+        with breaking.broken(place, kind):
+            seen.append(play(name, at, folder / str(number), watched=True))
+    return seen
+
+
+def observed(name, at, folder):
+    """Play a scene; return what is seen, the functions that it runs in the guard and outside, and how long it takes."""
+    inside, outside = set(), set()
+
+    def look(frame, event, _):
+        if event == "call" and (place := breaking.place_of(frame.f_code)) is not None:
+            (inside if _is_guarded(frame) else outside).add(place)
+
+    threading.setprofile(look)
+    sys.setprofile(look)
+    seen = play(name, at, folder, watched=True)
+    sys.setprofile(None)
+    threading.setprofile(None)
+    return {"seen": seen, "inside": sorted(inside), "outside": sorted(outside)}
+
+
+def _is_guarded(frame):
+    """Tell whether a function of ours runs within the guard, and not as the guard's own report."""
+    while frame.f_back is not None:
+        called_by = frame.f_back.f_code
+        if called_by in breaking.GUARDS and frame.f_code.co_name not in ("report", "_do_postponed"):
+            return True
+        if "_llm_telemetry_autostart" in called_by.co_filename and called_by.co_name == "attempt":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def explored(at, names):
+    """Play all scenes, watched and not; return each one's plain outcome, duration and functions, and what differs."""
+    found, wrong = {}, []
+    for name in names:
+        plain = stage.apart(functools.partial(play, name, at, watched=False))
+        start = time.perf_counter()
+        told = stage.apart(functools.partial(observed, name, at))
+        if isinstance(plain, str) or isinstance(told, str) or plain != told["seen"]:
+            wrong.append(
+                f"{name}: {plain} without telemetry, {told if isinstance(told, str) else told['seen']} with it"
+            )
+        else:
+            found[name] = {**told, "plain": plain, "seconds": time.perf_counter() - start}
+    return found, wrong
+
+
+def guarded_in(found):
+    """Return the functions that ran within the guard and nowhere else; the guard itself is left to its own tests."""
+    outside = {place for scene in found.values() for place in scene["outside"]}
+    inside = {place for scene in found.values() for place in scene["inside"]}
+    return sorted(place for place in inside - outside if not place.startswith("guard.py"))
+
+
+def broken_everywhere(at, found, kinds):
+    """Break each function that runs within the guard only; yield what a trainer saw of it.
+
+    Many are broken in one child, one after the other; a child that saw something plays them again, each in its own.
+    """
+    breakable, quickest = set(guarded_in(found)), {}
+    for name, scene in sorted(found.items(), key=lambda pair: -pair[1]["seconds"]):
+        quickest.update(dict.fromkeys(breakable.intersection(scene["inside"]), name))
+    jobs = {}
+    for number, (place, name) in enumerate(sorted(quickest.items())):
+        jobs.setdefault(name, []).append((place, kinds[number % len(kinds)]))
+    for name, broken in jobs.items():
+        size = 1 if name in scenes.ONCE else AT_ONCE
+        for many in (broken[i : i + size] for i in range(0, len(broken), size)):
+            expected = found[name]["plain"]
+            if stage.apart(functools.partial(play_broken, name, at, many)) != [expected] * len(many):
+                yield from _differences(name, at, many, expected)
+
+
+def _differences(name, at, broken, expected):
+    for place, kind in broken:
+        seen = stage.apart(functools.partial(play_broken, name, at, [(place, kind)]))
+        if seen != [expected]:
+            yield f"{place} raises ({kind}) in {name}: {expected} is seen without telemetry, {seen} with it"
+
+
+def hooks():
+    """Return the functions that take the place of others: whatever has the arguments of a wrapper of wrapt's."""
+    return [
+        breaking.place_of(code)
+        for code in {one for function in breaking.live() for one in breaking.inner(function.__code__)}
+        if [name.lstrip("_") for name in code.co_varnames[: code.co_argcount]]
+        == ["wrapped", "instance", "args", "kwargs"]
+    ]
+
+
+def main():
+    """Explore and break; tell what was seen of it, and which hooks no scene goes through."""
+    stage.warm_up()
+    names = [name for name in scenes.SCENES if not sys.argv[1:] or any(name.startswith(one) for one in sys.argv[1:])]
+    with stage.served(serve) as at:
+        found, wrong = explored(at, names)
+        wrong += unexplored(found) if not sys.argv[1:] else []
+        for one in broken_everywhere(at, found, ("plain", "hostile")):
+            sys.stdout.write(f"{one}\n")
+            sys.stdout.flush()
+            wrong.append(one)
+    ran, outside = ({place for scene in found.values() for place in scene[key]} for key in ("inside", "outside"))
+    told = (
+        f"{len(ran | outside)} of {len(breaking.places())} functions run, {len(outside)} of them outside of the guard"
+    )
+    sys.stdout.write("\n".join([*wrong, told, ""]))
+    return 1 if wrong else 0
+
+
+def unexplored(found):
+    """Return the hooks that no scene has gone through: one that is new needs a scene."""
+    outside = {place for scene in found.values() for place in scene["outside"]}
+    return [f"{place} is a hook, and no scene goes through it" for place in hooks() if place not in outside]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

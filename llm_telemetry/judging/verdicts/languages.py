@@ -54,7 +54,8 @@ ENGLISH = Language(
     "|my",
     copula=r"(?:\s+(?:(?:is|are|was|were|does|do|looks?|seems?|appears?)(?: to be)?|to be|as"
     r"|(?:(?:is|are|was|were|can|could|should|must) )?(?P<unable>not |cannot |can't |couldn't )?"
-    r"(?:be )?(?:considered|regarded|deemed|marked|judged|counted)(?: as| to be)?)|'s|'re)",
+    r"(?:be )?(?:considered|regarded|deemed|marked|judged|counted)(?: as| to be)?"
+    r"|(?:(?:should|would|must|will) )?(?:gets?|receives?|earns?|deserves?))|'s|'re)",
     article="an?|the",
     noun=r"\s+(?:answer|response|solution)(?=\s*[.!]*\s*$)",
     of=r"(?:of|by|from) (?:the |this )?\w{1,15}|given|provided",
@@ -79,22 +80,22 @@ ENGLISH = Language(
     "|contradiction|not enough info|hallucination|errors? found|unrelated|unsatisfactory|inadequate|insufficient"
     "|noncompliant|unverified|unresolved|incomplete|unfulfilled",
     none="neither|none of(?: the)?",
-    prefix="so|are|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|would|will|can|must|give|gave|assign|award"
+    prefix="so|are|thus|therefore|hence|overall|final|my|the|our|a|an|i|i'd|i'm|would|will|can|must|give|gave|assign|award"
     "|rate|this|it|is|answer|response|quality|evaluation|assessment|equivalence|correctness|judge|total|binary|claim|which"
-    "|judge's|task|patch|goal|rubric|criterion|grader|evaluator|reviewer|composite|aggregate|weighted|average|mean|combined|holistic|factually|semantically"
+    "|judge's|task|patch|goal|rubric|criterion|grader|evaluator|reviewer|composite|aggregate|weighted|average|mean|combined|holistic|factually|semantic|grading|semantically"
     "|mathematically|conclusion|in|and|consequently|accordingly|of|corrected|revised|updated|amended|new|test",
     verdict="correct/incorrect|pass/fail|true/false|yes/no|judge?ment|verdict|decision|decide|determination|ruling|finding"
     "|assessment|classification|verification|recommendation|opinion|comparison(?:_result)?|evaluation(?:_result)?|grading|label"
     "|(?:user|response)_safety",
     adjective=r"correct(?:ness)?|right|accurate|true_false|(?:semantically_)?equivalent|equivalence|same(?:_meaning|_answer)?"
-    r"|pass(?:ed|es)?(?:_(?:tests?|fail))?|agreement|equal|identical|(?:(?:correct|same)_)?(?:answers?_)?match(?:ed|ing)?|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
+    r"|pass(?:ed|es)?(?:_(?:tests?|fail))?|agreement|(?:consistent|equivalent|equal|identical)(?:_(?:with|to)(?:_the)?_\w{1,12})?|(?:(?:correct|same)_)?(?:answers?_)?match(?:ed|ing)?|(?:matches|agrees|meets|satisfies)(?:_\w{1,12}){0,3}|acc|accept(?:ed)?|approved|valid|consistent"
     rf"|criteri(?:on|a)_(?:met|status)|(?:requirements?_|conditions?_)?(?:met|satisfied|fulfilled)|(?:task_)?success|successful"
     rf"|(?:task_|goal_)?(?:solved|resolved|completed|achieved)|correctly_answered|answered_correctly|no_{_FAULT}",
     fault=rf"{_HAS}{_HAS}*{_FAULT}|{_FAULT}_(?:found|detected|present)|wrong|incorrect|inaccurate|false|mismatch|contradict(?:ion|ory)"
     "|contradict(?:s|ed)(?:_(?:reference|answer|context|source|document|evidence))?|fails?|failed|failure|reject|rejected|different|differs|disagrees|refuted"
     "|invalid|not_(?:correct|equivalent|right|accurate|the_same|a_match)",
     grade=r"scores?(?:_for_(?:this|the)_\w{1,12})?|rating|grade|marks?|points|accuracy|quality|reward|rated?|give|deserves?|award|assign"
-    r"|(?:rate|give|score|grade|deserves?|award|assign) (?:it|this|that|an?|(?:this|the) \w{1,12})"
+    r"|(?:rate|give|giving|score|grade|deserves?|award|assign) (?:it|this|that|an?|(?:this|the) \w{1,12})"
     r"|on a scale (?:of|from) \d{1,2} (?:to|-) \d{1,3}|(?:total|quality|correctness|normali[sz]ed|similarity)_score",
     total="overall|total",
     choice="(?:winner|preferred|preference|better|best|choice|chosen|pick)(?:_(?:response|answer|assistant|model|output))?",
@@ -229,10 +230,9 @@ RUSSIAN = Language(
 KOREAN = Language(
     yes="정답|정답(?:이다|입니다|이에요)|네|예|맞음|맞다|맞습니다|맞아요"
     "|올바름|올바릅니다|올바르다|정확함|정확합니다|정확하다|참|일치|일치합니다|일치함|동일합니다|통과|합격",
-    no="오답|오답(?:이다|입니다|이에요)|아니요|아니오|틀림|틀렸음|틀렸다|틀렸습니다|틀렸어요|틀립니다"
-    "|틀린 답입니다|맞지 않음|맞지 않습니다|맞지 않다|부정확|부정확함|부정확합니다|정확하지 않습니다"
-    "|올바르지 않음|올바르지 않습니다|정답이 아닙니다|거짓|불일치|일치하지 않음|일치하지 않습니다"
-    "|동일하지 않습니다|불합격",
+    no="오답|오답(?:이다|입니다|이에요)|아니요|아니오|틀림|틀렸음|틀렸다|틀렸습니다|틀렸어요|틀립니다|틀린 답입니다"
+    "|맞지 않음|맞지 않습니다|맞지 않다|부정확|부정확함|부정확합니다|정확하지 않습니다|올바르지 않음"
+    "|올바르지 않습니다|정답이 아닙니다|거짓|불일치|일치하지 않음|일치하지 않습니다|동일하지 않습니다|불합격",
     wholly="완전히|정확히|모두",
     partly="부분적으로|거의|대체로|일부",
     owner="학생의|모델의|제출된|이|두",

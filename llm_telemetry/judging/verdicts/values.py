@@ -67,7 +67,8 @@ _TOP = r"(?P<top>\d{1,5}(?:\.\d{1,3})?)"
 _UNIT = r"(?:\s*(?:points?|pts|marks?|stars?|分|点|점|punkte|puntos|pontos))?"
 # The table of ways to write a grade; each row is tried where the value begins.
 _OUT_OF = re.compile(
-    rf"{_NUMBER}{_UNIT}\s*(?:/|out of|of|von|sur|de|su|из)\s*{_TOP}(?![\d/]|\.\d|\s+(?:would|is|was|or|to|if|seems)\b)",
+    rf"{_NUMBER}{_UNIT}\s*(?:/|out of(?: an? (?:possible|maximum of|total of))?|of|von|sur|de|su|из)\s*{_TOP}"
+    r"(?![\d/]|\.\d|\s+(?:would|is|was|or|to|if|seems)\b)",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(rf"{_NUMBER}\s*(?:%|％|percent\b|per cent\b)", re.IGNORECASE)

@@ -17,6 +17,7 @@ letters of a grade, stop tokens, what public projects ask their judges for. Each
 | `round_8` | 103 | 80.6 % | 0.0 % |
 | `round_9`, from prompts of public graders | 229 | 93.4 % | 0.4 % |
 | `round_10`, from verifiers of RL, agents, patches | 257 | 88.3 % | 0.4 % |
+| `round_11`, in other dress: YAML, tables, markup, prose | 140 | 89.3 % | 0.0 % |
 | `round_6`, for which nothing was mended | 164 | 98.8 % | 0.0 % |
 
 Of `round_10` three rows, which are grades to the reader and verdicts to their author, were corrected afterwards.

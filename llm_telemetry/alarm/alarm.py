@@ -72,7 +72,7 @@ class Alarm:
         if not any(self._is_due(condition, now) for condition in conditions):
             return None
         self._told.update(dict.fromkeys(conditions, now))
-        numbers = {rate.limit: rate.part / rate.whole for rate in rates if rate.whole}
+        numbers = {rate.limit: rate.value for rate in rates if rate.whole}
         numbers |= {"evaluations": len(self._window), **({} if over is None else {"total_cost": over})}
         title, text, cause = self._describe(step, violated, over)
         alert = Alert(step, title, text, numbers, conditions, cause)
@@ -111,7 +111,11 @@ class Alarm:
         return "; ".join(titles), "\n".join(lines), causes[0]
 
     def _say_rate(self, rate: Rate) -> str:
-        limit = 100 * getattr(self._limits, rate.limit)
+        limit = getattr(self._limits, rate.limit)
+        if rate.deviations:
+            far = f"{rate.value:.1f} standard deviations, limit {limit:g}"
+            return f"{rate.words}: {rate.part} more of {rate.whole} ({far})"
+        limit *= 100
         return f"{rate.words} {100 * rate.part / rate.whole:.1f} % ({rate.part} of {rate.whole}, limit {limit:g} %)"
 
 

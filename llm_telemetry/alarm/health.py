@@ -6,6 +6,7 @@ or error text gets into a window, so none can get out of it.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,9 +21,10 @@ NEARLY_ALL = 0.9
 FEW = 5
 """With fewer failures nobody stands out."""
 _API, _PARSE, _DISAGREEMENT, _VERDICT = "api_failure", "parse_failure", "disagreement", "verdict"
-_REPEATED, _INCONSISTENT, _REFUSED, _ACCEPTED = "repeated", "inconsistent", "refused", "accepted"
+_REPEATED, _NOW_RIGHT, _NOW_WRONG = "repeated", "now correct", "now incorrect"
+_REFUSED, _ACCEPTED = "refused", "accepted"
 """Verdicts that are held against what is known beforehand: the verdict before, or that an answer is none."""
-_BY_CAUSE = frozenset({_DISAGREEMENT, _INCONSISTENT, _ACCEPTED})
+_BY_CAUSE = frozenset({_DISAGREEMENT, _NOW_RIGHT, _NOW_WRONG, _ACCEPTED})
 """Faults of evaluations that have a verdict; what has failed comes first."""
 
 
@@ -52,14 +54,21 @@ class Rate(NamedTuple):
     faults: tuple[str, ...]
     """The outcomes to look at when it is beyond its limit."""
     least: int = 0
-    """Over fewer it says nothing, whatever the minimum is."""
+    """Over fewer it says nothing, where that is not the usual minimum."""
+    deviations: bool = False
+    """It is told in standard deviations of a fair coin: `part` is by how many one side is ahead."""
+
+    @property
+    def value(self) -> float:
+        """What is held against the limit; there must be something to divide by."""
+        return self.part / (math.sqrt(self.whole) if self.deviations else self.whole)
 
     def is_beyond(self, limits: Limits) -> bool:
         """Tell whether it is beyond its limit, over at least the minimum of evaluations."""
         limit = getattr(limits, self.limit)
-        if limit is None or self.whole < max(limits.minimum, min(self.least, limits.window)):
+        if limit is None or self.whole < min(self.least or limits.minimum, limits.window):
             return False
-        value = self.part / self.whole
+        value = self.value
         return bool(value < limit if self.limit == "success_rate" else value > limit)
 
 
@@ -86,7 +95,7 @@ READ_DIFFERENTLY = Cause(
 )
 CONTRADICTS_ITSELF = Cause(
     "judge contradicts itself",
-    (_INCONSISTENT,),
+    (_NOW_RIGHT, _NOW_WRONG),
     "The judge gives another verdict on an answer that it has judged before: has its model or its prompt changed, is "
     "its temperature high? Try temperature 0, a stronger model, or a majority of several samples.",
 )
@@ -163,7 +172,8 @@ def see_anchors(evaluation: Evaluation, source: str, agrees: bool | None) -> Ite
         agrees: It is the verdict that the same answer got before; `None` where there is none before.
     """
     if agrees is not None:
-        outcome = _REPEATED if agrees else _INCONSISTENT
+        changed = _NOW_RIGHT if evaluation.outcome == "correct" else _NOW_WRONG
+        outcome = _REPEATED if agrees else changed
         yield Seen(outcome, outcome, source, evaluation.judge)
     if evaluation.judged is not None and evaluation.judged.degenerate and evaluation.outcome in _BINARY:
         outcome = _ACCEPTED if evaluation.outcome == "correct" else _REFUSED
@@ -176,6 +186,7 @@ def rates_of(window: Iterable[Seen], anchors: Iterable[Seen] = ()) -> list[Rate]
     Disagreement is that of verdicts: what has none can contradict nothing, and would make the rate look small.
     """
     counts, known = Counter(seen.outcome for seen in window), Counter(seen.outcome for seen in anchors)
+    changed = known[_NOW_RIGHT] + known[_NOW_WRONG]
     verdicts = counts[_VERDICT] + counts[_DISAGREEMENT]
     return [
         Rate("success_rate", "success", verdicts, counts.total(), (_API, _PARSE)),
@@ -185,10 +196,19 @@ def rates_of(window: Iterable[Seen], anchors: Iterable[Seen] = ()) -> list[Rate]
         Rate(
             "inconsistent_rate",
             "verdicts that contradict an earlier one on the same answer",
-            known[_INCONSISTENT],
-            known[_INCONSISTENT] + known[_REPEATED],
-            (_INCONSISTENT,),
+            changed,
+            changed + known[_REPEATED],
+            (_NOW_RIGHT, _NOW_WRONG),
             least=50,
+        ),
+        Rate(
+            "verdict_shift",
+            "changed verdicts on the same answers that go one way",
+            abs(known[_NOW_RIGHT] - known[_NOW_WRONG]),
+            changed,
+            (_NOW_RIGHT, _NOW_WRONG),
+            least=20,
+            deviations=True,
         ),
         Rate(
             "degenerate_accepted_rate",

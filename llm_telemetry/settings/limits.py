@@ -10,6 +10,7 @@ from llm_telemetry.settings.rows import Kind, checked, is_number, is_whole, rows
 
 SUCCESS, API_FAILURES, PARSE_FAILURES, DISAGREEMENT = 0.8, 0.1, 0.15, 0.05
 """Shares of a judge's evaluations below which, and above which, it is not well."""
+SHIFT = 4.5
 INCONSISTENT, DEGENERATE = 0.3, 0.25
 """Shares of verdicts of which something is known beforehand; an honest judge flips 14 % on repetition."""
 MOST_EVALUATIONS = 10_000
@@ -35,6 +36,7 @@ def _is_duration(value: Any) -> bool:
 
 
 RATE = Kind("a rate between 0 and 1, or None for no such limit", _is_rate)
+DEVIATIONS = Kind("a number of standard deviations above 0, or None for no such limit", _is_budget)
 BUDGET = Kind("an amount of USD above 0, or None for no budget", _is_budget)
 COUNT = Kind(f"a whole number of evaluations, 1 to {MOST_EVALUATIONS}", _is_count)
 DURATION = Kind("a number of seconds, at least 0", _is_duration)
@@ -60,6 +62,12 @@ class Limits:
         RATE,
         "more of the verdicts on answers that were judged before differ from the verdict before; of at least 50",
     )
+    verdict_shift: float | None = setting(
+        SHIFT,
+        DEVIATIONS,
+        "so many standard deviations more of the verdicts that differ from the verdict before on the same answer go "
+        "one way than the other: a judge that is as it was changes its mind both ways alike, however the policy learns",
+    )
     degenerate_accepted_rate: float | None = setting(
         DEGENERATE, RATE, "more of the answers that are none were judged correct; of at least 20"
     )
@@ -68,7 +76,7 @@ class Limits:
         200, COUNT, "not a limit: how many evaluations, the latest, the rates are made of (at most 10,000)"
     )
     minimum: int = setting(
-        20, COUNT, "not a limit: a rate over fewer says nothing yet; the window, where that is smaller"
+        50, COUNT, "not a limit: a rate over fewer says nothing yet; the window, where that is smaller"
     )
     cooldown: float = setting(1800.0, DURATION, "not a limit: how long it takes until the same is told again")
 

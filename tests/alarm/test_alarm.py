@@ -75,8 +75,8 @@ def told(*evaluations, spent=None, **limits):
 
 def test_one_failure_of_one_is_no_alarm():
     assert told(failed("rate_limit")) is None
-    assert told(*[failed("rate_limit")] * 19) is None
-    assert told(*[failed("rate_limit")] * 20) is not None
+    assert told(*[failed("rate_limit")] * 49) is None
+    assert told(*[failed("rate_limit")] * 50) is not None
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,7 @@ def test_the_rates_of_a_window_are_those_of_a_recount(evaluations, window):
         "parse_failure_rate": (outcomes.count("parse_failure"), len(latest)),
         "disagreement_rate": (sum(evaluation.disagreed for evaluation in latest), verdicts),
         "inconsistent_rate": (0, 0),
+        "verdict_shift": (0, 0),
         "degenerate_accepted_rate": (0, 0),
     }
 
@@ -223,7 +224,7 @@ def test_the_budget_and_the_judge_are_one_alarm_and_the_budget_is_not_in_the_nex
 
 
 def test_a_budget_alone_leaves_the_window_as_it_is():
-    one = fed(alarm(budget=1), *[failed("server")] * 15)
+    one = fed(alarm(budget=1), *[failed("server")] * 45)
     alert = one.check(1, 2.0)
     assert (alert.conditions, alert.cause, alert.title) == (("budget",), "budget", "budget spent")
     assert fed(one, *[failed("server")] * 5).check(1, 2.0) is not None

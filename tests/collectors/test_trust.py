@@ -447,6 +447,22 @@ def test_a_judge_that_contradicts_itself_sounds_the_alarm():
     assert "59 of 59" in alert.text
 
 
+def test_a_judge_that_changes_its_mind_one_way_alone_sounds_the_alarm():
+    before = [verdict("correct" if n % 3 else "incorrect", str(n)) for n in range(90)]
+    after = [verdict("correct", str(n)) for n in range(90)]
+    alert = alarmed(*before, *after)
+    assert alert.conditions == ("inconsistent_rate", "verdict_shift")
+    assert "30 more of 30 (5.5 standard deviations, limit 4.5)" in alert.text
+
+
+def test_a_judge_that_changes_its_mind_both_ways_has_not_shifted():
+    before = [verdict("correct" if n % 2 else "incorrect", str(n)) for n in range(90)]
+    contrary = {"correct": "incorrect", "incorrect": "correct"}
+    after = [verdict(contrary[one.outcome] if n < 40 else one.outcome, str(n)) for n, one in enumerate(before)]
+    alert = alarmed(*before, *after)
+    assert alert.conditions == ("inconsistent_rate",)
+
+
 def test_a_judge_that_accepts_anything_sounds_the_alarm():
     alert = alarmed(*(verdict("correct", ":", question=str(n)) for n in range(25)))
     assert alert.conditions == ("degenerate_accepted_rate",)

@@ -28,6 +28,7 @@ settings.load_profile("no clock")
 # LiteLLM does not go with openai 3, trackers are large: environments of tests/matrix have them.
 NEEDS = {
     "clients/test_litellm.py": ("litellm",),
+    "processes/test_ray.py": ("ray",),
     "sinks/trackers": ("mlflow", "swanlab", "tensorboard", "torch", "trackio"),
     "trainers/trl/test_report_to.py": ("mlflow", "swanlab", "tensorboard", "trackio", "trl"),
 }

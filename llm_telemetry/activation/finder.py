@@ -11,7 +11,7 @@ import os
 import sys
 
 from llm_telemetry.hooks.imports import STDLIB, ImportWatcher, is_class, is_library
-from llm_telemetry.names import HTTP, MAINS, REWARD_STEPS, SDKS, STEP_METHODS, TRAINER_MODULES
+from llm_telemetry.names import ACTORS, HTTP, MAINS, REWARD_STEPS, SDKS, STEP_METHODS, TRAINER_MODULES
 from llm_telemetry.settings.words import (
     SPOOL,
     TRAINER,
@@ -93,7 +93,7 @@ class Finder(ImportWatcher):
         """Know the trainers that the user has named, as pairs of a module and a dotted name in it."""
         self._targets = tuple(targets)
         self._found: set[tuple[str, str]] = set()
-        self._always = {*SDKS, *HTTP, *TRAINER_MODULES, _DEMO, *(module for module, _ in self._targets)}
+        self._always = {ACTORS, *SDKS, *HTTP, *TRAINER_MODULES, _DEMO, *(module for module, _ in self._targets)}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -147,7 +147,11 @@ class Finder(ImportWatcher):
 
     def _executed(self, module: ModuleType) -> None:
         names = object.__getattribute__(module, "__dict__")  # a lazy module stays asleep
-        if names["__name__"] in self.clients:
+        if names["__name__"] == ACTORS and is_child(os.environ):
+            from llm_telemetry.processes.actors import watch_actors  # noqa: PLC0415 - this is a worker of Ray
+
+            watch_actors(names["FunctionActorManager"])
+        elif names["__name__"] in self.clients:
             self.watch_clients(names["__name__"])
         elif names["__name__"] in HTTP:
             self.await_call(names["__name__"])

@@ -30,6 +30,7 @@ from llm_telemetry.session.session import Session, active
 from llm_telemetry.session.spool import SpoolReader, SpoolWriter
 from llm_telemetry.settings.variables import configured
 from llm_telemetry.settings.words import OFF, SPOOL, VARIABLE, choose_folder, is_child, is_owner
+from llm_telemetry.trainers.actors import is_actor
 from llm_telemetry.trainers.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ PATIENCE = 60.0
 UNHEARD = (
     "%d child processes cannot be heard: if they make LLM calls, these are in no count. They were "
     "started anew (spawn), without LLM_TELEMETRY=1: start your program with it."
+)
+UNHEARD_ACTORS = (
+    "nothing is heard of the Ray actors that have parts of this trainer: what they do is in no count. Set "
+    "LLM_TELEMETRY=1 before ray.init(), or give ray.init(runtime_env=llm_telemetry.ray.runtime_env()) where the "
+    "cluster is up already"
 )
 
 
@@ -65,6 +71,8 @@ def tell_children(session: Session, watched: Sequence[Watched]) -> None:
     write_note(folder / PARTS, told)
     os.environ[SPOOL] = str(folder)
     session.before_flush.append(_Roll(session).call)
+    if any(is_actor(part.owner) for _, part in watched):
+        session.before_flush.append(_ActorRoll(session).call)
 
 
 def _is_taken(folder: Path) -> bool:
@@ -102,6 +110,21 @@ class _Roll:
         if late:
             self._told = True
             log.warning(UNHEARD, len(late))
+
+
+class _ActorRoll:
+    """Says once, at the second flush, that nothing was heard so far, though there are actors."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._flushes = 0
+
+    @guarded
+    def call(self) -> None:
+        """Call the roll."""
+        self._flushes += 1
+        if self._flushes == 2 and not self._session.children.heard:  # noqa: PLR2004 - what the first step did is read by then
+            log.warning(UNHEARD_ACTORS)
 
 
 def _started() -> set[int]:
@@ -159,14 +182,30 @@ def hook_parts(names: dict[str, Any]) -> None:
     """Put hooks, in a child, on the functions of a module that the owner's trainer has its parts from."""
     module = {"__mp_main__": "__main__"}.get(names["__name__"], names["__name__"])
     for row in _wanted() - _hooked:
-        kind, home, qualname, name, label = row
+        kind, home, qualname, *_ = row
         owner = names.get(qualname) if qualname else sys.modules.get(names["__name__"])
         if home == module and owner is not None and kind in KINDS:
             join_owner()  # a part may be called before there is a client: it may import the client itself
-            method = inspect.getattr_static(owner, name, None)
-            parameters = functions.parameters_of(method)[bool(qualname) :]
-            patches.apply(Row(owner, name, functions.hook(KINDS[kind].opens(label), parameters, weakly(owner))))
-            _hooked.add(row)
+            _hook(row, owner)
+
+
+@guarded
+def hook_class(cls: type) -> None:
+    """Put hooks on a class that was sent here, and is in no module, if it is meant or one of its parents is."""
+    join_owner()
+    for row in _wanted() - _hooked:
+        kind, module, qualname, name, _ = row
+        if kind in KINDS and any((one.__module__, one.__qualname__) == (module, qualname) for one in cls.__mro__):
+            # Ray's subclass of it has copies of its methods: the one that is called is meant.
+            _hook(row, next((one for one in cls.__mro__ if name in vars(one)), cls))
+
+
+def _hook(row: tuple[str, ...], owner: Any) -> None:
+    kind, _, qualname, name, label = row
+    method = inspect.getattr_static(owner, name, None)
+    parameters = functions.parameters_of(method)[bool(qualname) :]
+    patches.apply(Row(owner, name, functions.hook(KINDS[kind].opens(label), parameters, weakly(owner))))
+    _hooked.add(row)
 
 
 def _received(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

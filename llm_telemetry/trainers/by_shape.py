@@ -14,6 +14,7 @@ from llm_telemetry.names import STEP_METHODS, VALIDATION_METHODS
 from llm_telemetry.objects import defined_by, held_by, stored_in
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.trainers import kinds
+from llm_telemetry.trainers.actors import seen_through
 from llm_telemetry.trainers.adapter import Adapter, Found
 from llm_telemetry.trainers.judges import find_judges
 from llm_telemetry.trainers.kinds import Watched
@@ -165,7 +166,7 @@ def _no_method(name: str, found: Any, kind: Shape) -> Part:
 
 def _by_shape(trainer: Any, kind: Shape) -> Part | None:
     """Find the part on an attribute with a telling name, then by a telling method anywhere, then on the trainer."""
-    attributes = held_by(trainer)
+    attributes = {name: seen_through(value) for name, value in held_by(trainer).items()}
     named = [value for name, value in attributes.items() if kind.attributes.search(name.lower())]
     return next(
         (

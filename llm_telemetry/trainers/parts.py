@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from llm_telemetry.hooks.patching import Hook
 from llm_telemetry.objects import defined_by, held_by, stored_in
 from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.trainers.actors import seen_through
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,7 +65,7 @@ def resolve(root: Any, path: str, what: str) -> Any:
                 f"{what} {path!r}: {type(found).__name__} has no attribute {name!r}; it has "
                 f"{listed([*held_by(found), *methods_of(found)])}"
             )
-        found = getattr(found, name)
+        found = seen_through(getattr(found, name))
     return found
 
 

@@ -1,0 +1,109 @@
+"""A trainer whose executors and judges are Ray actors; prints each step's rewards by source as JSON.
+
+Run as a module its classes are the main program's, which Ray sends to its workers by value; with `imported` they are
+those of the module that workers import.
+"""
+
+import json
+import sys
+
+import openai
+import ray
+
+ITEMS = 6
+SOURCES = ("sums", "capitals")
+
+
+def ask(client, text):
+    made = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": text}])
+    return made.choices[0].message.content
+
+
+class Executor:
+    def __init__(self):
+        self.client = openai.OpenAI(max_retries=0)
+
+    def execute_workflow(self, problem, source):
+        return ask(self.client, f"solve {problem}")
+
+
+class RewardComputer:
+    def __init__(self):
+        self.client = openai.OpenAI(max_retries=0)
+
+    def compute_reward(self, problem, prediction, source):
+        return 1.0 if self._llm_judge_compare(problem, prediction) else 0.0
+
+    def _llm_judge_compare(self, problem, prediction):
+        return ask(self.client, f"judge {problem}: is {prediction} right, yes or no?") == "yes"
+
+
+class AsyncRewardComputer:
+    def __init__(self):
+        self.client = openai.AsyncOpenAI(max_retries=0)
+
+    async def compute_reward(self, problem, prediction, source):
+        return 1.0 if await self._llm_judge_compare(problem, prediction) else 0.0
+
+    async def _llm_judge_compare(self, problem, prediction):
+        text = f"judge {problem}: is {prediction} right, yes or no?"
+        made = await self.client.chat.completions.create(
+            model="gpt-4o-mini", messages=[{"role": "user", "content": text}]
+        )
+        return made.choices[0].message.content == "yes"
+
+
+@ray.remote
+class Decorated(RewardComputer):
+    """What `@ray.remote` has made an actor of."""
+
+
+class Trainer:
+    def __init__(self, executor, rewarders):
+        self.executor = executor
+        self.rewarders = rewarders
+
+    def train_step(self, step):
+        items = [(f"{step}-{i}", SOURCES[i % 2]) for i in range(ITEMS)]
+        said = ray.get([self.executor.execute_workflow.remote(problem=one, source=source) for one, source in items])
+        pool = [self.rewarders[i % len(self.rewarders)] for i in range(ITEMS)]
+        given = zip(pool, items, said, strict=True)
+        rewards = ray.get([a.compute_reward.remote(problem=p, prediction=t, source=s) for a, (p, s), t in given])
+        by_source = {source: rewards[i::2] for i, source in enumerate(SOURCES)}
+        sys.stdout.write(json.dumps(by_source) + "\n")
+        sys.stdout.flush()
+
+
+def actors(way):
+    """The executor and the rewarders."""
+    there = sys.modules["__main__"]
+    if way == "imported":
+        import tests.processes.programs.ray_train as there  # noqa: PLC0415, PLW0406 - what this test is about
+    if way == "decorated":
+        return ray.remote(there.Executor).remote(), [Decorated.remote()]
+    kinds = {"async": [there.AsyncRewardComputer], "pool": [there.RewardComputer] * 2}
+    rewarders = [ray.remote(kind).remote() for kind in kinds.get(way, [there.RewardComputer])]
+    return ray.remote(there.Executor).remote(), rewarders
+
+
+def main(way, reach):
+    options = {"num_cpus": 2, "include_dashboard": False} if reach == "local" else {"address": "auto"}
+    if reach == "environment":
+        import llm_telemetry.ray  # noqa: PLC0415 - only there
+
+        options["runtime_env"] = llm_telemetry.ray.runtime_env({"env_vars": {"THEIRS": "1"}})
+    ray.init(log_to_driver=False, **options)
+    trainer = Trainer(*actors(way))
+    if reach != "local":
+        from llm_telemetry import instrument  # noqa: PLC0415 - `local` is watched by the variable alone
+
+        instrument(trainer, console=0)
+    for step in (1, 2):
+        trainer.train_step(step)
+        if way == "killed":
+            ray.kill(trainer.rewarders[0])  # SIGKILL
+            trainer.rewarders[:] = actors(way)[1]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

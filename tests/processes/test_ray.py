@@ -1,0 +1,106 @@
+"""Workers of Ray on this machine: rollouts, evaluations and calls of actors, exact against the books of the server."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import llm_telemetry.ray
+from llm_telemetry.settings.words import SPOOL
+from llm_telemetry.testing import LLMServer
+from tests.processes.programs.ray_train import ITEMS, SOURCES
+from tests.support.children import PATIENCE, ROOT, payloads_in, python
+
+PROGRAM = ("-m", "tests.processes.programs.ray_train")
+REPLIES = ("yes", "yes", "no", "I cannot tell")
+RAY = Path(sys.executable).with_name("ray")
+
+
+def reply(request):
+    """The judge's reply, the same for the same text; about the executor's it does not matter."""
+    return REPLIES[hashlib.blake2b(request.user.encode()).digest()[0] % len(REPLIES)]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with LLMServer(reply) as server:
+        yield server
+
+
+def variables(server, folder):
+    known = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none", "RAY_AUTH_MODE": "disabled"}
+    return {**known, "PYTHONPATH": str(ROOT), "RAY_TMPDIR": folder}
+
+
+@pytest.fixture(scope="module")
+def cluster(server):
+    """A cluster that is up before there is a program, and knows nothing of us."""
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:  # sockets have short names
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("LLM_TELEMETRY")}
+        environ = clean | variables(server, folder)
+        start = ["start", "--head", "--port=0", "--num-cpus=6", "--include-dashboard=false", "--disable-usage-stats"]
+        done = subprocess.run([RAY, *start], check=False, env=environ, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield variables(server, folder)
+        subprocess.run([RAY, "stop", "--force"], check=False, env=environ, capture_output=True, timeout=PATIENCE)
+
+
+def run(server, folder, *arguments, **environ):
+    """Run the program; returns its payloads, the rewards that it has printed, what the judge was asked, and stderr."""
+    before = len(server.books)
+    done = python(*PROGRAM, *arguments, cwd=folder, **{**environ, "TMPDIR": str(folder)})
+    rewards = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    asked = [entry.request for entry in list(server.books)[before:] if entry.request.user.startswith("judge")]
+    return payloads_in(folder), rewards, asked, done.stderr
+
+
+def check(payloads, rewards, asked):
+    """Hold each step against the trainer's rewards, and against the judge's replies in the server's books."""
+    assert [payload["llm_telemetry/step"] for payload in payloads] == [1, 2]
+    for payload, given in zip(payloads, rewards, strict=True):
+        step = payload["llm_telemetry/step"]
+        replies = Counter(reply(request) for request in asked if request.user.startswith(f"judge {step}-"))
+        assert replies.total() == ITEMS
+        for source in SOURCES:
+            assert payload[f"dataset/{source}/count"] == ITEMS // 2
+            assert payload[f"dataset/{source}/avg_reward"] == pytest.approx(sum(given[source]) / (ITEMS // 2))
+        assert payload["llm/executor/calls"] == payload["llm/judge/calls"] == payload["judge/calls"] == ITEMS
+        assert payload["judge/correct_count"] == replies["yes"]
+        assert "llm/other/calls" not in payload
+
+
+@pytest.mark.parametrize("way", ["main", "imported", "decorated", "async", "pool", "killed"])
+def test_actors_of_a_cluster_that_is_up_already_are_counted_exactly(server, cluster, tmp_path, way):
+    payloads, rewards, asked, _ = run(server, tmp_path, way, "environment", **cluster)
+    check(payloads, rewards, asked)
+
+
+def test_with_the_variable_alone_the_actors_of_a_cluster_of_ones_own_are_counted_exactly(server, tmp_path):
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
+        environ = {**variables(server, folder), "LLM_TELEMETRY": "1", "LLM_TELEMETRY_CONSOLE": "0"}
+        payloads, rewards, asked, _ = run(server, tmp_path, "main", "local", **environ)
+    check(payloads, rewards, asked)
+    assert list(tmp_path.glob("llm_telemetry-*")) == []
+
+
+def test_actors_that_cannot_be_heard_are_told_once(server, cluster, tmp_path):
+    payloads, _, _, said = run(server, tmp_path, "main", "unheard", **cluster)
+    assert [payload.get("llm/judge/calls") for payload in payloads] == [None, None]
+    assert said.count("nothing is heard of the Ray actors that have parts of this trainer") == 1
+
+
+def test_a_runtime_environment_of_ones_own_is_kept(monkeypatch):
+    monkeypatch.setenv("LLM_TELEMETRY_THRESHOLD", "0.5")
+    monkeypatch.delenv("LLM_TELEMETRY", raising=False)
+    given = {"pip": ["x"], "env_vars": {"THEIRS": "1", "LLM_TELEMETRY_THRESHOLD": "0.7"}}
+    made = llm_telemetry.ray.runtime_env(given)
+    assert made["pip"] == ["x"]
+    assert made["env_vars"].pop(SPOOL)
+    assert made["env_vars"] == {"LLM_TELEMETRY": "1", "LLM_TELEMETRY_THRESHOLD": "0.7", "THEIRS": "1"}
+    assert given["env_vars"] == {"THEIRS": "1", "LLM_TELEMETRY_THRESHOLD": "0.7"}

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import math
 from html import escape
+from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.runs.history import Point, mean
@@ -23,6 +25,7 @@ PARTS = 300
 """Of each of so many parts of a line its lowest and its highest point are drawn, if it has more than twice as many."""
 TICKS = 5
 COLOURS = 8
+_VALUE = attrgetter("value")
 CROWD = 4
 """From so many long lines on, means are drawn over them."""
 MEANS = 10
@@ -77,11 +80,10 @@ def _thin(points: Sequence[Point]) -> Sequence[Point]:
     """Return the first and the last point, and the lowest and the highest of each part: no extreme is lost."""
     if len(points) <= 2 * PARTS:
         return points
-    kept = {0, len(points) - 1}
-    for part in range(PARTS):
-        rows = range(part * len(points) // PARTS, (part + 1) * len(points) // PARTS)
-        kept |= {min(rows, key=lambda row: points[row].value), max(rows, key=lambda row: points[row].value)}
-    return [points[row] for row in sorted(kept)]
+    edges = [part * len(points) // PARTS for part in range(PARTS + 1)]
+    parts = [points[start:stop] for start, stop in pairwise(edges)]
+    kept = {point for part in parts for point in (min(part, key=_VALUE), max(part, key=_VALUE))}
+    return sorted(kept | {points[0], points[-1]})
 
 
 def _across(chart: Chart, point: Point) -> float:

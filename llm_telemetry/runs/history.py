@@ -195,10 +195,10 @@ def _weighed(table: Table, source: str, rate: Key, whole: Key, left_out: Key | N
     if found is None and rate.of(table.split, source) not in table.columns:
         found = []
     if found is None:
-        less = repeat(0.0) if left_out is None else table.column(left_out, source)
+        missing = table.columns.get(left_out.of(table.split, source), ()) if left_out is not None else ()
+        less = (0.0 if math.isnan(value) else value for value in missing) if missing else repeat(0.0)
         rows = zip(table.steps, table.column(rate, source), table.column(whole, source), less, strict=False)
-        weighed = ((step, value, n - (0.0 if math.isnan(less) else less)) for step, value, n, less in rows)
-        found = [Point(step, value, weight) for step, value, weight in weighed if value == value and weight > 0]  # noqa: PLR0124 - not NaN
+        found = [Point(step, value, n - gone) for step, value, n, gone in rows if value == value and n > gone]  # noqa: PLR0124 - not NaN
         table.weighed[rate.name, source] = found
     return found
 

@@ -186,13 +186,16 @@ class SourceIndex:
     def learn(self, handed_out: object) -> None:
         """Remember the items in `handed_out`: an item, a table of items, or a list or tuple of such things."""
         for item in _handed_out(handed_out):
-            problem, source = problem_in(item), self.told_in(item)
-            if problem is None or source is None:
-                continue
-            known = self._sources.pop(problem, source)  # to the young end: the oldest are forgotten first
-            self._sources[problem] = source if known == source else None
-            if len(self._sources) > self._limit:
-                del self._sources[next(iter(self._sources))]
+            self.remember(problem_in(item), self.told_in(item))
+
+    def remember(self, problem: int | None, source: str | None) -> None:
+        """Remember the source of a problem, as far as both are known."""
+        if problem is None or source is None:
+            return
+        known = self._sources.pop(problem, source)  # to the young end: the oldest are forgotten first
+        self._sources[problem] = source if known == source else None
+        if len(self._sources) > self._limit:
+            del self._sources[next(iter(self._sources))]
 
     def find(self, problem: int | None) -> str | None:
         """Return the source of the item with this problem, else `None`."""

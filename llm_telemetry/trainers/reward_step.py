@@ -13,6 +13,7 @@ from llm_telemetry.events import Rollout
 from llm_telemetry.hooks.scopes import Scope
 from llm_telemetry.names import PAIRED_REWARD_STEP, REWARD_STEPS
 from llm_telemetry.objects import defined_by, fields_of
+from llm_telemetry.session.items import problem_in
 from llm_telemetry.sources import UNKNOWN
 from llm_telemetry.trainers.reward_functions import HeldJudge, held_judges, rows_of, text_of, watched
 
@@ -53,7 +54,9 @@ class RewardStep:
         """What functions have returned, by their places."""
         shared = self._sources[0] if len(set(self._sources)) == 1 else None
         self._scope = Scope(session, _window(session, trainer), "judge", source=shared)
-        session.sources.learn(list({row["prompt"]: row for row in self._rows}.values()))
+        first = {row["prompt"]: (row, source) for row, source in zip(self._rows, self._sources, strict=True)}
+        for row, source in first.values():
+            session.sources.remember(problem_in(row), source)
 
     def begin(self) -> Scope:
         """Watch the reward functions for as long as they are called: what a list holds cannot be hooked for good."""

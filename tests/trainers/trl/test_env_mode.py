@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = ROOT / "tests" / "trainers" / "trl" / "programs" / "plain.py"
 
 
-@pytest.mark.parametrize("kind", ["grpo", "rloo"])
+@pytest.mark.parametrize("kind", ["grpo", "rloo", "unsloth"])
 def test_an_unedited_script_is_watched(tmp_path, judge_server, kind):
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "LLM_TELEMETRY"))}
     command = [sys.executable, "-m", "llm_telemetry", "run", PROGRAM, kind]
@@ -34,6 +34,31 @@ def test_an_unedited_script_is_watched(tmp_path, judge_server, kind):
     ]
     assert counts == [(4, None, 4, None), (4, None, 4, None), (None, 8, None, 8)]
     assert payloads[-1]["cost/judge_calls"] == judge_server.books.calls() == 16
+
+
+ELSEWHERE = """
+import contextlib
+from trl.experimental.async_grpo import AsyncGRPOTrainer
+
+with contextlib.suppress(AttributeError):  # it is not built: that needs a server
+    object.__new__(AsyncGRPOTrainer).train()
+"""
+
+
+def test_a_trainer_that_computes_rewards_elsewhere_is_told_what_to_do(tmp_path):
+    pytest.importorskip("trl.experimental.async_grpo")
+    (tmp_path / "train.py").write_text(ELSEWHERE)
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "LLM_TELEMETRY"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "llm_telemetry", "run", "train.py"],
+        cwd=tmp_path,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "AsyncGRPOTrainer is not watched: AsyncGRPOTrainer has reward functions" in done.stderr
 
 
 def test_the_example_runs_as_it_stands(tmp_path):

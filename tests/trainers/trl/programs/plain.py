@@ -1,10 +1,12 @@
 """A training with TRL, as a user writes it: nothing in here knows of telemetry."""
 
 import sys
+from pathlib import Path
 
 import openai
 
 from tests.support import tiny_trl
+from tests.support.regenerated_trl import unsloth_class
 
 client = openai.OpenAI()
 
@@ -21,4 +23,7 @@ def judged(completions, truth, source, **_):
 
 
 if __name__ == "__main__":
-    tiny_trl.trainer(sys.argv[1], [judged], "out", eval_strategy="steps", eval_steps=2).train()
+    kind = sys.argv[1]
+    cls = unsloth_class(Path.cwd()) if kind == "unsloth" else None
+    known = kind if kind in tiny_trl.KINDS else "grpo"
+    tiny_trl.trainer(known, [judged], "out", cls=cls, eval_strategy="steps", eval_steps=2).train()

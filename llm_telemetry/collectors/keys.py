@@ -84,6 +84,16 @@ PART_MEAN = _step("reward/{function}/mean", "reward", "reward_sum / given",
 PART_NONE_SHARE = _step("reward/{function}/none_share", "0 to 1", "none / asked",
     "rollouts of which it has nothing to say (`None`), over all that it was asked about", by_source=True)
 
+# --- the judge against a rule
+
+TRUE_POSITIVE_RATE = _step("rule/{function}/true_positive_rate", "0 to 1", "true_positives / right",
+    "rollouts that the judge calls correct, over those to which the reward function gave 1")
+FALSE_POSITIVE_RATE = _step("rule/{function}/false_positive_rate", "0 to 1", "false_positives / wrong",
+    "rollouts that the judge calls correct, over those to which it gave 0")
+YOUDEN_J = _step("rule/{function}/youden_j", "-1 to 1", "deviation",
+    "the first less the second: 1 for a judge that says what the rule says, 0 for one that says nothing of it")
+RULE_PAIRS = _step("rule/{function}/pairs", "rollouts", "sum", "rollouts that these are made of")
+
 # --- the judge
 
 SUCCESS_RATE = _step("judge/success_rate", "0 to 1", "verdicts / decided",

@@ -19,6 +19,7 @@ from llm_telemetry.collectors.ledger import Ledger
 from llm_telemetry.collectors.lengths import LengthCollector
 from llm_telemetry.collectors.parts import RewardPartsCollector
 from llm_telemetry.collectors.pricing import PriceTable
+from llm_telemetry.collectors.rules import RuleNames
 from llm_telemetry.collectors.worth import WorthCollector
 from llm_telemetry.events import Call, Evaluation, Rollout, Split, UnmatchedReward
 from llm_telemetry.guard import attempt, guarded
@@ -49,6 +50,7 @@ class Counts:
         self.judge = JudgeMetricsCollector(names)
         self.consistency = ConsistencyCollector()
         self.lengths = LengthCollector(names)
+        self.rules = RuleNames()
         self.cost = CostTracker(prices, names)
         self.ledger = Ledger(prices)
         self.worth = WorthCollector(prices)
@@ -120,6 +122,7 @@ class Counts:
         return {
             **accuracy.describe(settled, self.ledger.strays(split), self._names, split),
             **groups.describe(found, self._names, split),
+            **self.rules.describe(settled, split),
             **self.worth.get_wandb_logs(split, self.cost.of_rollouts(split), settled, found),
         }
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import llm_telemetry
 from llm_telemetry import instrument
-from llm_telemetry.collectors import accuracy, dataset, groups, judge, parts
+from llm_telemetry.collectors import accuracy, dataset, groups, judge, parts, rules
 from llm_telemetry.collectors import keys as catalogue
 from llm_telemetry.collectors.accuracy import AccuracySums
 from llm_telemetry.collectors.calls import RoleWindow
@@ -24,6 +24,7 @@ from llm_telemetry.collectors.groups import GroupSums
 from llm_telemetry.collectors.judge import OutcomeSums
 from llm_telemetry.collectors.keys import CAPTURED_FAILURES, CATALOGUE, is_shared
 from llm_telemetry.collectors.parts import PartSums
+from llm_telemetry.collectors.rules import RuleSums
 from llm_telemetry.collectors.spend import Tokens
 from llm_telemetry.events import API_FAILURES, ERRORS, PARSE_FAILURES, ROLES, SPLITS, STEP_KEY
 from tests.support.mocking import chat, openai_api
@@ -140,8 +141,12 @@ def rewards_of_parts(tmp_path):
     memory = Memory()
     with instrument(folder=tmp_path, sinks=[memory], console=0) as telemetry:
         for window in (telemetry.step(1), telemetry.validation()):
-            with window, telemetry.rollout(source="math") as rollout:
-                rollout.rewarded(1.0, {"form": 1.0, "judge": None}, tokens=7)
+            with window:
+                for given in (1.0, 0.0):
+                    with telemetry.rollout(source="math") as rollout:
+                        with telemetry.evaluation() as evaluation:
+                            evaluation.result = True
+                        rollout.rewarded(1.0, {"form": given, "judge": None}, tokens=7)
     return memory.payloads
 
 
@@ -235,6 +240,7 @@ def sums(kind):
 FAMILIES = {"dataset": (SourceSums, dataset._describe), "judge": (OutcomeSums, judge._describe)}
 FAMILIES["reward"] = (PartSums, parts._describe)
 FAMILIES["group"] = (GroupSums, groups._values)
+FAMILIES["rule"] = (RuleSums, rules._describe)
 FAMILIES["accuracy"] = (AccuracySums, functools.partial(accuracy._values, is_bounded=True))
 KINDS = {family: (kind,) for family, (kind, _) in FAMILIES.items()}
 KINDS |= {"dataset": (SourceSums, AccuracySums), "cost": (SourceSums, GroupSums), "tokens": (Tokens, RoleWindow)}

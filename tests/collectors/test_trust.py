@@ -429,6 +429,35 @@ def test_parse_failures_are_told_by_thirds_of_length():
     ]
 
 
+# --- a rule
+
+
+def test_the_judge_is_held_against_reward_functions_that_say_yes_or_no():
+    said = [("correct", 1.0), ("correct", 1.0), ("incorrect", 1.0), ("correct", 0.0), ("incorrect", 0.0)]
+    said += [("correct", 0.5), ("correct", None), ("api_failure", 1.0), ("score", 1.0)]
+    events = [
+        event
+        for number, (outcome, given) in enumerate(said)
+        for event in (evaluated(outcome, number), rollout(number, 1.0, parts=(("Exact match", given),)))
+    ]
+    logs = told(*events)
+    assert logs["rule/exact_match/pairs"] == 5
+    assert logs["rule/exact_match/true_positive_rate"] == pytest.approx(2 / 3)
+    assert logs["rule/exact_match/false_positive_rate"] == 0.5
+    assert logs["rule/exact_match/youden_j"] == pytest.approx(2 / 3 - 1 / 2)
+
+
+def test_without_an_answer_that_the_rule_calls_wrong_there_is_no_youden_s_j():
+    logs = told(evaluated("correct", 1), rollout(1, 1.0, parts=(("rule", 1.0),)))
+    assert logs["rule/rule/true_positive_rate"] == 1
+    assert not {"rule/rule/false_positive_rate", "rule/rule/youden_j"} & set(logs)
+
+
+def test_judges_that_differ_say_nothing_against_a_rule():
+    two = [evaluated("correct", 1, judge="a"), evaluated("incorrect", 1, judge="b")]
+    assert "rule/rule/pairs" not in told(*two, rollout(1, 1.0, parts=(("rule", 1.0),)))
+
+
 # --- the alarm
 
 

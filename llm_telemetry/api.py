@@ -38,37 +38,27 @@ before_watching: list[Callable[[Any, Description], object]] = []
 """Called with a trainer and what was found on it, when it is about to be watched."""
 
 
+# The settings stand in groups, which the formatter would take apart.
+# fmt: off
 def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of settings
     trainer: object = SCRIPT,
     *,
     adapter: Adapter | type[Adapter] | str | None = None,
-    executor: object | None = None,
-    reward: object | None = None,
-    judge: object | None = None,
-    step: str | None = None,
-    validation: str | None = None,
-    items: object | None = None,
-    source: str | None = None,
-    policy: object | None = None,
+    executor: object | None = None, reward: object | None = None, judge: object | None = None,
+    step: str | None = None, validation: str | None = None,
+    items: object | None = None, source: str | None = None, policy: object | None = None,
     threshold: float | Callable[[float], bool] | None = None,
-    correct: str | None = None,
-    unrewarded_is_wrong: bool | None = None,
+    correct: str | None = None, unrewarded_is_wrong: bool | None = None,
     prices: Mapping[str, Mapping[str, float]] | None = None,
     judge_parser: str | Callable[[str], object] | None = None,
-    judge_scale: tuple[float, float] | None = None,
-    judge_inverted: bool | None = None,
+    judge_scale: tuple[float, float] | None = None, judge_inverted: bool | None = None,
     capture_failures: int | None = None,
     collectors: Sequence[Collector] | None = None,
     alarm: Mapping[str, float | None] | bool | None = None,
-    run: object | None = None,
-    folder: str | os.PathLike[str] | None = None,
-    resume: bool | None = None,
-    rescue_rows: bool | None = None,
-    console: int | None = None,
-    sinks: Sequence[Sink | ScalarWriter | str] | None = None,
-    jsonl: bool | None = None,
-    enabled: bool | None = None,
-    strict: bool | None = None,
+    run: object | None = None, folder: str | os.PathLike[str] | None = None,
+    resume: bool | None = None, rescue_rows: bool | None = None,
+    console: int | None = None, sinks: Sequence[Sink | ScalarWriter | str] | None = None, jsonl: bool | None = None,
+    enabled: bool | None = None, strict: bool | None = None,
 ) -> Telemetry:
     """Watch `trainer`: after every training step its payload is on disk and in the trainer's own W&B run.
 
@@ -90,6 +80,9 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     if isinstance(telemetry, InstrumentError):
         raise telemetry
     return telemetry or _NOTHING
+
+
+# fmt: on
 
 
 @guarded

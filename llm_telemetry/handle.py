@@ -26,6 +26,7 @@ from llm_telemetry.trainers import kinds
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -57,40 +58,13 @@ class Telemetry(Lifecycle):
         self._gives_way = False
         self._description = description
         self._finalizer: weakref.finalize[Any, Any] | None = None
-        name = clean_source(type(trainer).__name__).strip("_")
-        wandb = (
-            None
-            if config.run is False
-            else WandbSink(
-                config.run,
-                rescue_rows=config.rescue_rows,
-                before_end=self._flush_now,
-                before_row=self._end_step if found.rows_are_steps else lambda _step: None,
-                name=name,
-            )
-        )
-        self._place = Place(config, wandb)
-        self._jsonl = JsonlSink(self._place, description.as_json(version))
-        own: list[Any] = [
-            self._jsonl if config.jsonl else None,
-            wandb,
-            Trackers(config.sinks, self._trainer, self._tensorboard_folder, name),
-            ConsoleSink(config.console) if config.console else None,
-        ]
-        sinks = [*(sink for sink in own if sink is not None), *(one for one in config.sinks if not is_tracker(one))]
+        sinks = self._make_sinks(clean_source(type(trainer).__name__).strip("_"), found, description.as_json(version))
         self._session = Session(config, sinks, self._place.facts)
-        self._session.trains = found.trains
         self._session.before_phase.append(self._begin)
         self._session.before_flush += [patches.verify, clients.catch_up]
         if found.rows_are_steps:  # there is no step at whose start the run could be looked for
             self._session.before_flush.append(self._begin)
-        self._session.counts.gaps.expects_calls = not found.answers_itself
-        self._session.counts.gaps.has_executor = found.has_executor
-        self._session.counts.judge.expect(part.label for _, part in found.watched if part.label)
-        if isinstance(book := self._session.rollouts, RolloutBook):
-            rewarding = {kinds.REWARD.name, kinds.JUDGING_REWARD.name}
-            book.expects_rewards = any(kind.name in rewarding for kind, _ in found.watched)
-            book.unrewarded_is_wrong = config.unrewarded_is_wrong or found.unrewarded_is_wrong
+        _expect(self._session, found)
         self._hooks: list[Key] = []
         with ExitStack() as undo:
             undo.callback(self._let_go)
@@ -99,6 +73,24 @@ class Telemetry(Lifecycle):
             tell_children(self._session, found.watched)
             active.append(self._session)
             undo.pop_all()
+
+    def _make_sinks(self, name: str, found: Found, watched: Mapping[str, Any]) -> list[Any]:
+        """Return what payloads are given to, in this order; `name` is the trainer's."""
+        config = self._config
+        wandb = None
+        if config.run is not False:
+            ends_row = self._end_step if found.rows_are_steps else lambda _step: None
+            ours: dict[str, Any] = {"before_end": self._flush_now, "before_row": ends_row, "name": name}
+            wandb = WandbSink(config.run, rescue_rows=config.rescue_rows, **ours)
+        self._place = Place(config, wandb)
+        self._jsonl = JsonlSink(self._place, watched)
+        own: list[Any] = [
+            self._jsonl if config.jsonl else None,
+            wandb,
+            Trackers(config.sinks, self._trainer, self._tensorboard_folder, name),
+            ConsoleSink(config.console) if config.console else None,
+        ]
+        return [*(sink for sink in own if sink is not None), *(one for one in config.sinks if not is_tracker(one))]
 
     @classmethod
     def off(cls) -> Telemetry:
@@ -132,17 +124,17 @@ class Telemetry(Lifecycle):
     @property
     def dataset(self) -> DatasetMetricsCollector:
         """What was counted of rollouts since the last payload."""
-        return self._session.counts.dataset
+        return self._session.counted().dataset
 
     @property
     def judge(self) -> JudgeMetricsCollector:
         """What was counted of evaluations since the last payload."""
-        return self._session.counts.judge
+        return self._session.counted().judge
 
     @property
     def cost(self) -> CostTracker:
         """What was spent since the run began."""
-        return self._session.counts.cost
+        return self._session.counted().cost
 
     @property
     def path(self) -> Path | None:
@@ -215,6 +207,18 @@ class Telemetry(Lifecycle):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """Take the telemetry off; the exception, if there is one, goes on its way."""
         self.uninstrument()
+
+
+def _expect(session: Session, found: Found) -> None:
+    """Say to what counts what a trainer with these parts will do, so that what does not come is told."""
+    session.trains = found.trains
+    session.counts.gaps.expects_calls = not found.answers_itself
+    session.counts.gaps.has_executor = found.has_executor
+    session.counts.judge.expect(part.label for _, part in found.watched if part.label)
+    if isinstance(book := session.rollouts, RolloutBook):
+        rewarding = {kinds.REWARD.name, kinds.JUDGING_REWARD.name}
+        book.expects_rewards = any(kind.name in rewarding for kind, _ in found.watched)
+        book.unrewarded_is_wrong = session.config.unrewarded_is_wrong or found.unrewarded_is_wrong
 
 
 def handle_of(trainer: Any) -> Telemetry | None:

@@ -115,6 +115,13 @@ class Session:
         for add in self._listeners[type(event)]:
             add(event)
 
+    def counted(self) -> Counts:
+        """Return what is counted, all that waits booked; in the middle of counting, what there is."""
+        with self._turn.held() as mine:
+            if mine:
+                self._book()
+        return self.counts
+
     # --- other processes
 
     @property
@@ -227,9 +234,9 @@ class Session:
             self.rollouts.close(phase.split, None if everything else phase)
         else:
             self.rollouts.settle(phase.split)
-        if not self._turn.take(wait=True):
-            return None  # this thread is in the middle of counting: what there is stays for the next flush
-        try:
+        with self._turn.held() as mine:
+            if not mine:
+                return None  # this thread is in the middle of counting: what there is stays for the next flush
             self._book()
             if phase.split not in self._dirty and (manual or phase.split == "val"):
                 return None
@@ -237,8 +244,6 @@ class Session:
             self._outbox.add(payload, self.counts.check(payload))
             self.counts.begin(phase.split)
             self._dirty.discard(phase.split)
-        finally:
-            self._turn.give()
         self.latest[payload.split] = payload
         self._outbox.send()
         return payload
@@ -260,13 +265,11 @@ class Session:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on with the counts of a former process of the same run."""
-        if self._turn.take(wait=True):
-            try:
+        with self._turn.held() as mine:
+            if mine:
                 self.counts.restore(state)
                 self._former_errors = state["errors"]
                 self.step = self.reached = state["step"]
-            finally:
-                self._turn.give()
 
     def _errors(self) -> int:
         return self._former_errors + self.failures.total()

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Turn:
@@ -25,6 +30,16 @@ class Turn:
             return False
         self._holder = me
         return True
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold the lock for a block, which is told whether it has it; not so when this thread had it already."""
+        taken = self.take(wait=True)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self.give()
 
     def give(self) -> None:
         """Give the lock back."""

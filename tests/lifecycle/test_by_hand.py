@@ -366,3 +366,10 @@ def test_what_goes_wrong_in_a_block_of_ours_stays_there(telemetry, memory, monke
     with telemetry.step(1), telemetry.rollout(source=object()) as rollout, telemetry.evaluation():
         rollout.rewarded(object())
     assert memory.last["llm_telemetry/step"] == 1
+
+
+def test_what_is_asked_in_the_middle_of_a_step_is_up_to_date(telemetry):
+    with telemetry.step(1):
+        for calls in (1, 2):
+            ask()
+            assert telemetry.cost.collect("train")["llm/other/calls"] == calls

@@ -273,3 +273,17 @@ def test_links_inside_the_project_lead_somewhere(page):
         if not found.exists() or (anchor and anchor not in anchors(found)):
             broken.append(target)
     assert broken == []
+
+
+def test_a_simulated_judge_that_goes_bad_is_told_and_one_that_stays_well_is_not():
+    judges = script("from_judges")
+    assert judges.told_at(2, None) is None
+    for number, goes_bad in enumerate(judges.BAD.values(), 1):
+        assert judges.told_at(10_000 * number + 2, goes_bad) in range(judges.BAD_FROM, judges.BAD_FROM + 50)
+
+
+def test_the_page_tells_of_a_thousand_healthy_runs_with_at_most_ten_false_alarms():
+    page = (ROOT / "docs" / "judge-trust.md").read_text(encoding="utf-8")
+    runs, told = re.search(r"\| stays well \| ([\d,]+) \| (\d+) ", page).groups()
+    assert (runs, int(told) <= 10) == ("1,000", True)
+    assert all(f"| {name} |" in page for name in script("from_judges").BAD)

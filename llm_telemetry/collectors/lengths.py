@@ -7,6 +7,7 @@ long answers from deciding it, as ranks would.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -50,6 +51,12 @@ class LengthSums(Sums):
             self.length_of_right += length
 
 
+@functools.lru_cache(maxsize=4096)
+def units_of(characters: int) -> int:
+    """Return the logarithm of a length in whole units; most lengths of a run come again."""
+    return round(_UNIT * math.log2(1 + characters))
+
+
 class LengthCollector:
     """Adds up verdicts by source, and parse failures by length.
 
@@ -68,7 +75,7 @@ class LengthCollector:
         judged, outcome, split = evaluation.judged, evaluation.outcome, evaluation.split
         if judged is None or outcome in ("undecided", "api_failure"):
             return
-        length = round(_UNIT * math.log2(1 + judged.length))
+        length = units_of(judged.length)
         self._asked[split][length // _BUCKET] += 1
         if outcome == "parse_failure":
             self._unparsed[split][length // _BUCKET] += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from llm_telemetry.events import Call
 
 _NO_USAGE = Usage()
+_MOST_CALLS = 32
+"""That are kept before they are added up."""
 
 
 @dataclass(slots=True)
@@ -46,24 +47,34 @@ class Tokens(Sums):
 
 
 class Spend:
-    """What some calls took; of which a call is, is not known any more."""
+    """What some calls took. They are added up when their cost is asked for, which for most it never is, or are many."""
 
-    __slots__ = ("tokens", "unmetered")
+    __slots__ = ("calls", "tokens", "unmetered")
 
     def __init__(self) -> None:
-        self.tokens: defaultdict[tuple[str | None, str | None, int], Tokens] = defaultdict(Tokens)
+        self.calls: list[Call] = []
+        """Those that are not added up yet."""
+        self.tokens: dict[tuple[str | None, str | None, int], Tokens] = {}
         """By the model in the response, the one in the request, and the tier of the prompt's length."""
         self.unmetered = 0
         """Calls that succeeded without telling their tokens."""
 
     def add(self, call: Call, prices: PriceTable) -> None:
         """Add one call."""
-        prompt, completion, cached, _, cache_write = call.usage or _NO_USAGE
-        if prompt is None or completion is None:
-            self.unmetered += call.error is None
-            return
-        tier = prices.tier((call.model, call.requested_model), prompt) if prompt > SMALLEST_TIER else 0
-        self.tokens[call.model, call.requested_model, tier].add(prompt, cached, cache_write, completion)
+        self.calls.append(call)
+        if len(self.calls) > _MOST_CALLS:
+            self._add_up(prices)
+
+    def _add_up(self, prices: PriceTable) -> None:
+        for call in self.calls:
+            prompt, completion, cached, _, cache_write = call.usage or _NO_USAGE
+            if prompt is None or completion is None:
+                self.unmetered += call.error is None
+                continue
+            tier = prices.tier((call.model, call.requested_model), prompt) if prompt > SMALLEST_TIER else 0
+            tokens = self.tokens.setdefault((call.model, call.requested_model, tier), Tokens())
+            tokens.add(prompt, cached, cache_write, completion)
+        self.calls = []
 
     def merge(self, other: Spend) -> Spend:
         """Return what both took; associative and commutative."""
@@ -71,6 +82,7 @@ class Spend:
 
     def usd(self, prices: PriceTable) -> Decimal | None:
         """Return the USD that are known; `None` where calls were made and of not one of them the cost is known."""
+        self._add_up(prices)
         rates = [(tokens, prices.rate(models, tier)) for (*models, tier), tokens in self.tokens.items()]
         known = [(tokens, rate) for tokens, rate in rates if rate is not None]
         if not known and (rates or self.unmetered):
@@ -83,7 +95,8 @@ def merged(parts: Iterable[Spend]) -> Spend:
     """Return what all of them took."""
     total = Spend()
     for part in parts:
+        total.calls += part.calls
         total.unmetered += part.unmetered
         for key, tokens in part.tokens.items():
-            total.tokens[key] = total.tokens[key].merge(tokens)
+            total.tokens[key] = total.tokens.get(key, Tokens()).merge(tokens)
     return total

@@ -71,17 +71,15 @@ class WorthCollector:
         key, batch = evaluation.key, evaluation.batch
         if key is None:
             return
-        calls = self._open.get(key, ())
+        left = 0 if batch == 1 else self._left.pop(key, batch) - 1
+        calls = self._open.get(key, ()) if left > 0 else self._open.pop(key, ())
+        if left > 0:
+            self._left[key] = left
         if evaluation.outcome in FAILED and calls:
             spend = Spend()
             for call in calls:
                 spend.add(call, self._prices)
             self._windows[evaluation.split].failures.append((spend, batch))
-        left = self._left.pop(key, batch) - 1
-        if left > 0:
-            self._left[key] = left
-        else:
-            self._open.pop(key, None)
 
     def get_wandb_logs(
         self,

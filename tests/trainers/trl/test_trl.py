@@ -468,7 +468,18 @@ def run_wandb(folder, *, watch):
 def test_payloads_ride_in_the_rows_that_trl_logs_for_their_step(tmp_path):
     plain = run_wandb(tmp_path / "plain", watch=False)
     watched = run_wandb(tmp_path / "watched", watch=True)
-    ours = ("dataset/", "val/", "judge/", "reward/", "cost/", "tokens/", "llm/", "llm_telemetry/", "telemetry/")
+    ours = (
+        "dataset/",
+        "group/",
+        "val/",
+        "judge/",
+        "reward/",
+        "cost/",
+        "tokens/",
+        "llm/",
+        "llm_telemetry/",
+        "telemetry/",
+    )
     theirs = [{key for key in row if not key.startswith(ours)} for row in watched]
     assert theirs == [set(row) for row in plain]
     paid = [row for row in watched if "llm_telemetry/step" in row]

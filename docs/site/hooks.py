@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 FROM_ELSEWHERE = {"index.md": "README.md", "changelog.md": "CHANGELOG.md", "contributing.md": ".github/CONTRIBUTING.md"}
 """Pages of the site that lie outside of `docs/`, where forges and package indexes look for them."""
 PUBLIC_MODULES = ("llm_telemetry", "llm_telemetry.testing")
+_IMAGE = re.compile(r'(\bsrc(?:set)?=")docs/')
 _LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
 
 
@@ -67,7 +68,7 @@ def relinked(text: str, folder: Path) -> str:
             return f"]({target.relative_to(ROOT / 'docs')}{hash_}{anchor})"
         return f"] (`{target.relative_to(ROOT)}`)"
 
-    return _LINK.sub(link, text)
+    return _LINK.sub(link, _IMAGE.sub(r"\1", text))
 
 
 def decisions() -> str:

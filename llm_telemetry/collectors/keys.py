@@ -245,12 +245,13 @@ class Told(NamedTuple):
 @functools.lru_cache(maxsize=4096)
 def tell_apart(name: str) -> Told | None:
     """Return what stands in a payload's key; `None` for one that is not in the catalogue, as of your own collectors."""
-    for pattern, key, split in _patterns():
-        found = pattern.fullmatch(name)
-        if found is not None:
-            holes = {hole: text for hole, text in found.groupdict().items() if hole != "source"}
-            return Told(key, split, found.groupdict().get("source") or "", holes)
-    return None
+    matches = ((pattern.fullmatch(name), key, split) for pattern, key, split in _patterns())
+    found = [(match.groupdict(), key, split) for match, key, split in matches if match is not None]
+    if not found:
+        return None
+    parts, key, split = min(found, key=lambda one: bool(one[0].get("source")))  # `val/group/count` is of no source
+    source = parts.pop("source", None) or ""
+    return Told(key, split, source, parts)
 
 
 @functools.cache

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from llm_telemetry.events import Split
 
 _HOLES = {hole: "{" + hole + "}" for hole in ("role", "kind", "failure", "function", "k")}
+_FAMILIES = ("group",)
+"""Not sources: `val/group/count` counts groups, and no dataset called "group", which it would be the key of, too."""
 
 
 class Key(NamedTuple):
@@ -44,7 +46,7 @@ class Key(NamedTuple):
         """Return the sources (and judges) that a payload tells it of, in alphabetical order."""
         before, after = self.of(split, "*").split("*")
         inside = (key[len(before) : -len(after)] for key in payload if key.startswith(before) and key.endswith(after))
-        return sorted(source for source in inside if source and "/" not in source)
+        return sorted(source for source in inside if source and "/" not in source and source not in _FAMILIES)
 
     def pattern(self, split: Split = "train") -> str:
         """Return a regular expression of its names in `split`; groups tell the source and what is in the holes."""

@@ -47,6 +47,10 @@ def test_a_key_is_told_apart_into_what_it_was_made_of(key, split):
         assert told.split == ("train" if key.shared else split)
 
 
+def test_a_count_of_groups_is_no_dataset():
+    assert keys.COUNT.sources(["val/group/count", "val/math/count"], "val") == ["math"]
+
+
 def test_a_key_of_somebody_elses_is_nobody_s():
     assert keys.tell_apart("train/loss") is None
     assert keys.tell_apart("llm/judge/calls/x") is None

@@ -209,7 +209,7 @@ def test_what_a_doubtful_judge_says_again_and_accepts_is_what_the_server_has_ser
         before[asked] = entry.verdict
         blank[split] += candidate in CHEAP
         accepted[split] += candidate in CHEAP and entry.verdict
-    assert min(pairs["train"], differ["train"], blank["train"], accepted["train"]) > 3
+    assert min(pairs["train"], differ["train"], blank["train"], accepted["train"]) > 0
     for split in SPLITS:
         at, payloads = f"{AT[split][1]}judge", run.payloads(split)
         assert run.total(f"{at}/repeated_pairs", split) == pairs[split]

@@ -297,7 +297,8 @@ class Session:
         if self.closed:
             return
         if self._forward is None:
-            for end in (partial(self.flush_rest, everything=True), self._outbox.close, self.children.remove):
+            rest = partial(self.flush_rest, everything=True)
+            for end in (self.children.wait_for_ranks, rest, self._outbox.close, self.children.remove):
                 attempt(end)
         else:
             attempt(self._forward.close)

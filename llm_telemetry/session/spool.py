@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import log
@@ -28,6 +29,7 @@ _NAMES = {event: kind for kind, event in KINDS.items()}
 _ENDING = ".jsonl"
 _RANK = "-rank"
 _CLOSED = "closed"
+_LAST = json.dumps([_CLOSED, {}]).encode()
 """What a rank of a training tells last."""
 DIED = (
     "rank %s has ended without a word: what it has told is counted; at most the event that was under way is lost, and "
@@ -156,6 +158,17 @@ class SpoolReader:
                 log.warning("what a child process has told cannot be, and is left out: %s", error)
             return None
 
+    def wait_for_ranks(self, seconds: float = 1.0) -> None:
+        """Give the other ranks of a training a moment to say that they are done, or to be gone: they end together."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and any(self._may_tell(*file) for file in self._files() if _RANK in file[0]):
+            time.sleep(0.02)
+
+    def _may_tell(self, name: str, size: int) -> bool:
+        with os.fdopen(open_own(self.folder / name, os.O_RDONLY), "rb") as file:
+            file.seek(max(0, size - len(_LAST) - 1))
+            return file.read().strip() != _LAST and _is_alive(_writer_of(name))
+
     def remove(self) -> None:
         """Remove the folder with all that has been taken."""
         remove_folder(self.folder)
@@ -194,7 +207,7 @@ class SpoolReader:
         whole = text[: text.rfind(b"\n") + 1]  # the last line may still be on its way
         self._offsets[name] = offset + len(whole)
         lines = whole.splitlines()
-        if lines and lines[-1] == json.dumps([_CLOSED, {}]).encode():
+        if lines and lines[-1] == _LAST:
             self._closed.add(name)
             lines.pop()
         return lines

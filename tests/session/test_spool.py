@@ -270,3 +270,12 @@ def test_of_thousands_of_children_each_dead_one_is_asked_for_once_and_a_silent_o
     assert list(reader.take("train")) == []
     assert asked == [os.getpid()] * alive
     assert read == []
+
+
+def test_a_rank_that_says_that_it_is_done_is_not_waited_for_and_is_not_missed(tmp_path, caplog):
+    writer, reader = SpoolWriter(tmp_path / "spool", "1"), SpoolReader(tmp_path / "spool")
+    writer.record(CALL)
+    writer.close()
+    reader.wait_for_ranks(seconds=60)  # it has, so this returns
+    assert list(reader.take("train")) == [CALL]
+    assert caplog.text == ""

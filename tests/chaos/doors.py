@@ -102,7 +102,7 @@ def guarded_in(found):
     """Return the functions that ran within the guard and nowhere else; the guard itself is left to its own tests."""
     outside = {place for scene in found.values() for place in scene["outside"]}
     inside = {place for scene in found.values() for place in scene["inside"]}
-    return sorted(place for place in inside - outside if not place.startswith("guard.py"))
+    return sorted(place for place in inside - outside if not place.startswith(breaking.LEFT_OUT))
 
 
 def broken_everywhere(at, found, kinds):

@@ -29,7 +29,8 @@ def watch_actors(manager: type) -> None:
 
 def _make(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     execute = wrapped(*args, **kwargs)
-    return attempt(_looking, execute) or execute
+    looking = attempt(_looking, execute)
+    return execute if looking is None else looking
 
 
 def _looking(execute: Any) -> Callable[..., Any]:

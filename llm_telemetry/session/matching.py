@@ -20,7 +20,7 @@ from llm_telemetry.session.shelf import Shelf, fits, may_be_same
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from llm_telemetry.events import Rollout, Split
+    from llm_telemetry.events import Event, Rollout, Split
     from llm_telemetry.session.rollouts import OpenRollout, Phase
 
 PATIENCE = 3
@@ -50,6 +50,7 @@ class RolloutBook:
         record: Takes the record of each rollout that closes, and of each reward that is nobody's.
         look_around: Brings in executions of other processes, before a reward is taken for one without an execution.
         tell: Says something in the log, once.
+        waiting: Returns the events that are recorded and not booked yet.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class RolloutBook:
         record: Callable[[Rollout | UnmatchedReward], None],
         look_around: Callable[[], object] = lambda: None,
         tell: Notices | None = None,
+        waiting: Callable[[], Iterable[Event]] = tuple,
     ) -> None:
         self._record = record
         self._look_around = look_around
@@ -78,7 +80,7 @@ class RolloutBook:
         self._same_words = False
         """Whether executor and reward function are told the problem by the same text."""
         self._tell = tell or Notices()
-        self.answers = Answers(self._tell)
+        self.answers = Answers(self._tell, waiting)
 
     def begun(self, rollouts: Iterable[OpenRollout]) -> None:
         """Let rollouts of a batch have their rewards while the executor is at work on the rest."""

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from llm_telemetry.events import Call
+
 if TYPE_CHECKING:
-    from llm_telemetry.events import Call, Split
+    from collections.abc import Callable, Iterable
+
+    from llm_telemetry.events import Event, Split
     from llm_telemetry.notices import Notices
     from llm_telemetry.session.rollouts import OpenRollout
 
@@ -31,10 +35,12 @@ class Answers:
 
     Args:
         tell: Says something in the log, once.
+        waiting: Returns the events that are not booked yet, of which calls are not `heard` yet.
     """
 
-    def __init__(self, tell: Notices) -> None:
+    def __init__(self, tell: Notices, waiting: Callable[[], Iterable[Event]]) -> None:
         self._tell = tell
+        self._waiting = waiting
         self._given: Counter[Split] = Counter()
         self._rewarded: Counter[Split] = Counter()
         self._known: dict[tuple[object, ...], deque[OpenRollout]] = {}
@@ -42,8 +48,7 @@ class Answers:
 
     def heard(self, call: Call) -> None:
         """Count the answers of a call that is no judge's."""
-        if call.role != "judge":
-            self._given[call.split] += call.answers
+        self._given[call.split] += _answers(call)
 
     def opened(self, rollout: OpenRollout) -> None:
         """Know the answer of a rollout that its reward has opened."""
@@ -57,7 +62,8 @@ class Answers:
         if not alike:
             return None
         same = next((one for one in alike if one.said is wanted.said and len(one.said or "") >= _LONG), None)
-        given = self._given[wanted.split]
+        waiting = sum(_answers(event) for event in self._waiting() if event.split == wanted.split)
+        given = self._given[wanted.split] + waiting
         if same is None and 0 < given <= self._rewarded[wanted.split]:
             self._tell(REPEATED)
             alike.rotate(-1)
@@ -70,6 +76,10 @@ class Answers:
         """Begin a new window."""
         del self._given[split], self._rewarded[split]
         self._known = {place: alike for place, alike in self._known.items() if place[0] != split}
+
+
+def _answers(event: Event) -> int:
+    return event.answers if isinstance(event, Call) and event.role != "judge" else 0
 
 
 def _place(rollout: OpenRollout) -> tuple[object, ...]:

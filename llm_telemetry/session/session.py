@@ -63,8 +63,9 @@ class Session:
         self.tell = Notices()
         self.contradictions = Contradictions(config.threshold)
         self.children = SpoolReader(fresh_folder())
+        self._inbox: deque[Event] = deque()
         self.rollouts: RolloutBook | ForwardedRollouts = (
-            book := RolloutBook(self.record, self._hear_children, self.tell)
+            book := RolloutBook(self.record, self._hear_children, self.tell, self._inbox.copy)
         )
         self.reader = reader_of(config)
         self._outbox = Outbox(sinks)
@@ -78,7 +79,6 @@ class Session:
         """The step that a former process of this run has reached; `None` where there was none."""
         listeners = self.counts.listeners()
         self._listeners = {**listeners, Call: (*listeners[Call], book.answers.heard)}
-        self._inbox: deque[Event] = deque()
         self._turn = Turn()
         self._phases: list[Phase] = []
         self._interrupted: dict[Split, Phase] = {}
@@ -230,6 +230,7 @@ class Session:
         self._hear_children(phase)
         self._interrupted.pop(phase.split, None)
         self.check_hooks()
+        self.counted()  # calls belong to the window that their rollouts are closed with
         if everything or not manual:
             self.rollouts.close(phase.split, None if everything else phase)
         else:

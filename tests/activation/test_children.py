@@ -6,6 +6,7 @@ from llm_telemetry.demo.models import CALM, demo_server
 from tests.support.children import payloads_in, python
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 def test_rollouts_of_a_process_pool_are_the_owner_s(tmp_path, method):
     with demo_server(day=CALM) as server:

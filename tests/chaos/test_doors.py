@@ -56,6 +56,7 @@ def test_hooks_are_found():
     assert len(list(hooks())) >= 15
 
 
+@pytest.mark.long
 def test_whichever_function_of_ours_raises_a_trainer_sees_nothing_of_it():
     scenes = ("awkward", "by_hand", "openai_async", "wandb_model")  # `make chaos` plays all of them
     done = python("-m", "tests.chaos.doors", *scenes, cwd=ROOT, check=False)

@@ -24,6 +24,7 @@ def assert_true(payload, server):
     assert payload["telemetry/errors"] == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 @pytest.mark.parametrize("by", ["httpx", "requests", "anthropic"])
 def test_calls_of_worker_processes_are_the_owner_s(server, tmp_path, by, method):

@@ -49,7 +49,7 @@ def test_the_result_is_found_in_prose(text, result):
 
 
 def test_a_foreign_problem_gets_some_answer():
-    assert "Answer: " in models._solve(request("You are a poet.", problem="Hello"), 1).content
+    assert "Answer: " in models._solve(CALM, request("You are a poet.", problem="Hello"), 1).content
 
 
 def test_only_the_solver_is_ever_left_hanging_as_the_judge_would_block_the_trainer():

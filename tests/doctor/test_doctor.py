@@ -353,7 +353,9 @@ def test_the_document_has_a_line_for_each_place(finished, monkeypatch):
     page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
     rows = page.partition("## What it looks at")[2].partition("\n## ")[0].splitlines()
     told = dict.fromkeys(finding.place for check in doctor.CHECKS for finding in check(Case(environ={})))
-    assert [row.split("|")[1].strip() for row in rows if row.startswith("|")][2:] == list(told)
+    places = [row.split("|")[1].strip() for row in rows if row.startswith("|")][2:]
+    assert [place for place in places if place not in ("files", "changes")] == list(told)  # these tell what is wrong
+    assert {"files", "changes"} < set(places)
 
 
 def test_the_document_names_the_thresholds():

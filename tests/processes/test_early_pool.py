@@ -18,6 +18,7 @@ def run(folder, program, *arguments, **environ):
     return python(*program, *arguments, cwd=folder, TMPDIR=str(folder), **environ)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["instrument", "env"])
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_the_calls_rollouts_and_evaluations_of_a_pool_made_before_are_counted(tmp_path, method, way):

@@ -8,6 +8,7 @@ from llm_telemetry.cli import main
 from llm_telemetry.report.dashboard import build, plan
 from llm_telemetry.runs.find import read_run
 from tests.support.made_runs import fallen_run, payload, write_run
+from tests.support.wandb_offline import tear_down
 from tests.support.wandb_server import Server
 
 pytestmark = pytest.mark.usefixtures("nobodys_machine")
@@ -74,6 +75,7 @@ def test_it_is_saved_on_a_server(run, monkeypatch, capsys):
             monkeypatch.setenv(name, value)
         assert main(["dashboard", *map(str, run.files), "--entity", "me", "--project", "p"]) == 0
     finally:
+        tear_down()  # it would go on with this server
         server.close()
     (view,) = server.views
     assert (view["entityName"], view["projectName"]) == ("me", "p")

@@ -36,6 +36,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("action", ["telemetry.flush()", "telemetry.uninstrument()"])
 def test_a_signal_handler_may_flush_and_uninstrument_at_any_moment(tmp_path, action, pytestconfig):
     program = textwrap.dedent(PROGRAM).format(root=str(pytestconfig.rootpath), action=action)

@@ -91,7 +91,7 @@ def by_source(payloads, split):
     for payload in payloads:
         for key in payload:
             prefix, _, name = key.removesuffix("/count").partition("/")
-            if key.endswith("/count") and prefix == SPLITS[split] and name and "/" not in name:
+            if key.endswith("/count") and prefix == SPLITS[split] and name not in ("", "group") and "/" not in name:
                 count, unscored = payload[key], payload[f"{prefix}/{name}/unscored"]
                 accuracy = payload.get(f"{prefix}/{name}/accuracy")
                 rollouts[name] += count

@@ -626,12 +626,14 @@ def test_judges_are_called_what_the_user_calls_them(api, tmp_path):
     assert payload["judge/gsm8k_judge/calls"] == 1  # the judge of the same name
 
 
+SHARES = ("success_rate", "parse_failure_rate", "api_failure_rate", "correct_ratio")
+
+
 def test_one_judge_alone_has_no_keys_of_its_own(api, tmp_path):
     answers(api, chat("true"))
     payload = judged_by(tmp_path, lambda _: says_yes(ask()))
     assert {key for key in payload if key.startswith("judge/") and key.count("/") == 2} == {
-        f"judge/gsm8k/{key}"
-        for key in ("success_rate", "parse_failure_rate", "api_failure_rate", "correct_ratio", "calls", "undecided")
+        f"judge/gsm8k/{key}" for key in (*SHARES, "calls", "undecided", "length_pairs")
     }
 
 

@@ -73,6 +73,7 @@ def check(begin, some_programs):
         assert sorted(number for number, _ in payload_places(rows)) == payload_numbers(program)
 
 
+@pytest.mark.long
 @settings(
     max_examples=10,
     deadline=None,

@@ -29,7 +29,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from llm_telemetry import instrument
 from llm_telemetry.clients.calls import OpenCall, Tap
-from llm_telemetry.session.session import active
+from llm_telemetry.session.sessions import active
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,8 @@ from llm_telemetry.objects import weakly
 from llm_telemetry.processes.children import forget_children, join_ranks, tell_children
 from llm_telemetry.runs.place import Place
 from llm_telemetry.session.matching import RolloutBook
-from llm_telemetry.session.session import Session, active
+from llm_telemetry.session.session import Session
+from llm_telemetry.session.sessions import active
 from llm_telemetry.settings.config import Config
 from llm_telemetry.sinks.console import ConsoleSink, summary_lines
 from llm_telemetry.sinks.jsonl import JsonlSink

@@ -13,7 +13,7 @@ os.environ.pop("LLM_TELEMETRY_SPOOL", None)  # a worker of pytest-xdist is nobod
 
 from llm_telemetry import guard, handle
 from llm_telemetry.clients import libraries as clients
-from llm_telemetry.session import session
+from llm_telemetry.session import sessions
 from llm_telemetry.settings.words import SPOOL
 from llm_telemetry.trainers import wiring
 from tests.support.once import Shared
@@ -55,7 +55,7 @@ def _loud_and_clean(monkeypatch):
         telemetry.uninstrument()
     for watch in list(clients._watches):  # a child's, which would end with its process
         clients.forget(watch.keys)
-    assert session.active == []
+    assert sessions.active == []
     assert wiring.patches._applied == {}
 
 

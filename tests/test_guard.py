@@ -9,7 +9,8 @@ import llm_telemetry
 from llm_telemetry import guard
 from llm_telemetry.handle import Telemetry, handles
 from llm_telemetry.hooks.patching import patches
-from llm_telemetry.session.session import Session, active
+from llm_telemetry.session.session import Session
+from llm_telemetry.session.sessions import active
 from tests.chaos.breaking import HostileError
 from tests.support.loops import Grader, Loop
 from tests.support.trainers import watch

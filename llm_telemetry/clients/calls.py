@@ -71,23 +71,12 @@ _UNFINISHED = ("queued", "in_progress")
 class OpenCall:
     """One request until its response is complete; `finish` happens once, whatever comes first."""
 
+    # fmt: off
     __slots__ = (
-        "_scope",
-        "_session",
-        "answers",
-        "attempt",
-        "embedding",
-        "holder",
-        "http",
-        "model",
-        "open",
-        "requested",
-        "retries",
-        "seen",
-        "started",
-        "told",
-        "usage",
+        "_scope", "_session", "answers", "attempt", "embedding", "holder", "http", "model", "open", "requested",
+        "retries", "seen", "started", "told", "usage",
     )
+    # fmt: on
 
     def __init__(self, session: Session, scope: Scope | None, role: Role, options: Any) -> None:
         """Note who calls, and which model; the request itself is not touched."""

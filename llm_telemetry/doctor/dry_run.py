@@ -18,7 +18,8 @@ from llm_telemetry.clients import calls, libraries
 from llm_telemetry.doctor.case import Case
 from llm_telemetry.doctor.wandb import check_wandb
 from llm_telemetry.runs.findings import Finding, Severity, count_to_do, format_findings
-from llm_telemetry.session.session import Session, active
+from llm_telemetry.session.session import Session
+from llm_telemetry.session.sessions import active
 from llm_telemetry.settings.config import Config
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.guard import find_here
-from llm_telemetry.session.session import current
+from llm_telemetry.session.sessions import current
 
 if TYPE_CHECKING:
     from llm_telemetry.events import Role, Split

@@ -93,16 +93,11 @@ def rule(
     learnable = not raised and not reader.is_final and not _is_refused(counted) and said != Unreadable("unclosed_think")
     if learnable and outcome == "parse_failure":
         outcome, verdict = "undecided", used  # the function may have read what we cannot
-    comparable = (
-        isinstance(said, Verdict)
-        and used is not None
-        and not reader.inverted
-        and (agreement is None or majority is not None)
-    )
+    is_clear = not reader.inverted and (agreement is None or majority is not None)
     return Ruling(
         outcome,
         None if verdict is None else verdict.score,
-        comparable and not _is_turned(groups) and not agree(said, used),  # type: ignore[arg-type]  # see `comparable`
+        is_clear and not _is_turned(groups) and _differ(said, used),
         failure_of(outcome, counted, raised),
         sum(map(len, groups)),
         agreement,
@@ -110,6 +105,10 @@ def rule(
         Reply() if counted is None else counted.reply,
         _clue(counted, used, reader) if learnable else None,
     )
+
+
+def _differ(said: Verdict | Unreadable | None, used: Verdict | None) -> bool:
+    return isinstance(said, Verdict) and used is not None and not agree(said, used)
 
 
 def hear(reply: Reply, reader: Reader, candidate: str = "") -> Heard:

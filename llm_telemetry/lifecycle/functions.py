@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Span, drive
 from llm_telemetry.hooks.scopes import Scope, innermost
-from llm_telemetry.session.session import Session, active
+from llm_telemetry.session.sessions import active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from llm_telemetry.session.session import Session
 
 MakeSpan: TypeAlias = "Callable[[Session, Scope, dict[str, Any]], Span | None]"
 """Opens a span from the session, the scope that is there and the arguments by name; `None` for what is none."""

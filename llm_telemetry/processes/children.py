@@ -26,7 +26,8 @@ from llm_telemetry.names import MAINS
 from llm_telemetry.objects import weakly
 from llm_telemetry.session.folders import forget_folder, make_private, ranks_folder, read_note, write_note
 from llm_telemetry.session.roles import EveryPart
-from llm_telemetry.session.session import Session, active
+from llm_telemetry.session.session import Session
+from llm_telemetry.session.sessions import active
 from llm_telemetry.session.spool import SpoolReader, SpoolWriter
 from llm_telemetry.settings.variables import configured
 from llm_telemetry.settings.words import OFF, SPOOL, VARIABLE, choose_folder, is_child, is_owner

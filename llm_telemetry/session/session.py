@@ -171,7 +171,7 @@ class Session:
         for prepare in self.before_phase:
             prepare()
         if step is None:
-            step = self.step + 1 if split == "train" else self._current_step()
+            step = self.step + 1 if split == "train" else self._phases[-1].step if self._phases else self.step
         phase = self._interrupted.get(split)
         if phase is not None and phase.step != step:
             self.flush(phase)
@@ -206,9 +206,6 @@ class Session:
             self.step = step
             self.trains = self.trains is not False
             self.flush(Phase("train", step), manual=True, everything=True)
-
-    def _current_step(self) -> int:
-        return next((phase.step for phase in reversed(self._phases)), self.step)
 
     # --- payloads
 
@@ -304,12 +301,3 @@ class Session:
         else:
             attempt(self._forward.close)
         self.closed = True
-
-
-active: list[Session] = []
-"""The sessions of this process, the latest last."""
-
-
-def current() -> Session | None:
-    """Return the session that a call outside every scope belongs to: the latest in a step, else the latest."""
-    return next((s for s in reversed(active) if s.phase), active[-1] if active else None)

@@ -560,7 +560,7 @@ def spawned(world):
 
     def child():
         if world.watched:
-            llm_telemetry.session.session.active.clear()
+            llm_telemetry.session.sessions.active.clear()
             del sys.modules["found_parts"]
             os.environ["LLM_TELEMETRY"] = "1"
             door.start()

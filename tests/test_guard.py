@@ -1,6 +1,8 @@
 """The guard itself: what it reports may be hostile, and what the user calls by hand fails open too."""
 
+import ast
 import functools
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,9 @@ from llm_telemetry.session.sessions import active
 from tests.chaos.breaking import HostileError
 from tests.support.loops import Grader, Loop
 from tests.support.trainers import watch
+
+ROOT = Path(guard.__file__).parent
+OURS = [path for path in sorted(ROOT.rglob("*.py")) if path.relative_to(ROOT).parts[0] != "demo"]
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +109,25 @@ def test_a_failure_that_cannot_be_read_does_not_pass_the_startup_door(capsys):
 
     assert door.attempt(fail) is None
     assert "(HostileError: why)" in capsys.readouterr().err
+
+
+def imported_by(tree):
+    """Yield what a module imports, and the names of what it asks of `logging`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "logging":
+            yield f"logging.{node.attr}"
+
+
+def test_every_line_of_the_log_goes_through_the_one_logger_that_says_whose_it_is():
+    asks = {path.name: set(imported_by(ast.parse(path.read_text(encoding="utf-8")))) for path in OURS}
+    assert {name for name, found in asks.items() if "logging.getLogger" in found} == {"guard.py"}
+    assert {name for name, found in asks.items() if "logging" in found} == {"guard.py"}
+
+
+def test_no_module_of_ours_can_begin_a_collective_of_torch_s():
+    found = {name for path in OURS for name in imported_by(ast.parse(path.read_text(encoding="utf-8")))}
+    assert {name for name in found if name.partition(".")[0] in ("torch", "accelerate", "deepspeed")} == set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import platform
 import threading
@@ -11,18 +10,16 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from llm_telemetry.guard import log
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from llm_telemetry.events import Payload
 
-log = logging.getLogger("llm_telemetry")
-
 FILE_NAME = "llm_telemetry.jsonl"
 """The file's name in a W&B run's folder."""
-
-
 MOST_WAITING = 1_000
 """Lines that are kept in memory while they cannot be written."""
 _TAIL = 1 << 20

@@ -128,7 +128,7 @@ def test_what_cannot_be_written_is_kept_only_up_to_a_limit_and_told_at_the_end(s
             sink.write(payload(step))
     with caplog.at_level(logging.WARNING), pytest.raises(OSError, match="No space"):
         sink.close()
-    assert caplog.messages == [jsonl.LEFT % (3, path)]
+    assert caplog.messages == ["llm_telemetry: " + jsonl.LEFT % (3, path)]
     disk.bytes = None
     sink.close()
     assert steps_in(path) == [2, 3, 4]

@@ -32,6 +32,10 @@ def show_summary(
         return
     for table in (_datasets(train), _judge(train), _costs(payloads)):
         console.print(table, "")
+    if dropped := payloads[-1].values.get("telemetry/trainer_rows_dropped"):
+        console.print(
+            f"The line above of a dropped row is meant so: this trainer logs as many do, and has lost {dropped:.0f}.\n"
+        )
     rollouts = payloads[-1].values["cost/total_samples"]
     console.print(f"{len(train)} steps, {rollouts:.0f} rollouts, {seconds:.0f} s. Every payload is in")
     console.print(f"  JSONL  {_short(path)}", soft_wrap=True, highlight=False)

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -157,3 +158,9 @@ def test_every_program_is_in_the_table():
     programs = {path.stem for path in PROGRAMS.glob("*.py")} - {"__init__", "world"}
     assert programs == {shape.program for shape in SHAPES}
     assert len(programs) >= 20
+
+
+def test_the_readme_gives_their_number():
+    told = re.findall(r"(\d+) small trainers", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert told
+    assert {int(number) for number in told} == {len({shape.program for shape in SHAPES})}

@@ -218,7 +218,7 @@ def body_of(http_response: Any) -> Any:
     content = getattr(http_response, "_content", None)
     try:
         return json.loads(content) if content else None
-    except ValueError:  # HTML, or an event stream
+    except (ValueError, RecursionError):  # HTML, an event stream, or nested too deep
         return None
 
 

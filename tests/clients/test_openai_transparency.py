@@ -87,6 +87,11 @@ ODD = {
     "details-a-number": chat(usage={**bodies.TOKENS, "prompt_tokens_details": 7}),
     "model-a-number": chat(model=7),
     "output-a-number": httpx.Response(200, json={"id": "r", "output": 7, "usage": 3}),
+    "too-deep": httpx.Response(
+        200,
+        content=json.dumps(chat_body())[:-1] + ', "extra": ' + "[" * 10_000 + "]" * 10_000 + "}",
+        headers={"content-type": "application/json"},
+    ),
     "deep": httpx.Response(200, json={**chat_body(), "extra": json.loads("[" * 200 + "]" * 200)}),
 }
 

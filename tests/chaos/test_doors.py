@@ -1,6 +1,7 @@
 """The doors by which a trainer's calls come to us: none looks at what is the trainer's outside of the guard."""
 
 import ast
+import sys
 
 import pytest
 
@@ -57,6 +58,7 @@ def test_hooks_are_found():
 
 
 @pytest.mark.long
+@pytest.mark.skipif(sys.gettrace() is not None, reason="it traces, and so does what measures coverage")
 def test_whichever_function_of_ours_raises_a_trainer_sees_nothing_of_it():
     scenes = ("awkward", "by_hand", "openai_async", "wandb_model")  # `make chaos` plays all of them
     done = python("-m", "tests.chaos.doors", *scenes, cwd=ROOT, check=False)

@@ -124,9 +124,7 @@ def _trained(trainer, plan, folder):
 def _begin(folder):
     import wandb  # noqa: PLC0415 - not every run logs there
 
-    from tests.support.wandb_offline import tear_down  # noqa: PLC0415
-
-    tear_down()  # another test may have left W&B's service dead
+    os.environ.pop("WANDB_SERVICE", None)  # an earlier test's, which pytest may have put back after its end
     return wandb.init(project="p", mode="offline", dir=str(folder), settings=wandb.Settings(**QUIET))
 
 

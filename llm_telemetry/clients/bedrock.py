@@ -15,7 +15,7 @@ from llm_telemetry.clients.wire import Failure, parsed
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import innermost, session_here
+from llm_telemetry.hooks.scopes import innermost, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,7 +86,8 @@ def _observe(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping
 def _open_call(client: Any, operation_name: str, api_params: Mapping[str, Any]) -> BedrockCall | None:
     if operation_name not in BODIES or client.meta.service_model.service_name != SERVICE:
         return None
-    scope, session = innermost(), session_here()
+    scope = innermost()
+    session = session_of(scope)
     if session is None or (scope is not None and scope.call is not None):
         return None
     return BedrockCall(session, scope, operation_name, api_params)

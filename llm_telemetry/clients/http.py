@@ -19,7 +19,7 @@ from llm_telemetry.clients.wire import Body, Failure, is_last, parsed
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Inner, drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import innermost, session_here
+from llm_telemetry.hooks.scopes import innermost, session_here, session_of
 from llm_telemetry.names import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ async def _noting(call: OpenCall, inner: Inner) -> Any:
 
 @guarded
 def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs: Kwargs) -> HttpCall | None:
-    session, request = session_here(), ask(args, kwargs)
+    session, request = session_of(scope), ask(args, kwargs)
     if request is None or not request[0].endswith(ENDPOINTS):
         return None
     path, body = request

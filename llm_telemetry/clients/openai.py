@@ -15,7 +15,7 @@ from llm_telemetry.clients.replies import body_of
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.hooks.observe import drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import SCOPE, Scope, innermost, session_here
+from llm_telemetry.hooks.scopes import SCOPE, Scope, innermost, session_of
 from llm_telemetry.names import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -43,9 +43,10 @@ def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: 
 
 @guarded
 def _open_call(client: Any, options: Any) -> OpenCall | None:
-    scope, session = innermost(), session_here()
+    scope = innermost()
     if scope is not None and scope.call is not None:
         return None
+    session = session_of(scope)
     if session is None or options.method.lower() != "post":
         return None
     if not options.url.endswith(ENDPOINTS) and not options.url.partition("?")[0].endswith(ENDPOINTS):

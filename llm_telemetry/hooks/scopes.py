@@ -62,7 +62,11 @@ def innermost() -> Scope | None:
 
 def session_here() -> Session | None:
     """Return the session whose scope is open here, else the one that a call outside every scope belongs to."""
-    scope = innermost()
+    return session_of(innermost())
+
+
+def session_of(scope: Scope | None) -> Session | None:
+    """Return the session of the `innermost` scope; without one, that of a call outside of all."""
     session = current() if scope is None else scope.session
     return None if session is None or session.closed else session
 

@@ -45,7 +45,7 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     *,
     adapter: Adapter | type[Adapter] | str | None = None,
     executor: object | None = None, reward: object | None = None, judge: object | None = None,
-    step: str | None = None, validation: str | None = None,
+    step: str | None = None, validation: str | None = None, steps: int | None = None,
     items: object | None = None, source: str | None = None, policy: object | None = None,
     threshold: float | Callable[[float], bool] | None = None,
     correct: str | None = None, unrewarded_is_wrong: bool | None = None,

@@ -206,6 +206,8 @@ class Payload(NamedTuple):
     """What a later process needs to go on counting; see `Session.state`."""
     evidence: tuple[CapturedEvaluation, ...] = ()
     """The first failed or contradictory evaluations since the last payload of this split, where that was asked for."""
+    steps: int | None = None
+    """How many steps the training will have; `None` where that is not known."""
 
 
 class Alert(NamedTuple):

@@ -24,6 +24,7 @@ from llm_telemetry.sinks.trackers.sink import Trackers, is_tracker
 from llm_telemetry.sinks.wandb.sink import WandbSink
 from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers import kinds
+from llm_telemetry.trainers.length import steps_of
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
@@ -213,6 +214,7 @@ class Telemetry(Lifecycle):
 def _expect(session: Session, found: Found) -> None:
     """Say to what counts what a trainer with these parts will do, so that what does not come is told."""
     session.trains = found.trains
+    session.steps = lambda: session.config.steps or steps_of(session.parts.trainer())
     session.counts.gaps.expects_calls = not found.answers_itself
     session.counts.gaps.has_executor = found.has_executor
     session.counts.judge.expect(part.label for _, part in found.watched if part.label)

@@ -155,6 +155,9 @@ TOTAL_COST = _run("cost/total_cost", "USD", "sum",
 EXECUTOR_COST = _run("cost/executor_cost", "USD", "sum", "the executor's part of it")
 JUDGE_COST = _run("cost/judge_cost", "USD", "sum",
     "the judge's part of it; answers extracted through the judge's client are in it")
+PROJECTED_COST = _run("cost/projected", "USD", "sum",
+    "what `cost/total_cost` will be after the last step, if the steps to come cost what those after the first have "
+    "cost; where the number of steps is known (`steps=`)")
 STEP_COST = _step("cost/step_cost", "USD", "sum", "all roles")
 PER_CORRECT_ROLLOUT = _step("cost/per_correct_rollout", "USD", "cost / correct",
     "what executor and judge spent, over the rollouts that are correct; absent where none is")

@@ -17,8 +17,10 @@ from llm_telemetry.collectors.gaps import Gaps
 from llm_telemetry.collectors.judge import JudgeMetricsCollector
 from llm_telemetry.collectors.ledger import Ledger
 from llm_telemetry.collectors.lengths import LengthCollector
+from llm_telemetry.collectors.naming import name_all
 from llm_telemetry.collectors.parts import RewardPartsCollector
 from llm_telemetry.collectors.pricing import PriceTable
+from llm_telemetry.collectors.projection import Projection
 from llm_telemetry.collectors.rules import RuleNames
 from llm_telemetry.collectors.worth import WorthCollector
 from llm_telemetry.events import Call, Evaluation, Rollout, Split, UnmatchedReward
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from llm_telemetry.events import Alert, Payload
+    from llm_telemetry.session.rollouts import Phase
     from llm_telemetry.settings.config import Config
 
 
@@ -52,6 +55,7 @@ class Counts:
         self.lengths = LengthCollector(names)
         self.rules = RuleNames()
         self.cost = CostTracker(prices, names)
+        self.projection = Projection()
         self.ledger = Ledger(prices)
         self.worth = WorthCollector(prices)
         self.calls = CallCollector()
@@ -126,6 +130,12 @@ class Counts:
             **self.worth.get_wandb_logs(split, self.cost.of_rollouts(split), settled, found),
         }
 
+    def project(self, phase: Phase, steps: int | None, spent: float | None) -> dict[str, float]:
+        """Return what the run will have cost after the last of so many steps, where that is known."""
+        if phase.split == "train":
+            self.projection.begin(phase.step, spent)
+        return name_all({keys.PROJECTED_COST: self.projection.at_end(phase.step, steps, spent)}, phase.split)
+
     def begin(self, split: Split) -> None:
         """Begin new windows for `split`."""
         rollouts = (self.dataset, self.parts, self.attempts, self.ledger, self.worth)
@@ -143,6 +153,7 @@ class Counts:
             "cost": self.cost.state(),
             "judge": self.judge.state(),
             "calls": self.calls.state(),
+            "projection": self.projection.state(),
             "unpriced_models": sorted(self.cost.unpriced_models),
         }
 
@@ -151,6 +162,7 @@ class Counts:
         self.cost.restore(state["cost"])
         self.judge.restore(state["judge"])
         self.calls.restore(state["calls"])
+        self.projection.restore(state.get("projection", ()))
         self.cost.unpriced_models.update(state.get("unpriced_models", ()))
 
 

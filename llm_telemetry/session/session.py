@@ -73,6 +73,8 @@ class Session:
         self.before_flush: list[Callable[[], object]] = []
         self.trains: bool | None = True
         """Whether there is any training; `None` until there is, where it is not known beforehand."""
+        self.steps: Callable[[], int | None] = lambda: config.steps
+        """How many there will be, asked at each payload; `None` where that is not known."""
         self.step = 0
         self.latest: dict[Split, Payload] = {}
         self.reached: int | None = None
@@ -253,9 +255,11 @@ class Session:
         counted = self.counts.collect(phase.split, split)  # first: what fails in it is counted in this very payload
         evidence = tuple(one._replace(split=split) for one in self.counts.evidence.kept(phase.split, phase.step))
         own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors()}
-        values = {**counted, **own, **(self._facts() if self._facts is not None else {})}
+        steps = attempt(self.steps)
+        projected = attempt(self.counts.project, phase, steps, counted.get(keys.TOTAL_COST.name)) or {}
+        values = {**counted, **projected, **own, **(self._facts() if self._facts is not None else {})}
         totals = {key: value for key, value in values.items() if keys.is_total(key)}
-        return Payload(phase.step, split, values, totals, time.time(), self.state(), evidence)
+        return Payload(phase.step, split, values, totals, time.time(), self.state(), evidence, steps)
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""

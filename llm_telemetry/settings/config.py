@@ -41,6 +41,12 @@ class Config:
     )
     step: str | None = setting(None, kinds.METHOD, "name of the trainer's step method")
     validation: str | None = setting(None, kinds.METHOD, "name of the trainer's validation method")
+    steps: int | None = setting(
+        None,
+        kinds.STEPS,
+        "how many steps the training will have, for `cost/projected`; by default what the trainer, its `state`, `args` "
+        "or `config` call `max_steps`, `total_steps` or the like",
+    )
     items: Any = setting(None, kinds.PART, "what hands out dataset items: path or object")
     source: str | None = setting(
         None,

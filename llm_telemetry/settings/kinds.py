@@ -94,6 +94,16 @@ def _read_count(text: str) -> int:
     return int(text)
 
 
+def _is_above_0(value: Any) -> bool:
+    return is_whole(value) and value > 0
+
+
+def _read_above_0(text: str) -> int:
+    if not (count := _read_count(text)):
+        raise ValueError
+    return count
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip().removeprefix("="))
 
@@ -174,6 +184,7 @@ ADAPTER = Kind("an adapter, its class or its name", _anything, read=_read_path, 
 PART = Kind("a path or an object", _anything, read=_read_path, written="a dotted path below the trainer: engine.run")
 JUDGES = PART._replace(read=_read_paths, written="a dotted path such as reward._judge; several with commas between")
 METHOD = Kind("the name of a method of the trainer", _is_instance(str), read=_read_path)
+STEPS = Kind("a whole number of steps above 0", _is_above_0, read=_read_above_0)
 SOURCE = Kind("the name of a column or a field, or = and a constant", _is_text, read=str)
 FUNCTION_NAME = Kind("the name of a reward function", _is_text, read=str)
 CLIENTS = Kind("a client of the SDK, or a list of clients", _are_clients)

@@ -66,8 +66,8 @@ class JsonlSink:
     def write(self, payload: Payload) -> None:
         """Append one line: whose it is, step, split, time (seconds since the epoch), payload, state, evidence if any.
 
-        The first line of a file says what is watched, too. Another thread, or a signal's handler, may come in the
-        middle: who is writing already writes that line too.
+        Where it is known how many `steps` there will be, each line says so; the first says what is watched, too.
+        Another thread, or a signal's handler, may come in the middle: who is writing already writes that line too.
 
         Raises:
             OSError: The folder cannot be written, or the disk is full; the line is kept.
@@ -90,8 +90,11 @@ class JsonlSink:
             "payload": dict(payload.values),
             "state": dict(payload.state),
         }
-        evidence = [captured._asdict() for captured in payload.evidence]
-        return {**told, "evidence": evidence} if evidence else told
+        if payload.steps is not None:
+            told["steps"] = payload.steps
+        if payload.evidence:
+            told["evidence"] = [captured._asdict() for captured in payload.evidence]
+        return told
 
     def close(self) -> None:
         """Write what still waits, and close the file.

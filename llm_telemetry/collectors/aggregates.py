@@ -6,13 +6,15 @@ from a millisecond to an hour fall into some 760 buckets (DDSketch, Masson et al
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import Self
 
@@ -29,7 +31,9 @@ class Sums:
 
     def merge(self, other: Self) -> Self:
         """Return the sums of both; associative and commutative."""
-        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        kind: Any = type(self)  # mypy takes a dataclass that is not frozen for a class that cannot be hashed
+        numbers_of = _reader(kind)
+        return type(self)(*map(operator.add, numbers_of(self), numbers_of(other)))
 
     def to_state(self) -> dict[str, float | str]:
         """Return what JSON can hold; decimals as text, so that no cent is lost."""
@@ -41,6 +45,12 @@ class Sums:
         """Return the sums that `to_state` has described; what is missing is 0."""
         zero = cls()
         return cls(**{f.name: type(getattr(zero, f.name))(state.get(f.name, 0)) for f in fields(cls)})
+
+
+@functools.cache
+def _reader(kind: type[Sums]) -> Callable[[Sums], tuple[Any, ...]]:
+    """Return what reads all fields of such a bundle, in order; `fields` finds them anew each time."""
+    return operator.attrgetter(*(f.name for f in fields(kind)))
 
 
 def ratio(part: float, whole: float, scale: float = 1.0) -> float | None:

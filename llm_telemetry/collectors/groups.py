@@ -86,6 +86,8 @@ def is_flat(group: Group) -> bool | None:
 
 def is_contaminated(group: Group) -> bool:
     """Tell whether rewards that stand in for failed evaluations have moved the mean of a group."""
+    if not any(one.has_stand_in for one in group):
+        return False
     rewards = [(one.has_stand_in, reward) for one in group if (reward := one.rollout.reward) is not None]
     own = [reward for stands_in, reward in rewards if not stands_in]
     if not own or len(own) == len(rewards):

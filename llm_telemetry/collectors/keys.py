@@ -267,9 +267,9 @@ def sum_over_roles(payload: Payload, key: Key) -> float:
     return sum(payload.values.get(key.of(payload.split, role=role), 0) for role in ROLES)
 
 
-def is_total(key: str) -> bool:
-    """Tell whether a payload's `key` counts since the run began."""
-    return key in _TOTALS
+def totals_in(values: Mapping[str, float]) -> dict[str, float]:
+    """Return those of a payload's `values` that count since the run began."""
+    return {key: value for key, value in values.items() if key in _TOTALS}
 
 
 def is_shared(key: str) -> bool:

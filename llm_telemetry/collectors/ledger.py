@@ -22,6 +22,8 @@ MOST = 65_536
 PATIENCE = 3
 """Payloads of its split that what belongs to a rollout waits for its close."""
 _UNKNOWN = 0, 0
+_WITH_VERDICT = frozenset(VERDICTS)
+_WITHOUT = frozenset(FAILED)
 FULL = (
     "more than %d rollouts are open, or in one step: what is told of groups, of accuracy's bounds and of the cost by "
     "rollout leaves the others out"
@@ -55,17 +57,17 @@ class Settled(NamedTuple):
     @property
     def is_judged(self) -> bool:
         """Whether it was judged, and each judge had a verdict."""
-        return bool(self.outcomes) and all(outcome in VERDICTS for outcome in self.outcomes)
+        return bool(self.outcomes) and _WITH_VERDICT.issuperset(self.outcomes)
 
     @property
     def has_stand_in(self) -> bool:
         """Whether a judge has failed, so that the reward stands in for one that is not known."""
-        return any(outcome in FAILED for outcome in self.outcomes)
+        return not _WITHOUT.isdisjoint(self.outcomes)
 
     @property
     def is_open(self) -> bool:
         """Whether it could be right or wrong: a judge has no verdict, as far as is known."""
-        return not self.rollout.failed and any(outcome not in VERDICTS for outcome in self.outcomes)
+        return not (self.rollout.failed or _WITH_VERDICT.issuperset(self.outcomes))
 
 
 class Ledger:
@@ -120,7 +122,8 @@ class Ledger:
 
     def _settle(self, rollout: Rollout, correct: bool | None) -> Settled:
         accounts = [account for key in rollout.keys if (account := self._accounts.get(key)) is not None]
-        told = sorted((key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items())
+        told = [(key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items()]
+        told.sort()
         outcomes: dict[str, Outcome] = {judge: outcome for _, judge, outcome in told}
         spend = accounts[0].spend if len(accounts) == 1 else merged(account.spend for account in accounts)
         return Settled(rollout, correct, tuple(outcomes.values()), spend)

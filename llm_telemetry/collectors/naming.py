@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,4 +64,23 @@ class Key(NamedTuple):
 
 def name_all(values: Mapping[Key, float | None], split: Split, source: str = "", **holes: str) -> dict[str, float]:
     """Return `values` under their keys in a payload of `split`, without what is unknown: absent, never 0."""
-    return {key.of(split, source, **holes): value for key, value in values.items() if value is not None}
+    names = _names(split, source, **holes)
+    return {names[key]: value for key, value in values.items() if value is not None}
+
+
+class _Names(dict[Key, str]):
+    """What keys are called in one place of a payload, made when first asked for: the same keys come at every flush."""
+
+    def __init__(self, split: Split, source: str, holes: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._place = split, source
+        self._holes = holes
+
+    def __missing__(self, key: Key) -> str:
+        name = self[key] = key.of(*self._place, **self._holes)
+        return name
+
+
+@functools.lru_cache(maxsize=4096)
+def _names(split: Split, source: str, **holes: str) -> _Names:
+    return _Names(split, source, holes)

@@ -8,6 +8,7 @@ long as the prompt stays within one tier: the tier is part of the sum's key. The
 from __future__ import annotations
 
 import functools
+import time
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, localcontext
@@ -22,6 +23,8 @@ PER = Decimal(1_000_000)
 SMALLEST_TIER = 16_384
 """Tokens. No provider's long-prompt surcharge begins below this, so shorter prompts need no look-up; a test
 holds this against the table of genai-prices, whose smallest tier begins at 32,000."""
+_SECONDS = 60
+"""That a rate of genai-prices is kept."""
 
 
 class Rate(NamedTuple):
@@ -102,7 +105,7 @@ class PriceTable:
             return own
         for model in models:
             if model and (starts := _tier_starts(model)) is not None:
-                return _probe(model, starts[tier - 1] + 1 if tier else 1)
+                return _probe(model, starts[tier - 1] + 1 if tier else 1, int(time.time()) // _SECONDS)
         return None
 
 
@@ -142,8 +145,12 @@ def _tier_starts(model: str) -> tuple[int, ...] | None:
     return tuple(sorted({tier.start for priced in tiers for tier in priced}))
 
 
-def _probe(model: str, prompt: int) -> Rate:
-    """Read the rates for prompts of this many tokens off five calculations: differences of a linear function."""
+@functools.lru_cache(maxsize=4096)
+def _probe(model: str, prompt: int, _minute: int) -> Rate:
+    """Read the rates for prompts of this many tokens off five calculations: differences of a linear function.
+
+    Half a millisecond, and so once a minute: prices that depend on the time of day change with a whole minute.
+    """
     usd = functools.partial(_usd_for, model, _provider(model))
     request = usd(0)
     fresh = usd(prompt)

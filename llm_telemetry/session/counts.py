@@ -115,8 +115,10 @@ class Counts:
         if told_as == "eval":
             own |= attempt(self.attempts.get_wandb_logs, split) or {}
             own = {keys.in_evaluation(key): value for key, value in own.items()}
-        theirs = [collect(split) or {} for collect in self._collect_users]
-        values = {key: value for part in (*theirs, own) for key, value in part.items()}  # ours replace theirs
+        values: dict[str, float] = {}
+        for collect in self._collect_users:
+            values |= collect(split) or {}
+        values |= own  # ours replace theirs
         return {key: value for key, value in values.items() if math.isfinite(value)}
 
     def _by_rollout(self, split: Split) -> dict[str, float]:

@@ -258,8 +258,7 @@ class Session:
         steps = attempt(self.steps)
         projected = attempt(self.counts.project, phase, steps, counted.get(keys.TOTAL_COST.name)) or {}
         values = {**counted, **projected, **own, **(self._facts() if self._facts is not None else {})}
-        totals = {key: value for key, value in values.items() if keys.is_total(key)}
-        return Payload(phase.step, split, values, totals, time.time(), self.state(), evidence, steps)
+        return Payload(phase.step, split, values, keys.totals_in(values), time.time(), self.state(), evidence, steps)
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""

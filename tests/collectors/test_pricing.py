@@ -2,7 +2,9 @@
 
 import math
 from decimal import Decimal
+from types import SimpleNamespace
 
+import genai_prices
 import pytest
 from genai_prices import Usage as PricedUsage
 from genai_prices import calc_price
@@ -11,6 +13,7 @@ from genai_prices.types import TieredPrices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llm_telemetry.collectors import pricing
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.pricing import SMALLEST_TIER, PriceTable, own_rates
 from llm_telemetry.events import Call, Usage
@@ -149,3 +152,16 @@ def test_your_own_price_may_tell_what_writing_to_the_cache_costs():
     rates = own_rates({"a": {"input": 1, "output": 2}, "b": {"input": 1, "cache_write": 1.25, "output": 2}})
     assert rates["a"].cost(1, 1_000_000, 0, 0, 1_000_000) == 1
     assert rates["b"].cost(1, 1_000_000, 0, 0, 1_000_000) == Decimal("1.25")
+
+
+def test_the_price_of_a_model_is_asked_for_once_in_a_minute_and_heard_anew_in_the_next(monkeypatch):
+    prices, asked = PriceTable(), []
+    prices.rate(["gpt-4o-mini"])  # what it is called by is known for good
+    pricing._probe.cache_clear()
+    monkeypatch.setattr(
+        genai_prices, "calc_price", lambda *args, **told: asked.append(args) or calc_price(*args, **told)
+    )
+    for second, expected in ((1.0, 5), (59.9, 5), (60.0, 10)):
+        monkeypatch.setattr(pricing, "time", SimpleNamespace(time=lambda now=second: now))
+        prices.rate(["gpt-4o-mini"])
+        assert len(asked) == expected

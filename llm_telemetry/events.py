@@ -68,6 +68,10 @@ class Call(NamedTuple):
     """Its evaluation had asked the same before, and got no usable answer."""
     answers: int = 1
     """How many it gave, as by `n=`; none where it failed."""
+    fingerprint: str | None = None
+    """Of the build that has answered, as the response tells it (`system_fingerprint`)."""
+    service_tier: str | None = None
+    """By which it was served, as the response tells it: `default`, `flex`, `priority`, …"""
 
 
 class Evidence(NamedTuple):
@@ -223,6 +227,6 @@ class Alert(NamedTuple):
     `evaluations`, `inconsistent_rate` and `degenerate_accepted_rate` over the latest of their own, as far as there is
     something to divide by; `total_cost` in USD when that is beyond the budget."""
     conditions: tuple[str, ...]
-    """The limits that are violated, as they are called in the setting `alarm`."""
+    """The limits that are violated, as they are called in the setting `alarm`; or `judge_changed`."""
     cause: str
     """The likely cause in a few plain words, such as `rate limit`; `budget` when that is all there is to tell."""

@@ -17,6 +17,7 @@ from llm_telemetry.clients.replies import (
     field,
     fields_of,
     replies_of,
+    served_in,
     usage_in,
 )
 from llm_telemetry.clients.translations import as_chat
@@ -74,7 +75,7 @@ class OpenCall:
     # fmt: off
     __slots__ = (
         "_scope", "_session", "answers", "attempt", "embedding", "holder", "http", "model", "open", "requested",
-        "retries", "seen", "started", "told", "usage",
+        "retries", "seen", "served", "started", "told", "usage",
     )
     # fmt: on
 
@@ -95,6 +96,7 @@ class OpenCall:
         model = fields_of(options.json_data).get("model")
         self.requested = model if isinstance(model, str) else None
         self.model = self.requested
+        self.served: tuple[str | None, str | None] = None, None
         self.usage: Usage | None = None
         self.told: dict[str, Any] | None = None
         self.retries = 0
@@ -171,6 +173,7 @@ class OpenCall:
         model = fields.get("model")
         if isinstance(model, str) and model:
             self.model = model
+        self.served = served_in(fields, self.told, self.served)
 
     def finish(self, response: Any = None, error: BaseException | None = None) -> None:
         """Record the call; only the first time."""
@@ -189,7 +192,8 @@ class OpenCall:
         made_for = (rollout and rollout.key) if evaluation is None else evaluation.rollout
         whose = placed, made_for, evaluation and evaluation.key, bool(attempt and attempt.again)
         told = scope.role, scope.split, source or UNKNOWN, self.requested, self.model, self.usage, kind
-        scope.session.record(Call(*told, self.retries, latency, *whose, self.answers if kind is None else 0))
+        answers = self.answers if kind is None else 0
+        scope.session.record(Call(*told, self.retries, latency, *whose, answers, *self.served))
         self.http = None
 
     @guarded

@@ -21,6 +21,8 @@ _CHAT = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "complet
 _RESPONSES = ("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
 _MOST_TOKENS = 2**40
 """Of one call; what is more cannot be a count, whatever the server says."""
+_LONGEST_NAME = 100
+"""Characters of a fingerprint, or of a service tier's name, that are kept."""
 _NOTHING: dict[str, Any] = {}
 
 
@@ -97,6 +99,23 @@ def _with_caches(usage: Usage, fields: dict[str, Any]) -> Usage:
     prompt = usage.prompt + (read or 0) + (written or 0)
     cached = usage.cached if read is None else read
     return usage._replace(prompt=prompt, cached=cached, cache_write=written, reasoning=usage.reasoning or thoughts)
+
+
+def served_in(
+    fields: dict[str, Any], usage: dict[str, Any] | None, before: tuple[str | None, str | None]
+) -> tuple[str | None, str | None]:
+    """Return the fingerprint and the service tier that a response, or a chunk of one, tells; else those of `before`.
+
+    Anthropic's API tells the tier in `usage`.
+    """
+    build, tier = fields.get("system_fingerprint"), fields.get("service_tier") or (usage and usage.get("service_tier"))
+    if build is None and tier is None:
+        return before
+    return _name(build) or before[0], _name(tier) or before[1]
+
+
+def _name(told: Any) -> str | None:
+    return told[:_LONGEST_NAME] if isinstance(told, str) else None
 
 
 def replies_of(response: Any) -> list[Reply]:

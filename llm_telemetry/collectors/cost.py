@@ -12,9 +12,10 @@ from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums
 from llm_telemetry.collectors.base import to_usd
 from llm_telemetry.collectors.naming import name_all
-from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable
+from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable, service_of
 from llm_telemetry.collectors.spend import Tokens
 from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
+from llm_telemetry.notices import Notices
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import format_usd, print_table
 
@@ -28,6 +29,10 @@ _SOURCE_ROLES: tuple[Role, ...] = ("executor", "judge")
 """The roles whose cost belongs to a rollout."""
 
 
+STANDARD = (
+    "calls of the service tier %r of %s are priced at the standard tier, as no other price is known: give it, per "
+    'million tokens, as prices={"MODEL": {"input": …, "output": …, "TIER": {"input": …, "output": …}}}'
+)
 _MOST_NAMES = 20
 """Of models without a price: a policy may have a new name at every checkpoint."""
 
@@ -41,20 +46,25 @@ class _Bucket(NamedTuple):
     requested_model: str | None
     model: str | None
     tier: int
+    service: str
 
 
-_Key = tuple[Split, Role, str, str | None, str | None, int]
+_Key = tuple[Split, Role, str, str | None, str | None, int, str]
 """A `_Bucket` that is not named yet: this is made for every call."""
 
 
 @dataclass(slots=True)
 class RoleSums(Sums):
-    """What the calls of one role cost; `unmetered` succeeded without telling their tokens."""
+    """What the calls of one role cost; `unmetered` succeeded without telling their tokens.
+
+    Of the priced ones `standard` are of a service tier whose price is not known: they have that of the standard tier.
+    """
 
     calls: int = 0
     priced: int = 0
     unpriced: int = 0
     unmetered: int = 0
+    standard: int = 0
     usd: Decimal = Decimal(0)
 
     @property
@@ -88,6 +98,7 @@ class CostTracker:
     def __init__(self, prices: PriceTable | None = None, names: SourceNames | None = None) -> None:
         self._prices = prices or PriceTable()
         self._names = names or SourceNames()
+        self._tell = Notices()
         self._pending: defaultdict[_Key, Tokens] = defaultdict(Tokens)
         self._run: dict[Role, RoleSums] = {role: RoleSums() for role in ROLES}
         self._window: dict[Split, RoleSums] = {split: RoleSums() for split in SPLITS}
@@ -105,8 +116,9 @@ class CostTracker:
                 sums.calls += 1
                 sums.unmetered += error is None
             return
-        tier = self._prices.tier((model, requested), prompt) if prompt > SMALLEST_TIER else 0
-        self._pending[split, role, source, requested, model, tier].add(prompt, cached, cache_write, completion)
+        service = service_of(call)
+        tier = self._prices.tier((model, requested), prompt, service) if prompt > SMALLEST_TIER else 0
+        self._pending[split, role, source, requested, model, tier, service].add(prompt, cached, cache_write, completion)
 
     @exactly
     def add_cost(
@@ -154,6 +166,7 @@ class CostTracker:
             keys.JUDGE_CALLS: self._run["judge"].calls,
             keys.UNPRICED_CALLS: total.unpriced,
             keys.UNMETERED_CALLS: total.unmetered,
+            keys.STANDARD_CALLS: total.standard,
         }
         return name_all({**{key: _float(cost) for key, cost in usd.items()}, **counts}, split)
 
@@ -214,12 +227,22 @@ class CostTracker:
         for key, tokens in self._pending.items():
             bucket = _Bucket(*key)
             models = (bucket.model, bucket.requested_model)
-            rate = self._prices.rate(models, bucket.tier)
+            rate = self._prices.rate(models, bucket.tier, bucket.service)
+            if rate is None and bucket.service:
+                rate = self._prices.rate(models, bucket.tier)
+                self._count_standard(bucket, 0 if rate is None else tokens.calls)
             if rate is None and len(self.unpriced_models) < _MOST_NAMES:
                 self.unpriced_models.add(bucket.requested_model or bucket.model or "unknown")
             usd = None if rate is None else tokens.cost(rate)
             self._book(bucket.split, bucket.role, bucket.source, tokens.calls, usd)
         self._pending.clear()
+
+    def _count_standard(self, bucket: _Bucket, calls: int) -> None:
+        """Count calls that are priced at the standard tier, as the price of their own is not known."""
+        if calls:
+            self._tell(STANDARD, bucket.service, bucket.requested_model or bucket.model)
+        for sums in (self._run[bucket.role], self._window[bucket.split]):
+            sums.standard += calls
 
     def _book(self, split: Split, role: Role, source: str, calls: int, usd: Decimal | None) -> None:
         for sums in (self._run[role], self._window[split]):

@@ -133,6 +133,9 @@ DEGENERATE_ACCEPTED_RATE = _step("judge/degenerate_accepted_rate", "0 to 1", "ac
     "answers that are none (empty, punctuation or an opening alone, only the question again) and were judged correct, "
     "over all such answers with a verdict")
 DEGENERATE_SEEN = _step("judge/degenerate_seen", "evaluations", "sum", "such answers with a verdict")
+JUDGE_CHANGES = _step("judge/changes", "changes", "sum",
+    "models, fingerprints and service tiers that the judge's calls were answered with, and never before the last "
+    "payload; absent where no answer told its tokens")
 FORGOTTEN_ANSWERS = _step("judge/forgotten_answers", "answers", "sum",
     "answers that are no longer remembered, as too many others have come since: if they come again, that is not seen")
 LENGTH_CORRELATION = _step("judge/length_correlation", "-1 to 1", "deviation",
@@ -182,6 +185,9 @@ UNPRICED_CALLS = _run("cost/unpriced_calls", "calls", "sum",
     "calls whose model has no known price, so that they are missing from the USD above")
 UNMETERED_CALLS = _run("cost/unmetered_calls", "calls", "sum",
     "calls that succeeded without telling their tokens, so that they are missing from the USD above too")
+STANDARD_CALLS = _run("cost/priced_as_standard_calls", "calls", "sum",
+    "calls of another service tier (flex, batch, priority, …) whose price is not known: they are in the USD above at "
+    "the price of the standard tier")
 
 # --- tokens and calls
 

@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors.aggregates import Sums
-from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable
+from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable, service_of
 from llm_telemetry.events import Usage
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Spend:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         """Those that are not added up yet."""
-        self.tokens: dict[tuple[str | None, str | None, int], Tokens] = {}
-        """By the model in the response, the one in the request, and the tier of the prompt's length."""
+        self.tokens: dict[tuple[str | None, str | None, int, str], Tokens] = {}
+        """By the model in the response, the one in the request, the tier of the prompt's length, the service tier."""
         self.unmetered = 0
         """Calls that succeeded without telling their tokens."""
 
@@ -71,8 +71,9 @@ class Spend:
             if prompt is None or completion is None:
                 self.unmetered += call.error is None
                 continue
-            tier = prices.tier((call.model, call.requested_model), prompt) if prompt > SMALLEST_TIER else 0
-            tokens = self.tokens.setdefault((call.model, call.requested_model, tier), Tokens())
+            models, service = (call.model, call.requested_model), service_of(call)
+            tier = prices.tier(models, prompt, service) if prompt > SMALLEST_TIER else 0
+            tokens = self.tokens.setdefault((*models, tier, service), Tokens())
             tokens.add(prompt, cached, cache_write, completion)
         self.calls = []
 
@@ -83,7 +84,10 @@ class Spend:
     def usd(self, prices: PriceTable) -> Decimal | None:
         """Return the USD that are known; `None` where calls were made and of not one of them the cost is known."""
         self._add_up(prices)
-        rates = [(tokens, prices.rate(models, tier)) for (*models, tier), tokens in self.tokens.items()]
+        rates = [
+            (tokens, prices.rate(models, tier, service) or prices.rate(models, tier))
+            for (*models, tier, service), tokens in self.tokens.items()
+        ]
         known = [(tokens, rate) for tokens, rate in rates if rate is not None]
         if not known and (rates or self.unmetered):
             return None

@@ -9,6 +9,7 @@ from llm_telemetry.alarm.alarm import Alarm
 from llm_telemetry.collectors import accuracy, groups, keys
 from llm_telemetry.collectors.attempts import AttemptsCollector
 from llm_telemetry.collectors.calls import CallCollector
+from llm_telemetry.collectors.changes import ChangesCollector
 from llm_telemetry.collectors.consistency import ConsistencyCollector
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.dataset import DatasetMetricsCollector
@@ -59,6 +60,7 @@ class Counts:
         self.ledger = Ledger(prices)
         self.worth = WorthCollector(prices)
         self.calls = CallCollector()
+        self.changes = ChangesCollector()
         self.evidence = EvidenceCollector(config.capture_failures)
         self.alarm = None if limits is None else Alarm(limits, names)
         self.gaps = Gaps(named=config.source is not None)
@@ -70,7 +72,7 @@ class Counts:
         """Return the table: kind of event → who takes it."""
         of_rollouts = (self.parts, self.attempts, self.cost, self.calls)
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
-            Call: (self.cost.add_call, self.calls.add_call, self.ledger.add_call, self.worth.add_call),
+            Call: tuple(one.add_call for one in (self.cost, self.calls, self.changes, self.ledger, self.worth)),
             Rollout: (self._add_rollout, *(one.add_rollout for one in of_rollouts)),
         }
         return {
@@ -109,7 +111,8 @@ class Counts:
         """
         costs = self.cost.by_source(split)
         own: dict[str, float] = attempt(self.dataset.get_wandb_logs, split, costs) or {}
-        for collector in (self.parts, self.judge, self.consistency, self.lengths, self.cost, self.calls):
+        of_calls = (self.cost, self.calls, self.changes)
+        for collector in (self.parts, self.judge, self.consistency, self.lengths, *of_calls):
             own |= attempt(collector.get_wandb_logs, split) or {}
         own |= attempt(self._by_rollout, split) or {}
         if told_as == "eval":
@@ -141,13 +144,17 @@ class Counts:
     def begin(self, split: Split) -> None:
         """Begin new windows for `split`."""
         rollouts = (self.dataset, self.parts, self.attempts, self.ledger, self.worth)
-        for collector in (*rollouts, self.judge, self.consistency, self.lengths, self.cost, self.calls, self.evidence):
+        of_judges = (self.judge, self.consistency, self.lengths, self.changes, self.evidence)
+        for collector in (*rollouts, *of_judges, self.cost, self.calls):
             collector.begin(split)
 
-    def check(self, payload: Payload) -> Alert | None:
+    def check(self, payload: Payload) -> list[Alert]:
         """Say what `payload` shows to be missing, and return what the alarm has to tell after it, if anything."""
         attempt(self.gaps.look, payload)
-        return None if self.alarm is None else self.alarm.check(payload.step, payload.values.get(keys.TOTAL_COST.name))
+        if self.alarm is None:
+            return []
+        health = self.alarm.check(payload.step, payload.values.get(keys.TOTAL_COST.name))
+        return [alert for alert in (attempt(self.changes.alert, payload.step), health) if alert is not None]
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run, for `restore` in another process."""
@@ -155,6 +162,7 @@ class Counts:
             "cost": self.cost.state(),
             "judge": self.judge.state(),
             "calls": self.calls.state(),
+            "changes": self.changes.state(),
             "projection": self.projection.state(),
             "unpriced_models": sorted(self.cost.unpriced_models),
         }
@@ -164,6 +172,7 @@ class Counts:
         self.cost.restore(state["cost"])
         self.judge.restore(state["judge"])
         self.calls.restore(state["calls"])
+        self.changes.restore(state.get("changes", {}))
         self.projection.restore(state.get("projection", ()))
         self.cost.unpriced_models.update(state.get("unpriced_models", ()))
 

@@ -24,12 +24,12 @@ class Outbox:
 
     def __init__(self, sinks: Sequence[Any]) -> None:
         self._sinks = list(sinks)
-        self._waiting: deque[tuple[Payload, Alert | None, Iterator[Any]]] = deque()
+        self._waiting: deque[tuple[Payload, Sequence[Alert], Iterator[Any]]] = deque()
         self._turn = Turn()
 
-    def add(self, payload: Payload, alert: Alert | None) -> None:
-        """Take a payload, and an alert to be told after it; they go out with the next `send`."""
-        self._waiting.append((payload, alert, iter(self._sinks)))
+    def add(self, payload: Payload, alerts: Sequence[Alert]) -> None:
+        """Take a payload, and what is to be told after it; they go out with the next `send`."""
+        self._waiting.append((payload, alerts, iter(self._sinks)))
 
     def send(self) -> None:
         """Write what waits, or leave it to the thread that is writing; an interrupted one goes on where it was."""
@@ -41,10 +41,10 @@ class Outbox:
             finally:
                 self._turn.give()
 
-    def _write(self, payload: Payload, alert: Alert | None, sinks: Iterator[Any]) -> None:
+    def _write(self, payload: Payload, alerts: Sequence[Alert], sinks: Iterator[Any]) -> None:
         for sink in sinks:
             _write(sink, payload)
-        if alert is not None:
+        for alert in alerts:
             tell(alert, self._sinks)
 
     def close(self) -> None:

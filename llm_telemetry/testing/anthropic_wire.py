@@ -23,19 +23,19 @@ def message(request: Request, reply: Reply, tokens: Tokens | None) -> Body:
         "id": f"msg_{request.key}",
         "type": "message",
         "role": "assistant",
-        "model": request.model,
+        "model": reply.model or request.model,
         "content": [block for block, _ in _blocks(reply)],
         "stop_reason": _stop_reason(reply),
         "stop_sequence": None,
     }
-    return body if tokens is None else {**body, "usage": _usage(tokens)}
+    return body if tokens is None else {**body, "usage": _usage(tokens, reply)}
 
 
 def events(request: Request, reply: Reply, tokens: Tokens | None) -> Iterator[Body]:
     """Yield the events of a streamed answer; its tokens are told in two parts, before and after the text."""
     start = message(request, reply, tokens)
     if tokens is not None:
-        start["usage"] = {**_usage(tokens), "output_tokens": 1}
+        start["usage"] = {**_usage(tokens, reply), "output_tokens": 1}
     yield {"type": "message_start", "message": {**start, "content": [], "stop_reason": None}}
     yield {"type": "ping"}
     for index, (block, key) in enumerate(_blocks(reply)):
@@ -78,9 +78,11 @@ def _stop_reason(reply: Reply) -> str:
     return _STOP.get(reply.finish_reason, reply.finish_reason)
 
 
-def _usage(tokens: Tokens) -> Body:
+def _usage(tokens: Tokens, reply: Reply) -> Body:
     """Return the token counts; Anthropic's input is without what the cache has served or taken up."""
+    tier = {"service_tier": reply.service_tier} if reply.service_tier else {}
     return {
+        **tier,
         "input_tokens": tokens.prompt - tokens.cached - tokens.cache_write,
         "cache_read_input_tokens": tokens.cached,
         "cache_creation_input_tokens": tokens.cache_write,

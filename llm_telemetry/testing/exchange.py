@@ -51,6 +51,9 @@ class Reply:
         tool_calls: what the model wants to be called, for chat completions and messages.
         verdict: the verdict that the text tells, for the books; `None` when it tells none.
         tokens: the tokens to tell; by default they are counted by the length of the texts.
+        model: the model that answers; by default the one that was asked.
+        fingerprint: of the build that answers, where the endpoint is OpenAI's.
+        service_tier: by which it is served.
         delay: seconds before the reply is sent.
 
     """
@@ -63,6 +66,9 @@ class Reply:
     tool_calls: tuple[ToolCall, ...] = ()
     verdict: bool | None = None
     tokens: Tokens | None = None
+    model: str | None = None
+    fingerprint: str | None = None
+    service_tier: str | None = None
     delay: float = 0.0
 
 

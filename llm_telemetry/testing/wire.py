@@ -63,9 +63,15 @@ def _usage(tokens: Tokens) -> Body:
     }
 
 
-def _head(request: Request, kind: str, tokens: Tokens | None = None) -> Body:
-    head = {"id": f"{request.endpoint}-{request.key}", "object": kind, "created": _CREATED, "model": request.model}
+def _head(request: Request, reply: Reply, kind: str, tokens: Tokens | None = None) -> Body:
+    head = {"id": f"{request.endpoint}-{request.key}", "object": kind, "created": _CREATED, **_served(request, reply)}
     return head if tokens is None else {**head, "usage": _usage(tokens)}
+
+
+def _served(request: Request, reply: Reply) -> Body:
+    """Return who has answered, as far as it is told."""
+    told = {"system_fingerprint": reply.fingerprint, "service_tier": reply.service_tier}
+    return {"model": reply.model or request.model, **{name: value for name, value in told.items() if value}}
 
 
 def _tool_calls(reply: Reply) -> list[Body]:
@@ -85,11 +91,11 @@ def _chat(request: Request, reply: Reply, tokens: Tokens | None) -> Body:
     if reply.tool_calls:
         message["tool_calls"] = _tool_calls(reply)
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(reply)}
-    return {**_head(request, "chat.completion", tokens), "choices": [choice]}
+    return {**_head(request, reply, "chat.completion", tokens), "choices": [choice]}
 
 
 def _chat_events(request: Request, reply: Reply, tokens: Tokens | None) -> Iterator[Body]:
-    head = _head(request, "chat.completion.chunk")
+    head = _head(request, reply, "chat.completion.chunk")
     told = {"usage": None} if request.wants_usage else {}  # those before the last carry an empty one
     deltas: list[Body] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": text} for text in pieces(reply.content)]
@@ -108,11 +114,11 @@ def _finish(reply: Reply) -> str:
 
 def _completion(request: Request, reply: Reply, tokens: Tokens | None) -> Body:
     choice = {"index": 0, "text": reply.content or "", "logprobs": None, "finish_reason": reply.finish_reason}
-    return {**_head(request, "text_completion", tokens), "choices": [choice]}
+    return {**_head(request, reply, "text_completion", tokens), "choices": [choice]}
 
 
 def _completion_events(request: Request, reply: Reply, tokens: Tokens | None) -> Iterator[Body]:
-    head = _head(request, "text_completion")
+    head = _head(request, reply, "text_completion")
     for text, finish in [*((text, None) for text in pieces(reply.content)), ("", reply.finish_reason)]:
         yield {**head, "choices": [{"index": 0, "text": text, "logprobs": None, "finish_reason": finish}]}
     if tokens is not None:
@@ -145,7 +151,7 @@ def _response(request: Request, reply: Reply, tokens: Tokens | None) -> Body:
         "id": f"resp_{request.key}",
         "object": "response",
         "created_at": _CREATED,
-        "model": request.model,
+        **_served(request, reply),
         "status": "incomplete" if is_cut else "completed",
         "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,
         "output": [message],

@@ -16,10 +16,14 @@ from hypothesis import strategies as st
 from llm_telemetry.collectors import pricing
 from llm_telemetry.collectors.cost import CostTracker
 from llm_telemetry.collectors.pricing import SMALLEST_TIER, PriceTable, own_rates
+from llm_telemetry.collectors.spend import Spend
 from llm_telemetry.events import Call, Usage
+from llm_telemetry.settings.config import InstrumentError
 
 MODELS = ["gpt-4o-mini", "gpt-4.1-mini", "gpt-4o-2024-08-06", "o3-mini", "text-embedding-3-small"]
 TIERED = ["gemini-2.5-pro", "claude-sonnet-4-5", "gemini-1.5-flash"]
+SERVICES = {"": "", "default": "", "flex": "service_tier", "priority": "service_tier", "batch": "processing"}
+"""As responses call them, and what genai-prices calls their kind; the standard one has none."""
 EDGES = [SMALLEST_TIER, 32_000, 100_000, 128_000, 200_000, 256_000, 272_000]
 
 
@@ -52,14 +56,14 @@ def usages(draw):
     return Usage(prompt, draw(st.integers(0, 100_000)), cached, None)
 
 
-def call(model, usage, *, requested=None, source="gsm8k"):
-    return Call("executor", "train", source, requested or model, model, usage, None, 0, 0.1)
+def call(model, usage, *, requested=None, source="gsm8k", **fields):
+    return Call("executor", "train", source, requested or model, model, usage, None, 0, 0.1, **fields)
 
 
-def genai(model, usage):
+def genai(model, usage, **context):
     tokens = PricedUsage(input_tokens=usage.prompt, cache_read_tokens=usage.cached or 0, output_tokens=usage.completion)
     provider = "openai" if model.startswith("text-embedding") else None  # several providers serve it; ours is asked
-    return calc_price(tokens, model, provider_id=provider).total_price
+    return calc_price(tokens, model, provider_id=provider, **context).total_price
 
 
 @settings(deadline=None, max_examples=150)
@@ -80,6 +84,71 @@ def test_a_prompt_at_the_edge_of_a_tier_costs_what_genai_prices_says(model, edge
         tracker.add_call(call(model, Usage(prompt, 10, prompt // 3)))
         expected = float(genai(model, Usage(prompt, 10, prompt // 3)))
         assert tracker.get_wandb_logs()["cost/step_cost"] == pytest.approx(expected, rel=1e-12)
+
+
+KNOWS_SERVICES = "price_context" in calc_price.__annotations__
+"""Older releases of genai-prices know no service tiers."""
+
+
+@pytest.mark.skipif(not KNOWS_SERVICES, reason="this release of genai-prices knows no service tiers")
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["gpt-4.1", "gpt-4.1-mini", "claude-sonnet-4-5"]), usages(), st.sampled_from([*SERVICES])
+        )
+    )
+)
+def test_calls_of_a_service_tier_cost_what_genai_prices_says_of_it(calls):
+    tracker = CostTracker()
+    for model, usage, service in calls:
+        tracker.add_call(call(model, usage, service_tier=service))
+    contexts = {tier: {"price_context": {kind: tier}} if kind else {} for tier, kind in SERVICES.items()}
+    total = float(sum((genai(model, usage, **contexts[tier]) for model, usage, tier in calls), Decimal(0)))
+    assert tracker.get_wandb_logs()["cost/total_cost"] == pytest.approx(total, rel=1e-12, abs=1e-18)
+
+
+@pytest.mark.skipif(not KNOWS_SERVICES, reason="this release of genai-prices knows no service tiers")
+def test_a_service_tier_changes_what_a_call_costs():
+    costs = [float(PriceTable().rate(["gpt-4.1"], 0, service).input) for service in ("priority", "", "batch")]
+    assert costs == sorted(costs, reverse=True)
+    assert len({*costs}) == 3
+
+
+def test_a_service_tier_without_a_price_costs_what_the_standard_one_does_and_is_counted(caplog):
+    tracker, plain = CostTracker(), CostTracker()
+    for _ in range(3):
+        tracker.add_call(call("gpt-4o-mini", Usage(1000, 10), service_tier="galactic"))
+        plain.add_call(call("gpt-4o-mini", Usage(1000, 10), service_tier="default"))
+    told, usual = tracker.get_wandb_logs(), plain.get_wandb_logs()
+    assert told == {**usual, "cost/priced_as_standard_calls": 3}
+    assert usual["cost/priced_as_standard_calls"] == 0
+    assert caplog.text.count("'galactic' of gpt-4o-mini are priced at the standard tier") == 1
+
+
+def test_a_service_tier_of_a_model_without_any_price_is_unpriced_and_no_more():
+    tracker = CostTracker()
+    tracker.add_call(call("nobody-s", Usage(1000, 10), service_tier="flex"))
+    told = tracker.get_wandb_logs()
+    assert (told["cost/unpriced_calls"], told["cost/priced_as_standard_calls"]) == (1, 0)
+
+
+def test_an_own_price_for_a_service_tier_is_that_of_its_calls_alone():
+    prices = {"m": {"input": 2, "output": 0, "flex": {"input": 1, "output": 0}}}
+    tracker, spend = CostTracker(PriceTable(prices)), Spend()
+    for service in ("flex", "default", None, "priority"):
+        one = call("m", Usage(1_000_000, 0), service_tier=service)
+        tracker.add_call(one)
+        spend.add(one, PriceTable(prices))
+    told = tracker.get_wandb_logs()
+    assert (told["cost/total_cost"], told["cost/priced_as_standard_calls"]) == (7.0, 1)
+    assert spend.usd(PriceTable(prices)) == 7
+
+
+@pytest.mark.parametrize("flex", [{"input": 1}, {"input": 1, "output": 1, "deep": {}}, {"input": -1, "output": 0}])
+def test_a_price_of_a_service_tier_that_cannot_be_is_refused(flex):
+    with pytest.raises(InstrumentError, match=r"prices\['m'\]\['flex'\]"):
+        own_rates({"m": {"input": 1, "output": 2, "flex": flex}})
 
 
 def test_an_own_price_wins_over_genai_prices():

@@ -166,7 +166,7 @@ class CostTracker:
             keys.JUDGE_CALLS: self._run["judge"].calls,
             keys.UNPRICED_CALLS: total.unpriced,
             keys.UNMETERED_CALLS: total.unmetered,
-            keys.STANDARD_CALLS: total.standard,
+            keys.STANDARD_CALLS: total.standard or None,
         }
         return name_all({**{key: _float(cost) for key, cost in usd.items()}, **counts}, split)
 

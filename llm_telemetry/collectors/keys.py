@@ -187,7 +187,7 @@ UNMETERED_CALLS = _run("cost/unmetered_calls", "calls", "sum",
     "calls that succeeded without telling their tokens, so that they are missing from the USD above too")
 STANDARD_CALLS = _run("cost/priced_as_standard_calls", "calls", "sum",
     "calls of another service tier (flex, batch, priority, …) whose price is not known: they are in the USD above at "
-    "the price of the standard tier")
+    "the price of the standard tier; present where there was one")
 
 # --- tokens and calls
 

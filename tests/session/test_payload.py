@@ -78,6 +78,7 @@ def test_a_right_answer_is_counted_to_the_token_and_the_cent(api, tmp_path):
         "judge/undecided": 0,
         "judge/disagreements": 0,
         "judge/attempts_avg": 1,
+        "judge/changes": 0,
         "judge/total_calls": 1,
         "judge/gsm8k/success_rate": 1,
         "judge/gsm8k/parse_failure_rate": 0,

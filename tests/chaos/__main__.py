@@ -143,6 +143,7 @@ def main():
     with stage.served(doors.serve) as at:
         found, failed = doors.explored(at, QUICK if given.count < FEW else list(scenes.SCENES))
         if given.count >= FEW:
+            failed += doors.unexplored(found)
             failed += doors.broken_everywhere(at, found, ("plain", "hostile"))
     sys.stdout.write("".join(f"{one}\n" for one in failed))
     start = time.monotonic()
@@ -162,9 +163,10 @@ FEW = 100
 
 def run(seed, count, breakable, *, verbose=False):
     """Play `count` programs; return the seeds of those that failed."""
-    failed = []
-    for number in range(seed, seed + count):
-        watched, found = played(number, breakable)
+    failed, seeds = [], range(seed, seed + count)
+    for number, (watched, found) in zip(
+        seeds, stage.side_by_side(functools.partial(played, breakable=breakable), seeds), strict=True
+    ):
         if found or verbose:
             about = "" if isinstance(watched, str) else f"{watched['kinds']} {watched['told']}"
             told = "\n  ".join([f"seed {number}: {programs.Habits.drawn(number)} {about}", *found])

@@ -85,17 +85,22 @@ def _is_guarded(frame):
 def explored(at, names):
     """Play all scenes, watched and not; return each one's plain outcome, duration and functions, and what differs."""
     found, wrong = {}, []
-    for name in names:
-        plain = stage.apart(functools.partial(play, name, at, watched=False))
-        start = time.perf_counter()
-        told = stage.apart(functools.partial(observed, name, at))
+    for name, (plain, told, seconds) in zip(
+        names, stage.side_by_side(functools.partial(_explore, at), names), strict=True
+    ):
         if isinstance(plain, str) or isinstance(told, str) or plain != told["seen"]:
             wrong.append(
                 f"{name}: {plain} without telemetry, {told if isinstance(told, str) else told['seen']} with it"
             )
         else:
-            found[name] = {**told, "plain": plain, "seconds": time.perf_counter() - start}
+            found[name] = {**told, "plain": plain, "seconds": seconds}
     return found, wrong
+
+
+def _explore(at, name):
+    plain = stage.apart(functools.partial(play, name, at, watched=False))
+    start = time.perf_counter()
+    return plain, stage.apart(functools.partial(observed, name, at)), time.perf_counter() - start
 
 
 def guarded_in(found):
@@ -116,19 +121,26 @@ def broken_everywhere(at, found, kinds):
     jobs = {}
     for number, (place, name) in enumerate(sorted(quickest.items())):
         jobs.setdefault(name, []).append((place, kinds[number % len(kinds)]))
-    for name, broken in jobs.items():
-        size = 1 if name in scenes.ONCE else AT_ONCE
-        for many in (broken[i : i + size] for i in range(0, len(broken), size)):
-            expected = found[name]["plain"]
-            if stage.apart(functools.partial(play_broken, name, at, many)) != [expected] * len(many):
-                yield from _differences(name, at, many, expected)
+    batches = [
+        (name, broken[i : i + size], found[name]["plain"])
+        for name, broken in jobs.items()
+        for size in [1 if name in scenes.ONCE else AT_ONCE]
+        for i in range(0, len(broken), size)
+    ]
+    for differences in stage.side_by_side(functools.partial(_differences, at), batches):
+        yield from differences
 
 
-def _differences(name, at, broken, expected):
-    for place, kind in broken:
-        seen = stage.apart(functools.partial(play_broken, name, at, [(place, kind)]))
-        if seen != [expected]:
-            yield f"{place} raises ({kind}) in {name}: {expected} is seen without telemetry, {seen} with it"
+def _differences(at, batch):
+    name, broken, expected = batch
+    if stage.apart(functools.partial(play_broken, name, at, broken)) == [expected] * len(broken):
+        return []
+    seen = [(*one, stage.apart(functools.partial(play_broken, name, at, [one]))) for one in broken]
+    return [
+        f"{place} raises ({kind}) in {name}: {expected} is seen without telemetry, {told} with it"
+        for place, kind, told in seen
+        if told != [expected]
+    ]
 
 
 def hooks():

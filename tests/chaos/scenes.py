@@ -383,12 +383,11 @@ def awkward(world):
 
 def shape(name: str, world: World) -> list[str]:
     """One of the shapes, as people write them."""
-    os.environ["SHAPES_URL"] = f"{world.url}/v1"
+    os.environ.update(SHAPES_URL=f"{world.url}/v1", WANDB_DIR=str(world.folder))
     row = SHAPES[[one.program for one in SHAPES].index(name)]
-    module = importlib.import_module(f"tests.shapes.programs.{name}")
-    trainer = getattr(module, row.trainer)()
-    handles = [world.watch(one, **row.settings) for one in getattr(trainer, "both", [trainer])]
-    seen = [outcome(lambda: module.train(trainer))]
+    train, trainer, watched = row.made()
+    handles = [world.watch(one, **row.settings) for one in watched]
+    seen = [outcome(train, trainer)]
     for handle in filter(None, handles):
         handle.uninstrument()
     return seen

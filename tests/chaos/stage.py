@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib
 import json
+import multiprocessing
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ import ssl
 import sys
 import tempfile
 import traceback
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,6 +34,12 @@ def warm_up():
         PriceTable().rate([model])
     for library in ("aiohttp", "anthropic", "boto3", "google.genai", "groq", "httpx", "openai", "requests"):
         importlib.import_module(library)
+
+
+def side_by_side(work, things, jobs=None):
+    """Yield what `work` gives for each thing, in their order, played in as many processes as there are cores."""
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork")) as workers:
+        yield from workers.map(work, things)
 
 
 def apart(work):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,17 @@ class Shape:
     """What is set in a process of its own, where that is not the settings."""
     alone: bool = True
     """Whether it also runs by itself, with `LLM_TELEMETRY=1`."""
+
+    def made(self) -> tuple[Any, Any, list[Any]]:
+        """Make the program's trainer; return what trains it, itself, and what is to be watched: there may be two.
+
+        A script of functions is its own trainer.
+        """
+        module = importlib.import_module(f"tests.shapes.programs.{self.program}")
+        if not self.trainer:
+            return module.main, module, [module]
+        trainer = getattr(module, self.trainer)()
+        return module.train, trainer, getattr(trainer, "both", [trainer])
 
     @property
     def seen(self) -> str:

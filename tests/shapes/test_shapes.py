@@ -1,6 +1,5 @@
 """Each shape of the table is watched, in this process and in one of its own, and held against the server's books."""
 
-import importlib
 import json
 import os
 import re
@@ -32,16 +31,9 @@ def books(monkeypatch, tmp_path):
         yield running.books
 
 
-def trainers_of(shape):
-    """Make the program's trainer; there may be two."""
-    module = importlib.import_module(f"tests.shapes.programs.{shape.program}")
-    trainer = getattr(module, shape.trainer)() if shape.trainer else module
-    return getattr(module, "main" if trainer is module else "train"), trainer, getattr(trainer, "both", [trainer])
-
-
 def watched_here(shape, tmp_path, capsys, caplog):
     """Run it in this process; return its payloads and what was told."""
-    train, trainer, watched = trainers_of(shape)
+    train, trainer, watched = shape.made()
     memory = Memory()
     settings = {"folder": tmp_path, "run": False, "console": 0, "prices": PRICES, "sinks": [memory]}
     handles = [instrument(one, **settings, **shape.settings) for one in watched]

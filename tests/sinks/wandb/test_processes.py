@@ -169,7 +169,7 @@ train(range(3, 6), sink.write, run.log)
     assert places(tmp_path) == EXPECTED
 
 
-KILL_CORE = """
+CORE = """
 def core():
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -179,7 +179,11 @@ def core():
                 continue
             if int(stat.rpartition(")")[2].split()[1]) == os.getpid():
                 return int(entry)
+"""
 
+KILL_CORE = (
+    CORE
+    + """
 def outcome(call, *args):
     try:
         return repr(call(*args))
@@ -204,6 +208,7 @@ outcomes.append(outcome(run.finish))
 print(outcomes)
 os._exit(0)
 """
+)
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds W&B's process in /proc")
@@ -214,6 +219,23 @@ def test_core_killed(tmp_path):
     assert watched.stdout == alone.stdout
     assert "ConnectionError" in alone.stdout
     assert "your training goes on" in watched.stderr
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds W&B's process in /proc")
+def test_core_stopped(tmp_path):
+    """While W&B's own process stands still the training goes on, and no row is lost once it goes on too."""
+    script = """
+stopped = core()
+os.kill(stopped, signal.SIGSTOP)
+for step in range(5):
+    sink.write(payload(step))
+    run.log({"loss": float(step)}, step=step)
+os.kill(stopped, signal.SIGCONT)
+run.finish()
+"""
+    process = run(CORE + script, tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert places(tmp_path) == ([(float(step), step) for step in range(5)],) * 2
 
 
 def test_wandb_is_not_imported(tmp_path):

@@ -11,7 +11,7 @@ CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs
 demo: $(READY)
 	$(BIN)/llm-telemetry demo
 
-# All but the tests that start whole programs by the dozen: those, too, with `make test-programs`.
+# All but the tests that start whole programs by the dozen, or simulate a thousand: those, too, with `make test-programs`.
 test: $(READY)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.activation.conftest import PROGRAMS
 
+LONG = pytest.mark.long
 IN_MAIN = [[("val", 0), ("train", 1), ("train", 2)]]
 NOT_WATCHED = "has a step method, but no executor and no reward computer, and is not watched."
 
@@ -25,9 +26,9 @@ def test_imported_trainers_of_all_sorts_and_a_class_that_only_looks_like_one(tra
     ("program", "arguments"),
     [
         pytest.param("python", ["in_main.py"], id="plain"),
-        pytest.param("python", ["-m", "in_main"], id="module"),
+        pytest.param("python", ["-m", "in_main"], id="module", marks=LONG),
         pytest.param("llm-telemetry", ["run", "in_main.py"], id="launcher"),
-        pytest.param("llm-telemetry", ["run", "-m", "in_main"], id="launcher-module"),
+        pytest.param("llm-telemetry", ["run", "-m", "in_main"], id="launcher-module", marks=LONG),
     ],
 )
 def test_a_trainer_in_the_main_file(train, tmp_path, program, arguments):
@@ -45,7 +46,15 @@ def test_the_launcher_finds_what_a_plain_start_finds_too_late(train, tmp_path):
     assert train("run", "late.py", program="llm-telemetry").steps == [[("train", 1), ("train", 2)]]
 
 
-@pytest.mark.parametrize(("how", "first"), [("beside", 4), ("within", 2), ("elsewhere", 2), ("half", 2)])
+@pytest.mark.parametrize(
+    ("how", "first"),
+    [
+        ("beside", 4),
+        pytest.param("within", 2, marks=LONG),
+        pytest.param("elsewhere", 2, marks=LONG),
+        pytest.param("half", 2, marks=LONG),
+    ],
+)
 def test_what_is_rolled_out_before_the_first_step_is_counted_with_it(train, tmp_path, how, first):
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
     done = train("early.py", how)
@@ -170,7 +179,7 @@ def test_nothing_is_imported_before_there_is_something_to_watch(full, tmp_path):
     assert full.run("-c", shown, cwd=tmp_path, LLM_TELEMETRY="1").out == "[]\n"
 
 
-@pytest.mark.parametrize(("how", "steps"), [((), [0, 1, 2]), (("named",), [0, 10, 20])])
+@pytest.mark.parametrize(("how", "steps"), [((), [0, 1, 2]), pytest.param(("named",), [0, 10, 20], marks=LONG)])
 def test_a_script_of_functions_has_a_payload_for_each_row_that_it_logs(train, tmp_path, how, steps):
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
     done = train("functions.py", *how, LLM_TELEMETRY_FOLDER="llm_telemetry", WANDB_MODE="offline", WANDB_SILENT="true")
@@ -188,8 +197,8 @@ def test_a_script_of_functions_has_a_payload_for_each_row_that_it_logs(train, tm
     ("program", "arguments"),
     [
         pytest.param("python", ["functions.py", "at once"], id="plain"),
-        pytest.param("python", ["-m", "functions", "at once"], id="module"),
-        pytest.param("llm-telemetry", ["run", "functions.py", "at once"], id="launcher"),
+        pytest.param("python", ["-m", "functions", "at once"], id="module", marks=LONG),
+        pytest.param("llm-telemetry", ["run", "functions.py", "at once"], id="launcher", marks=LONG),
     ],
 )
 def test_the_first_call_of_a_script_has_its_role_and_its_rollout(train, tmp_path, program, arguments):

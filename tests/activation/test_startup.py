@@ -131,6 +131,7 @@ def test_a_broken_installation_starts_python_and_uninstalling_leaves_nothing(mak
     assert {path.relative_to(own.site) for path in own.site.rglob("*")} == before
 
 
+@pytest.mark.long
 def test_a_wheel_made_of_the_sdist_is_the_same(wheel, tmp_path):
     pytest.importorskip("hatchling")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]

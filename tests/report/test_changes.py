@@ -26,6 +26,7 @@ def in_groups(rng, chance, steps, groups=4, size=8):
     return values
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("noise", [level, in_groups], ids=["independent rollouts", "rollouts in groups"])
 def test_of_1000_flat_runs_at_most_50_are_told_to_have_changed(noise):
     rng, datasets = random.Random(7), (30, 60, 90)
@@ -36,6 +37,7 @@ def test_of_1000_flat_runs_at_most_50_are_told_to_have_changed(noise):
     assert alarms <= 50
 
 
+@pytest.mark.long
 def test_the_true_step_is_within_what_is_told_in_nine_of_ten_runs():
     rng = random.Random(3)
     runs = [[*level(rng, 45, 30), *level(rng, 75, 30, first=31)] for _ in range(200)]

@@ -6,6 +6,7 @@ the order of the other tags, because judges quote the answer tags of those they 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .labels import read_label
@@ -32,6 +33,9 @@ RULES: tuple[tuple[Family, Callable[[Reply], Reading | None]], ...] = (
 )
 """A family and what reads it: to a verdict, to the reason why there is none, or to `None` to pass on."""
 
+_SHORT, _REMEMBERED = 200, 512
+"""Characters of a reply that is remembered, and how many are: judges say the same few words again and again."""
+
 
 def read_verdict(
     text: str,
@@ -57,13 +61,14 @@ def read_verdict(
         return whole
     known = Reply(cut=truncated, scale=scale, inverted=inverted, is_purged=bool(candidate))
     for own in purge(whole, candidate) if candidate else [whole]:
-        reading = _first(prepare(own, known))
+        reading = _read_short(own, known) if len(own) <= _SHORT else _read(own, known)
         if isinstance(reading, Verdict):
             return inverse(reading) if inverted else reading
     return Unreadable("truncated") if truncated else reading
 
 
-def _first(reply: Reply) -> Reading:
+def _read(own: str, known: Reply) -> Reading:
+    reply = prepare(own, known)
     for family, read in RULES if reply.text else ():
         reading = read(reply)
         if isinstance(reading, Verdict):
@@ -71,3 +76,6 @@ def _first(reply: Reply) -> Reading:
         if reading is not None:
             return reading
     return NO_VERDICT
+
+
+_read_short = lru_cache(_REMEMBERED)(_read)

@@ -1,5 +1,6 @@
 """What a report of a very long run takes: CPU time, memory, the page's size. `python benchmarks/report.py [STEPS]`."""
 
+import gc
 import json
 import random
 import resource
@@ -44,6 +45,7 @@ def main(steps: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "run.jsonl")
         keys = write_run(path, steps)
+        gc.disable()  # as the command does
         began = time.process_time()
         run = find_run(path)
         read = time.process_time()

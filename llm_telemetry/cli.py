@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -128,7 +129,11 @@ def _doctor(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from llm_telemetry.report.report import make_report  # noqa: PLC0415 - nobody else needs it
 
-    report = make_report([_find(options, named) for named in options.runs or [None]])
+    gc.disable()  # a long run is millions of numbers without a circle: a third of the time would go into looking
+    try:
+        report = make_report([_find(options, named) for named in options.runs or [None]])
+    finally:
+        gc.enable()
     if options.html is not None or options.open:
         from llm_telemetry.report.page import write_page  # noqa: PLC0415 - the same
 

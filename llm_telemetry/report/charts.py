@@ -118,10 +118,11 @@ def _line(chart: Chart, line: Shown, number: int, x: Axis, y: Axis) -> str:
     path = f"M{'L'.join(places)}" if len(places) > 1 else f"M{places[0]}h0"
     kind = " dashed" * line.series.dashed + " dot" * (len(places) == 1)
     off = ' class="off"' * (number >= SHOWN and not chart.across)
-    drawn = f'<path class="line c{number % COLOURS}{kind}" d="{path}"/>'
+    look = f"c{number % COLOURS}{kind}"
+    drawn = f'<path class="line {look}" d="{path}"/>'
     if _is_crowded(chart) and (means := _means(line.series.points)):
         through = "L".join(f"{_x(x, point.step)} {_y(y, point.value)}" for point in means)
-        drawn = drawn.replace("line ", "line thin ", 1) + f'<path class="line c{number % COLOURS}" d="M{through}"/>'
+        drawn = f'<path class="line thin {look}" d="{path}"/><path class="line {look}" d="M{through}"/>'
     return f'<g data-series="{number}"{off}>{drawn}</g>'
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.collectors import keys
@@ -11,11 +13,15 @@ from llm_telemetry.runs.history import Point, mean, scored, spent
 from llm_telemetry.tables import format_usd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llm_telemetry.report.changes import Change
     from llm_telemetry.runs.history import Run, Table
 
 ENDS = 4
 """The first and the last of so many parts of the steps are what "first" and "last" mean."""
+BEYOND = 3.0
+"""Standard errors from which on a gap is beyond noise."""
 
 
 def find_changes(run: Run) -> dict[str, Change]:
@@ -75,21 +81,42 @@ class Gap(NamedTuple):
     val: float
     train: float
     """Over the last `ENDS` steps up to it."""
+    error: float
+    """How far apart noise alone sets them, in points: the standard error of their difference."""
 
     @property
     def points(self) -> float:
         """How many points training is ahead."""
         return self.train - self.val
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether noise alone may well have made it."""
+        return abs(self.points) <= BEYOND * self.error
+
 
 def find_gaps(run: Run) -> list[Gap]:
     """Hold the latest validation against training, by dataset; that over all comes last, without a name."""
-    gaps = []
-    for source in [*run.val.sources(keys.ACCURACY), ""]:
-        for step, val, _ in scored(run.val, source)[-1:]:
-            train = mean([point for point in scored(run.train, source) if point.step <= step][-ENDS:])
-            gaps += [] if train is None else [Gap(source, step, val, train)]
-    return gaps
+    latest = ((source, scored(run.val, source)[-1:]) for source in [*run.val.sources(keys.ACCURACY), ""])
+    gaps = (gap_between(source, val, scored(run.train, source)) for source, found in latest for val in found)
+    return [gap for gap in gaps if gap is not None]
+
+
+def gap_between(source: str, val: Point, training: Sequence[Point]) -> Gap | None:
+    """Return the gap between a validation and the training steps up to it, `None` without any.
+
+    How much a rollout varies is read off the differences of neighbouring steps, since rollouts of one problem are
+    alike; it is never less than what independent rollouts would vary.
+    """
+    before = [point for point in training if point.step <= val.step]
+    last = before[-ENDS:]
+    train, right = mean(last), mean([*last, val])
+    if train is None or right is None:
+        return None
+    pairs = [(a.value - b.value) ** 2 / (1 / a.weight + 1 / b.weight) for a, b in pairwise(before)]
+    variance = max(right * (100 - right), math.fsum(pairs) / max(len(pairs), 1))
+    error = math.sqrt(variance * (1 / val.weight + 1 / math.fsum(point.weight for point in last)))
+    return Gap(source, val.step, val.value, train, error)
 
 
 def answer_validation(run: Run) -> Section | None:
@@ -97,11 +124,11 @@ def answer_validation(run: Run) -> Section | None:
     gaps = find_gaps(run)
     if not gaps:
         return None
-    sentences = [
-        f"At step {step}, validation of {source or 'all datasets'} was at {format_percent(val)}, training at "
-        f"{format_percent(train)}: {abs(train - val):.1f} points {'ahead' if train > val else 'behind'}."
-        for source, step, val, train in sorted(gaps, key=lambda gap: (gap.source != "", -gap.points))[:2]
-    ]
+    *by_source, overall = gaps
+    wide = sorted((gap for gap in by_source if not gap.is_noise), key=lambda gap: -abs(gap.points))
+    sentences = [_say_gap(overall), *map(_say_gap, wide[:2])]
+    if by_source and not wide:
+        sentences.append("Of no dataset alone is the gap beyond noise.")
     rows = [
         (gap.source or "all", str(gap.step), format_percent(gap.val), format_percent(gap.train), f"{gap.points:+.1f}")
         for gap in gaps
@@ -110,6 +137,13 @@ def answer_validation(run: Run) -> Section | None:
     both = [Series("training", scored(run.train)), Series("validation", scored(run.val), dashed=True)]
     figures = [Figures("The latest validation, and the steps before it", heads, rows)]
     return Section("validation", "Does validation follow?", sentences, figures, [Chart("All datasets", "%", both)])
+
+
+def _say_gap(gap: Gap) -> str:
+    levels = f"was at {format_percent(gap.val)}, training at {format_percent(gap.train)}"
+    ahead = f"{abs(gap.points):.1f} points {'ahead' if gap.points > 0 else 'behind'}"
+    noise = ", which noise alone may do" if gap.is_noise else ""
+    return f"At step {gap.step}, validation of {gap.source or 'all datasets'} {levels}: {ahead}{noise}."
 
 
 def chart_cost_against_accuracy(run: Run) -> Chart:

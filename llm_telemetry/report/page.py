@@ -82,7 +82,8 @@ def _section(section: Section, run: int) -> str:
     charts = "".join(map(draw_chart, section.charts))
     tables = "".join(_table(figures, run) for figures in section.figures if figures.rows)
     return (
-        f'<section class="card" data-section="{section.name}"><h3>{escape(section.title)}</h3><ul>{sentences}</ul>'
+        f'<section class="card" data-section="{section.name}"><h3>{escape(section.title)}</h3>'
+        f'<ul class="answers">{sentences}</ul>'
         f'<div class="two">{charts}{tables}</div></section>'
     )
 

@@ -158,19 +158,30 @@ def test_since_when_the_judge_got_worse_is_told(tmp_path):
 
 
 def test_validation_is_held_against_the_steps_before_it(tmp_path):
-    steps = [payload(s, {"math": 10.0 * s, "gsm8k": 50.0}) for s in range(1, 10)]
-    path = write_run(tmp_path / "a.jsonl", steps)
-    write_run(path, [payload(6, {"math": 30, "gsm8k": 50}, split="val")], first=10, split="val")
-    run = read_run(path)
-    assert [(gap.source, gap.step, gap.points) for gap in find_gaps(run)] == [
-        ("gsm8k", 6, 0),
-        ("math", 6, 15),
-        ("", 6, 7.5),
-    ]
-    assert answer_validation(run).sentences == [
+    gaps, sentences = validated(tmp_path / "a.jsonl", count=1000)
+    assert [(gap.source, gap.step, gap.points) for gap in gaps] == [("gsm8k", 6, 0), ("math", 6, 15), ("", 6, 7.5)]
+    assert sentences == [
         "At step 6, validation of all datasets was at 40.0 %, training at 47.5 %: 7.5 points ahead.",
         "At step 6, validation of math was at 30.0 %, training at 45.0 %: 15.0 points ahead.",
     ]
+
+
+def test_a_gap_of_few_rollouts_is_told_to_be_noise(tmp_path):
+    _, sentences = validated(tmp_path / "a.jsonl", count=10)
+    assert sentences == [
+        "At step 6, validation of all datasets was at 40.0 %, training at 47.5 %: "
+        "7.5 points ahead, which noise alone may do.",
+        "Of no dataset alone is the gap beyond noise.",
+    ]
+
+
+def validated(path, count):
+    """The gaps, and what is said, of a run whose validation at step 6 has so many rollouts a dataset."""
+    levels = [(1, 44), (2, 44), (3, 44), (4, 45), (5, 45), (6, 46), (7, 90)]
+    write_run(path, [payload(step, {"math": level, "gsm8k": 50}, count=count) for step, level in levels])
+    write_run(path, [payload(6, {"math": 30, "gsm8k": 50}, split="val", count=count)], first=10, split="val")
+    run = read_run(path)
+    return find_gaps(run), answer_validation(run).sentences
 
 
 def test_a_run_without_validation_has_no_such_section(fallen):

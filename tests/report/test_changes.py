@@ -5,7 +5,7 @@ import random
 import pytest
 
 from llm_telemetry.report.changes import LEAST, MOST, find_change
-from llm_telemetry.report.datasets import find_changes
+from llm_telemetry.report.datasets import find_changes, gap_between
 from llm_telemetry.report.sections import say_change
 from llm_telemetry.runs.find import read_run
 from llm_telemetry.runs.history import Point
@@ -35,6 +35,18 @@ def test_of_1000_flat_runs_at_most_50_are_told_to_have_changed(noise):
         steps = rng.choice((8, 12, 25))
         alarms += any(find_change(noise(rng, chance, steps), 0.04 / len(datasets)) for chance in datasets)
     assert alarms <= 50
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("noise", [level, in_groups], ids=["independent rollouts", "rollouts in groups"])
+def test_of_1000_runs_without_a_gap_at_most_50_are_told_to_have_one(noise):
+    rng, gaps = random.Random(11), []
+    for _ in range(1000):
+        steps = rng.choice((8, 12, 25))
+        lines = [noise(rng, chance, steps) for chance in (30, 60, 90)]
+        vals = [noise(rng, chance, 1)[0]._replace(step=steps) for chance in (30, 60, 90)]
+        gaps.append([gap_between("", val, line) for val, line in zip(vals, lines, strict=True)])
+    assert sum(not all(gap.is_noise for gap in run) for run in gaps) <= 50
 
 
 @pytest.mark.long

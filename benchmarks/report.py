@@ -1,7 +1,8 @@
-"""What a report of a very long run takes: CPU time, memory, the page's size. `python benchmarks/report.py [STEPS]`."""
+"""What a report of a very long run takes, and following it. `python benchmarks/report.py [STEPS]`."""
 
 import gc
 import json
+import os
 import random
 import resource
 import sys
@@ -9,8 +10,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from rich.console import Console
+from rich.live import Live
+
 from llm_telemetry.report.page import make_page
 from llm_telemetry.report.report import make_report
+from llm_telemetry.report.watch import Follower, draw
 from llm_telemetry.runs.find import find_run
 
 STEPS = 100_000
@@ -40,6 +45,26 @@ def write_run(path: Path, steps: int) -> int:
     return len(payload)
 
 
+def watch_run(path: Path, payloads: int = 200) -> float:
+    """Follow a run, into which so many payloads are written; returns the milliseconds of CPU that each takes."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-payloads]))
+    follower = Follower(str(path))
+    follower.look()
+    spent = 0.0
+    with Path(os.devnull).open("w") as nowhere:
+        console = Console(file=nowhere, force_terminal=True, width=100, height=40)
+        with Live(console=console, auto_refresh=False) as live:
+            for line in lines[-payloads:]:
+                with path.open("ab") as file:
+                    file.write(line)
+                began = time.process_time()
+                follower.look()
+                live.update(draw(follower.run, None, time.time()), refresh=True)
+                spent += time.process_time() - began
+    return 1000 * spent / payloads
+
+
 def main(steps: int) -> None:
     """Write, read, report, and print what that took."""
     with tempfile.TemporaryDirectory() as folder:
@@ -51,9 +76,12 @@ def main(steps: int) -> None:
         read = time.process_time()
         page = make_page(make_report([run]))
         ended = time.process_time()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        gc.enable()
+        each = watch_run(path)
     print(f"{steps:,} steps of {keys} keys: read in {read - began:.1f} s, page in {ended - read:.1f} s of CPU")
     print(f"page {len(page.encode()) / 1000:,.0f} kB, at most {memory:,.0f} MB of memory")
+    print(f"watch takes {each:.1f} ms of CPU a payload: {each / 10:.2f} % of a core at one a second")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,22 @@ def _say_rate(run: Run) -> list[str]:
         return []
     validations = run.val.total(keys.STEP_COST) / max(len(run.train), 1)
     takes = f" and take {format_seconds(AHEAD * seconds)}" if seconds else ""
-    return [f"At the present rate, {AHEAD} more steps cost {format_usd(AHEAD * (step_cost + validations))}{takes}."]
+    at_end = find_cost_at_end(run)
+    more = f"{AHEAD} more steps cost {format_usd(AHEAD * (step_cost + validations))}{takes}"
+    return [
+        f"At the present rate, {more}.",
+        *(
+            []
+            if at_end is None
+            else [f"After its last step the run will have cost {format_usd(at_end)}, at its mean rate."]
+        ),
+    ]
+
+
+def find_cost_at_end(run: Run) -> float | None:
+    """Return what the run will have cost after its last step, as its latest payload projects it; `None` at its end."""
+    projected, total = run.train.points(keys.PROJECTED_COST)[-1:], run.latest.get(keys.TOTAL_COST.name, 0.0)
+    return next((usd for step, usd, _ in projected if step == run.train.steps[-1] and usd > total), None)
 
 
 def seconds_a_step(table: Table) -> float | None:

@@ -111,6 +111,8 @@ class Run:
     processes: int = 1
     unread: int = 0
     """Lines, and numbers, that cannot be read."""
+    steps: int | None = None
+    """How many the training will have, as its latest line tells."""
 
     @property
     def label(self) -> str:
@@ -171,12 +173,6 @@ class Run:
     def share(self, part: str, whole: str) -> float:
         """Return one sum over another, 0 where there is nothing."""
         return self.sums[part] / self.sums[whole] if self.sums[whole] else 0.0
-
-
-def tail(table: Table, rows: int) -> Table:
-    """Return the last rows of a table."""
-    columns = {key: column[-rows:] for key, column in table.columns.items()}
-    return Table(table.split, table.steps[-rows:], table.times[-rows:], columns)
 
 
 def decided(table: Table, rate: Key, source: str = "") -> Sequence[Point]:
@@ -271,24 +267,33 @@ class Reading:
             self._layouts[split] = (names, appends)
         return appends
 
-    def run(self) -> Run | None:
-        """Return the run, `None` while there is no line of a sink's."""
+    def run(self, latest: int = 0) -> Run | None:
+        """Return the run, `None` while there is no line of a sink's.
+
+        Args:
+            latest: How many payloads of each split, and pieces of evidence, are wanted; 0 for all.
+        """
         if not self._latest:
             return None
-        tables: dict[str, Table] = {split: self._table(split) for split in ALL_SPLITS}
+        tables: dict[str, Table] = {split: self._table(split, latest) for split in ALL_SPLITS}
+        steps = self._line.get("steps")
         return Run(
-            self.name, self.files, self._line.get("run"), tables, dict(self._latest), tuple(self._evidence),
+            self.name, self.files, self._line.get("run"), tables, dict(self._latest), tuple(self._evidence[-latest:]),
             self._line.get("state") or {}, self._watched, len(self._processes), self.unread,
+            int(steps) if _is_number(steps) else None,
         )  # fmt: skip
 
-    def _table(self, split: Split) -> Table:
-        steps, times = self._steps[split], self._times[split]
+    def _table(self, split: Split, latest: int) -> Table:
         for column in self._columns[split].values():
-            column.extend(repeat(math.nan, len(steps) - len(column)))
+            column.extend(repeat(math.nan, len(self._steps[split]) - len(column)))
+        steps, times = self._steps[split][-latest:], self._times[split][-latest:]
+        columns: Mapping[str, Sequence[float]] = self._columns[split]
+        if latest:
+            columns = {key: column[-latest:] for key, column in columns.items()}
         if split not in self._disordered:
-            return Table(split, steps, times, self._columns[split])
+            return Table(split, steps, times, columns)
         order = sorted(range(len(steps)), key=steps.__getitem__)
-        columns = {key: [column[row] for row in order] for key, column in self._columns[split].items()}
+        columns = {key: [column[row] for row in order] for key, column in columns.items()}
         return Table(split, [steps[row] for row in order], [times[row] for row in order], columns)
 
 

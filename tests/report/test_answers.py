@@ -102,6 +102,14 @@ def test_the_present_rate_is_that_of_the_latest_steps_with_validation(tmp_path):
     assert said in answer_costs(read_run(path)).sentences
 
 
+def test_what_it_will_have_cost_at_its_end_is_told_while_it_goes_on(tmp_path):
+    said = "After its last step the run will have cost $0.7500, at its mean rate."
+    going_on = made(tmp_path, [payload(s, {"math": 50}, **{"cost/projected": 0.75}) for s in (1, 2)])
+    assert said in answer_costs(going_on).sentences
+    ended = read_run(write_run(tmp_path / "b.jsonl", [payload(75, {"math": 50}, **{"cost/projected": 0.75})]))
+    assert not any("last step" in sentence for sentence in answer_costs(ended).sentences)
+
+
 def test_failed_rollouts_cost_about_what_the_others_of_their_dataset_do(tmp_path):
     step = payload(1, {"cheap": 50, "dear": 50}) | {"dataset/cheap/avg_cost": 0.01, "dataset/dear/avg_cost": 1.0}
     run = made(tmp_path, [step | {"dataset/cheap/failed": 1, "dataset/dear/failed": 2, "llm/executor/retries": 7}])
@@ -168,11 +176,8 @@ def test_validation_is_held_against_the_steps_before_it(tmp_path):
 
 def test_a_gap_of_few_rollouts_is_told_to_be_noise(tmp_path):
     _, sentences = validated(tmp_path / "a.jsonl", count=10)
-    assert sentences == [
-        "At step 6, validation of all datasets was at 40.0 %, training at 47.5 %: "
-        "7.5 points ahead, which noise alone may do.",
-        "Of no dataset alone is the gap beyond noise.",
-    ]
+    overall = "At step 6, validation of all datasets was at 40.0 %, training at 47.5 %: 7.5 points ahead"
+    assert sentences == [f"{overall}, which noise alone may do.", "Of no dataset alone is the gap beyond noise."]
 
 
 def validated(path, count):

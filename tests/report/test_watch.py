@@ -1,6 +1,7 @@
 """A running training, followed: late, resumed, replaced, cut in the middle of a line, at its end."""
 
 import io
+import math
 import os
 
 import pytest
@@ -19,7 +20,8 @@ pytestmark = pytest.mark.usefixtures("nobodys_machine")
 
 @pytest.fixture(autouse=True)
 def _search_at_each_look(monkeypatch):
-    monkeypatch.setattr(watch, "SEARCH", 1)
+    monkeypatch.setattr(watch, "SEARCH", 0.0)
+    monkeypatch.setattr(watch, "SHARE", math.inf)
 
 
 def shown(run, *, steps=None, now=None):
@@ -110,6 +112,30 @@ def test_what_is_not_well_is_shown(tmp_path):
     for part in ("!! 50.0 % of the evaluations have a verdict", "!! 30.0 % of", "!! 20.0 % of", "!! 12 rows dropped"):
         assert part in text
     assert "!! 1 failure of telemetry's own" in text
+
+
+def test_the_number_of_steps_and_the_cost_at_the_end_are_those_of_the_latest_payload(tmp_path):
+    path = tmp_path / "a.jsonl"
+    write_run(path, [payload(s, {"math": 50}, **{"cost/projected": 0.5}) for s in (1, 2, 3)], steps=50)
+    write_run(path, [payload(4, {"math": 50}, **{"cost/projected": 0.75})], first=4, steps=75)
+    follower = Follower(str(path))
+    follower.look()
+    text = shown(follower.run)
+    assert text.startswith("a · step 4 of 75 (5%) · 1.00 s a step · 71 s to go\n")
+    assert "spent  $0.0400 in all · $0.0100 the latest step · $0.7500 after the last step\n" in text
+    write_run(path, [payload(76, {"math": 50})], first=5)
+    follower.look()
+    text = shown(follower.run)
+    assert text.startswith("a · step 76 · ")
+    assert "after the last step" not in text
+
+
+def test_of_a_long_run_the_latest_steps_are_kept_in_view(tmp_path):
+    path = write_run(tmp_path / "a.jsonl", [payload(s, {"math": 50}) for s in range(1, 101)])
+    write_run(path, [payload(s, {"math": 60}) for s in (98, 99)], first=101, process=2)
+    follower = Follower(str(path))
+    follower.look()
+    assert list(follower.run.train.steps) == [*range(63, 98), 98, 98, 99, 99, 100]
 
 
 def test_a_run_that_has_ended_is_told_to_be_quiet(tmp_path):

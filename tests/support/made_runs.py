@@ -25,7 +25,9 @@ def payload(step, accuracies, *, split="train", count=10, usd=0.01, judge=None, 
     return told | others
 
 
-def write_run(path, payloads, *, first=1, split="train", run=None, process=1, evidence=None, watched=VERSION):
+def write_run(
+    path, payloads, *, first=1, split="train", run=None, process=1, evidence=None, watched=VERSION, steps=None
+):
     """Write a line a payload, a second apart; returns the path. `evidence` is that of a step, by step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
@@ -33,6 +35,7 @@ def write_run(path, payloads, *, first=1, split="train", run=None, process=1, ev
             line = {"sequence": number, "watched": watched} if number == first else {"sequence": number}
             line |= {"run": run, "process": ["nowhere", process], "step": values[keys.STEP.name], "split": split}
             line |= {"time": 1.8e9 + number, "payload": values, "state": {}}
+            line |= {"steps": steps} if steps else {}
             found = (evidence or {}).get(values[keys.STEP.name])
             file.write(json.dumps(line | ({"evidence": found} if found else {})) + "\n")
     return path

@@ -107,6 +107,8 @@ class Judged(NamedTuple):
     """Characters."""
     degenerate: bool
     """It is no answer: empty, punctuation alone, an opening alone, or only the question again."""
+    rule: bool | None = None
+    """Whether it is right by the user's rule; `None` without one, or where that does not say."""
 
 
 class Evaluation(NamedTuple):

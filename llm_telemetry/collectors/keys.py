@@ -87,9 +87,9 @@ PART_NONE_SHARE = _step("reward/{function}/none_share", "0 to 1", "none / asked"
 # --- the judge against a rule
 
 TRUE_POSITIVE_RATE = _step("rule/{function}/true_positive_rate", "0 to 1", "true_positives / right",
-    "rollouts that the judge calls correct, over those to which the reward function gave 1")
+    "rollouts that the judge calls correct, over those that `rule=`, or a reward function of 0 and 1, calls right")
 FALSE_POSITIVE_RATE = _step("rule/{function}/false_positive_rate", "0 to 1", "false_positives / wrong",
-    "rollouts that the judge calls correct, over those to which it gave 0")
+    "rollouts that the judge calls correct, over those that it calls wrong")
 YOUDEN_J = _step("rule/{function}/youden_j", "-1 to 1", "deviation",
     "the first less the second: 1 for a judge that says what the rule says, 0 for one that says nothing of it")
 RULE_PAIRS = _step("rule/{function}/pairs", "rollouts", "sum", "rollouts that these are made of")

@@ -33,7 +33,7 @@ FULL = (
 class _Account:
     """What is known of one opening of a rollout."""
 
-    __slots__ = ("age", "outcomes", "spend", "split")
+    __slots__ = ("age", "outcomes", "rule", "spend", "split")
 
     def __init__(self, split: Split) -> None:
         self.split = split
@@ -41,6 +41,7 @@ class _Account:
         self.outcomes: dict[str, tuple[Id, Outcome]] = {}
         """By judge, the latest, and the evaluation that it is of: one that was undecided for a while comes late."""
         self.spend = Spend()
+        self.rule: bool | None = None
 
 
 class Settled(NamedTuple):
@@ -53,6 +54,8 @@ class Settled(NamedTuple):
     """What its judges came to, one each."""
     spend: Spend
     """What its own calls took."""
+    rule: bool | None = None
+    """Whether its answer is right by the user's rule; `None` where that is not known."""
 
     @property
     def is_judged(self) -> bool:
@@ -93,9 +96,11 @@ class Ledger:
         """Take an evaluation whose outcome is final."""
         if evaluation.rollout is not None:
             latest = evaluation.key or _UNKNOWN, evaluation.outcome
-            outcomes = self._account(evaluation.rollout, evaluation.split).outcomes
-            if latest[0] >= outcomes.setdefault(evaluation.judge, latest)[0]:
-                outcomes[evaluation.judge] = latest
+            account = self._account(evaluation.rollout, evaluation.split)
+            if latest[0] >= account.outcomes.setdefault(evaluation.judge, latest)[0]:
+                account.outcomes[evaluation.judge] = latest
+            if evaluation.judged is not None and evaluation.judged.rule is not None:
+                account.rule = evaluation.judged.rule
         elif evaluation.outcome not in VERDICTS:
             self._strays[evaluation.split][evaluation.source] += 1
 
@@ -126,7 +131,8 @@ class Ledger:
         told.sort()
         outcomes: dict[str, Outcome] = {judge: outcome for _, judge, outcome in told}
         spend = accounts[0].spend if len(accounts) == 1 else merged(account.spend for account in accounts)
-        return Settled(rollout, correct, tuple(outcomes.values()), spend)
+        rule = next((account.rule for account in accounts if account.rule is not None), None)
+        return Settled(rollout, correct, tuple(outcomes.values()), spend, rule)
 
     def strays(self, split: Split) -> Counter[str]:
         """Return how many evaluations of the window have no verdict and no rollout that is known, by source."""

@@ -1,4 +1,4 @@
-"""The judge against a rule: where a reward function beside it says yes or no, how often the judge says the same."""
+"""The judge against a rule: where a reward function or the user's rule says yes or no, how often it says the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_telemetry.collectors.naming import Key, name_all
 from llm_telemetry.sources import SourceNames, clean_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from llm_telemetry.collectors.ledger import Settled
     from llm_telemetry.events import Split
@@ -44,17 +44,23 @@ class RuleSums(Sums):
 
 
 class RuleNames:
-    """The names of reward functions in keys, the same for the whole run."""
+    """The names of rules in keys, the same for the whole run.
 
-    def __init__(self) -> None:
+    Args:
+        rule: The user's; a reward function of the same name is taken for it.
+    """
+
+    def __init__(self, rule: Callable[..., object] | None = None) -> None:
+        name = getattr(rule, "__name__", "rule")
+        self._own = name if name.isidentifier() else "rule"
         self._names = SourceNames()
 
     def describe(self, settled: Iterable[Settled], split: Split) -> dict[str, float]:
-        """Return the keys of a window: for each function that gave 0 or 1, and is no judge itself."""
+        """Return the keys of a window: for each rule and reward function that gave 0 or 1, and is no judge itself."""
         window: defaultdict[str, RuleSums] = defaultdict(RuleSums)
         for one in settled:
             if (judge := verdict_of(one)) is not None:
-                for function, given in one.rollout.parts:
+                for function, given in {self._own: one.rule, **dict(one.rollout.parts)}.items():
                     if given in (0, 1):
                         window[self._names(clean_source(function))].add(rule=given == 1, judge=judge)
         logs: dict[str, float] = {}

@@ -188,11 +188,11 @@ def _item(session: Session, scope: Scope, row: Mapping[str, Any]) -> Item:
         key = scope.evaluation.key_of(text, rollout.problem) or rollout.key
         known = scope.evaluation.rollout_of(text) if rollout.source is None else None
         rollout = replace(known or rollout, key=key)
-    return _item_of(rollout, row)
+    return _item_of(session, rollout, row)
 
 
-def _item_of(rollout: Any, row: Mapping[str, Any]) -> Item:
-    return Item(rollout, _text_in(row), judged=judged_in(row, rollout.problem))
+def _item_of(session: Session, rollout: Any, row: Mapping[str, Any]) -> Item:
+    return Item(rollout, _text_in(row), judged=judged_in(row, rollout.problem, session.config.rule))
 
 
 class JudgingReward:
@@ -239,7 +239,7 @@ def judge(name: str, *, implied: bool = False) -> MakeSpan:
             return None
         rows = list(rows_of(fields))
         if len(rows) == 1 and scope.rollout is not None:
-            return OpenEvaluation(scope, name, [_item_of(scope.rollout, rows[0])], implied=implied)
+            return OpenEvaluation(scope, name, [_item_of(session, scope.rollout, rows[0])], implied=implied)
         return OpenEvaluation(scope, name, [_item(session, scope, row) for row in rows], implied=implied)
 
     return open_evaluation

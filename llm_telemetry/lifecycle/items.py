@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llm_telemetry.guard import guarded
 from llm_telemetry.judging.answers import judged
 from llm_telemetry.objects import fields_of
 from llm_telemetry.session.items import (
@@ -22,13 +23,14 @@ from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.session.signs import signs_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from llm_telemetry.events import Judged
     from llm_telemetry.hooks.scopes import Scope
     from llm_telemetry.session.session import Session
 
     Row = Mapping[Any, Any]
+    Rule = Callable[[Mapping[str, Any], str], object]
 
 _SURE_SOURCES = tuple(name for name in SOURCE_FIELDS if name != "task")  # an argument `task` may be the problem
 _BATCH_FIELDS = ("predictions", "completions", "answers", "responses", "problems", "prompts", "questions")
@@ -140,17 +142,27 @@ def is_blank(fields: Row) -> bool:
     )
 
 
-def judged_in(fields: Row, problem: int | None) -> Judged | None:
+def judged_in(fields: Row, problem: int | None, rule: Rule | None = None) -> Judged | None:
     """Return what is kept of the answer that a judge is told, `None` where none is under a name for one.
 
     Args:
         fields: The judge function's arguments, of one item.
         problem: The item's fingerprint.
+        rule: The user's, which says of these arguments and the answer whether it is right.
     """
     answer = _first_text(fields, _JUDGED)
     if answer is None:
         return None
-    return judged(answer, _first_text(fields, PROBLEM_FIELDS) or "", _first_text(fields, _REFERENCES) or "", problem)
+    texts = _first_text(fields, PROBLEM_FIELDS) or "", _first_text(fields, _REFERENCES) or ""
+    kept = judged(answer, *texts, problem)
+    return kept if rule is None else kept._replace(rule=_by_rule(rule, fields, answer))
+
+
+@guarded
+def _by_rule(rule: Rule, fields: Row, answer: str) -> bool | None:
+    """Ask the user's rule; what is neither yes nor no says nothing."""
+    said = rule(dict(fields), answer)
+    return bool(said) if said in (0, 1) else None
 
 
 def _first_text(fields: Row, names: Sequence[str]) -> str | None:

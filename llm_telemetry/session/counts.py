@@ -54,7 +54,7 @@ class Counts:
         self.judge = JudgeMetricsCollector(names)
         self.consistency = ConsistencyCollector()
         self.lengths = LengthCollector(names)
-        self.rules = RuleNames()
+        self.rules = RuleNames(config.rule)
         self.cost = CostTracker(prices, names)
         self.projection = Projection()
         self.ledger = Ledger(prices)

@@ -81,6 +81,12 @@ class Config:
         kinds.PRICES,
         "USD per million tokens of your own models, see [extending](extending.md#your-own-prices)",
     )
+    rule: Callable[[Mapping[str, Any], str], object] | None = setting(
+        None,
+        kinds.RULE,
+        "your own rule, against which [the judge is held](judge-trust.md#against-a-rule): given the judge function's "
+        "arguments by name, and the answer, it says `True`, `False`, or `None` where it does not know",
+    )
     judge_parser: str | Callable[[str], object] | None = setting(
         None,
         kinds.PARSER,

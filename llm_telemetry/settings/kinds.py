@@ -201,6 +201,9 @@ THRESHOLD = Kind(
     read=_read_threshold,
     written="a finite number such as 0.9, or module:function",
 )
+RULE = Kind(
+    "a function of an item and an answer", callable, read=_read_function, written="module:function, of item and answer"
+)
 FOLDER = Kind("a path", _is_instance((str, os.PathLike)), Path, _read_folder, "a folder; it is made if need be")
 SWITCH = Kind("True or False", _is_instance(bool), read=_read_switch, written=SWITCH_WORDS)
 PARSER = Kind(

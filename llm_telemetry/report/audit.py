@@ -43,6 +43,9 @@ def _check_lines(run: Run) -> list[Finding]:
         found.append(
             Finding("files", Severity.WARNING, what, "a crash has cut them off, or another program wrote them")
         )
+    if run.unfetched:
+        what = f"the captured failures of {run.unfetched:,} payloads were left on the server; the run's JSONL has all"
+        found.append(Finding("files", Severity.NOTE, what))
     if run.is_newer:
         what = (
             f"written by llm_telemetry {run.watched['version']}, newer than this one: what it does not know is left out"

@@ -111,6 +111,8 @@ class Run:
     processes: int = 1
     unread: int = 0
     """Lines, and numbers, that cannot be read."""
+    unfetched: int = 0
+    """Tables of captured evaluations that were left on the server."""
     steps: int | None = None
     """How many the training will have, as its latest line tells."""
 
@@ -225,11 +227,12 @@ class Reading:
     _disordered: set[str] = field(default_factory=set)
     """Splits whose lines are not in the order of their steps, as a resumed run goes back some."""
     _latest: dict[str, float] = field(default_factory=dict)
-    _evidence: list[Mapping[str, Any]] = field(default_factory=list)
+    evidence: list[Mapping[str, Any]] = field(default_factory=list)
     _processes: set[tuple[Any, ...]] = field(default_factory=set)
     _line: Mapping[str, Any] = field(default_factory=dict)
     _watched: Mapping[str, Any] = field(default_factory=dict)
     unread: int = 0
+    unfetched: int = 0
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Take a line of a JSONL; what a newer version, or nobody of ours, has written in it is left out."""
@@ -250,7 +253,7 @@ class Reading:
         self._steps[split].append(int(step))
         self._times[split].append(time if _is_number(time) else 0.0)
         evidence = line.get("evidence")
-        self._evidence += [e for e in evidence if isinstance(e, dict)] if isinstance(evidence, list) else []
+        self.evidence += [e for e in evidence if isinstance(e, dict)] if isinstance(evidence, list) else []
         self._processes.add(tuple(map(str, line.get("process") or ())))
         self._line, watched = line, line.get("watched")
         self._watched = watched if isinstance(watched, dict) else self._watched
@@ -278,8 +281,8 @@ class Reading:
         tables: dict[str, Table] = {split: self._table(split, latest) for split in ALL_SPLITS}
         steps = self._line.get("steps")
         return Run(
-            self.name, self.files, self._line.get("run"), tables, dict(self._latest), tuple(self._evidence[-latest:]),
-            self._line.get("state") or {}, self._watched, len(self._processes), self.unread,
+            self.name, self.files, self._line.get("run"), tables, dict(self._latest), tuple(self.evidence[-latest:]),
+            self._line.get("state") or {}, self._watched, len(self._processes), self.unread, self.unfetched,
             int(steps) if _is_number(steps) else None,
         )  # fmt: skip
 

@@ -57,6 +57,7 @@ class Server:
         self.takes_alerts.set()
         self.alerts: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []
+        self.uploads: dict[str, bytes] = {}  # by path
         self.lock = threading.RLock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -108,21 +109,21 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             pass
 
         def do_GET(self) -> None:
-            self._send(200, {})
+            self._send(200, server.uploads.get(self.path, b"{}"))
 
         def do_PUT(self) -> None:
-            self._read()
-            self._send(200, {})
+            server.uploads[self.path] = self._read()
+            self._send(200, b"{}")
 
         def do_POST(self) -> None:
-            self._send(*server.answer(self.path, self._read()))
+            status, answer = server.answer(self.path, self._read())
+            self._send(status, json.dumps(answer).encode())
 
         def _read(self) -> bytes:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             return gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
 
-        def _send(self, status: int, answer: dict[str, Any]) -> None:
-            body = json.dumps(answer).encode()
+        def _send(self, status: int, body: bytes) -> None:
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
@@ -229,6 +230,23 @@ def _history_keys(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
     return {"project": {"run": {"historyKeys": keys}}}
 
 
+def _files(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    """Return the uploaded files of these names."""
+    start = f"/storage/{variables['name']}/"
+    there = {path.removeprefix(start): body for path, body in server.uploads.items() if path.startswith(start)}
+    wanted = [name for name in there if name in variables["fileNames"]]
+    nodes = [
+        {
+            "id": name, "name": name, "url": f"{server.url}{start}{name}", "directUrl": f"{server.url}{start}{name}",
+            "sizeBytes": len(there[name]), "mimetype": "", "updatedAt": None, "md5": "",
+        }
+        for name in wanted
+    ]  # fmt: skip
+    page = {"endCursor": None, "hasNextPage": False}
+    found = {"edges": [{"node": node, "cursor": ""} for node in nodes], "pageInfo": page}
+    return {"project": {"internalId": "1", "run": {"fileCount": len(nodes), "files": found}}}
+
+
 def _upsert_view(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
     server.views.append(variables)
     return {"upsertView": {"view": {"id": "view", "name": variables["name"]}, "inserted": True}}
@@ -253,6 +271,7 @@ ANSWERS: dict[str, Callable[[Server, dict[str, Any]], dict[str, Any]]] = {
     "UpsertView2": _upsert_view,
     "GetDefaultEntity": lambda *_: {"viewer": {"id": "u", "entity": ENTITY}},
     "Run": _run,
+    "RunFiles": _files,
     "RunHistoryKeys": _history_keys,
     "RunParquetHistory": _live_history,
     "HistoryPage": _history,

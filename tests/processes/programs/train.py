@@ -27,7 +27,7 @@ def main(run_id, first, last, ending):
     settings = wandb.Settings(silent=True, console="off")
     run = None if run_id == "-" else wandb.init(id=run_id, project="p", resume="allow", settings=settings)
     with openai_api() as api:
-        api.post("/chat/completions").mock(side_effect=lambda request: chat("true"))
+        api.post("/chat/completions").mock(side_effect=lambda request: chat(os.environ.get("JUDGE_SAYS", "true")))
         trainer = Trainer()
         instrument(trainer, console=0, run=run or False)
         for step in range(int(first), int(last) + 1):

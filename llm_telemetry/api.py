@@ -7,7 +7,7 @@ import functools
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from llm_telemetry import __version__
+from llm_telemetry import __version__, stopping
 from llm_telemetry.collectors.pricing import own_rates
 from llm_telemetry.guard import attempt, guarded, log
 from llm_telemetry.handle import Telemetry, handle_of, handles
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from llm_telemetry.collectors.base import Collector
+    from llm_telemetry.events import Payload
     from llm_telemetry.session.session import Session
     from llm_telemetry.sinks.base import ScalarWriter, Sink
     from llm_telemetry.trainers.adapter import Adapter, Found
@@ -56,6 +57,7 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     capture_failures: int | None = None,
     collectors: Sequence[Collector] | None = None,
     alarm: Mapping[str, float | None] | bool | None = None,
+    stop_when: str | Callable[[Payload], object] | None = None,
     run: object | None = None, folder: str | os.PathLike[str] | None = None,
     resume: bool | None = None, rescue_rows: bool | None = None,
     console: int | None = None, sinks: Sequence[Sink | ScalarWriter | str] | None = None, jsonl: bool | None = None,
@@ -177,7 +179,9 @@ def _configured(given: dict[str, Any]) -> Config | None:
     try:
         config = configured(given)
         if given["prices"] is None:
-            _check_prices(config)
+            _check("PRICES", lambda: own_rates(config.prices))
+        if given["stop_when"] is None:
+            _check("STOP_WHEN", lambda: stopping.check(config))
     except VariableError as error:
         refuse(error)
         return None
@@ -204,11 +208,11 @@ def _check_names(config: Config, found: Found) -> None:
         )
 
 
-def _check_prices(config: Config) -> None:
+def _check(variable: str, check: Callable[[], object]) -> None:
     try:
-        own_rates(config.prices)
+        check()
     except InstrumentError as error:
-        raise VariableError(f"LLM_TELEMETRY_PRICES: {error}") from error
+        raise VariableError(f"LLM_TELEMETRY_{variable}: {error}") from error
 
 
 def _check_trainer(trainer: Any) -> None:

@@ -28,7 +28,7 @@ from llm_telemetry.trainers.length import steps_of
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -159,8 +159,10 @@ class Telemetry(Lifecycle):
         """
         self._flush_now()
 
-    def _end_step(self, step: int) -> None:
+    def _end_step(self, step: int) -> Callable[[], None]:
+        """End a step whose row is about to be written, and return what stops the training after that, if anything."""
         self._session.end_window(step)
+        return self._session.stopping.stop
 
     def _flush_now(self) -> None:
         self._session.flush_rest()
@@ -214,7 +216,7 @@ class Telemetry(Lifecycle):
 def _expect(session: Session, found: Found) -> None:
     """Say to what counts what a trainer with these parts will do, so that what does not come is told."""
     session.trains = found.trains
-    session.steps = lambda: session.config.steps or steps_of(session.parts.trainer())
+    session.counts.look_for_steps = lambda: session.config.steps or steps_of(session.parts.trainer())
     session.counts.gaps.expects_calls = not found.answers_itself
     session.counts.gaps.has_executor = found.has_executor
     session.counts.judge.expect(part.label for _, part in found.watched if part.label)

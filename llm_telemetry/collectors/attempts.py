@@ -13,7 +13,7 @@ from llm_telemetry.events import SPLITS, Split
 from llm_telemetry.guard import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from llm_telemetry.events import Rollout
     from llm_telemetry.sources import SourceNames
@@ -30,22 +30,19 @@ class AttemptsCollector:
     """Counts attempts by problem.
 
     Args:
-        is_correct: Tells whether a rollout is right; `None` where that is not known.
         names: Shared between collectors that must agree on the names of sources.
         most: Problems of one window that are kept.
     """
 
-    def __init__(self, is_correct: Callable[[Rollout], bool | None], names: SourceNames, most: int = MOST) -> None:
-        self._is_correct = is_correct
+    def __init__(self, names: SourceNames, most: int = MOST) -> None:
         self._names = names
         self._most = most
         self._windows: dict[Split, dict[tuple[str, str | int | None], Tries]] = {split: {} for split in SPLITS}
 
-    def add_rollout(self, rollout: Rollout) -> None:
-        """Count an attempt; what is unscored is none."""
+    def add_rollout(self, rollout: Rollout, correct: bool | None) -> None:
+        """Count an attempt, and whether it is correct; what is unscored is none."""
         window, problem = self._windows[rollout.split], (self._names(rollout.source), rollout.group)
         tries, right = window.get(problem, (0, 0))
-        correct = self._is_correct(rollout)
         if len(window) <= self._most and (correct is not None or rollout.failed):
             window[problem] = tries + 1, right + (correct is True)
 

@@ -55,9 +55,11 @@ class PhaseSpan:
         return Scope(self._session, self._phase)
 
     def end(self, _result: Any, error: BaseException | None) -> None:
-        """Close the step, and flush it."""
+        """Close the step, and flush it; where a training step ends well, `stop_when=` may stop the training."""
         if self._phase is not None:
             self._session.close_phase(self._phase, error)
+            if error is None and self._split == "train":
+                self._session.stopping.stop()
 
 
 def _open_in(session: Session, split: Split) -> Scope | None:

@@ -50,13 +50,16 @@ class Counts:
         self._names = names
         self.dataset = DatasetMetricsCollector(config.threshold, names, config.correct)
         self.parts = RewardPartsCollector(names)
-        self.attempts = AttemptsCollector(self.dataset.is_right, names)
+        self.attempts = AttemptsCollector(names)
         self.judge = JudgeMetricsCollector(names)
         self.consistency = ConsistencyCollector()
         self.lengths = LengthCollector(names)
         self.rules = RuleNames(config.rule)
         self.cost = CostTracker(prices, names)
         self.projection = Projection()
+        self.steps: int | None = None
+        """How many the training will have, as far as was known for the latest payload."""
+        self.look_for_steps: Callable[[], int | None] = lambda: config.steps
         self.ledger = Ledger(prices)
         self.worth = WorthCollector(prices)
         self.calls = CallCollector()
@@ -68,22 +71,25 @@ class Counts:
         self._user_adds = tuple(guarded(collector.add) for collector in config.collectors)
         self._collect_users = [_part_of(collector) for collector in config.collectors]
 
-    def listeners(self) -> dict[type, tuple[Callable[[Any], object], ...]]:
-        """Return the table: kind of event → who takes it."""
-        of_rollouts = (self.parts, self.attempts, self.cost, self.calls)
+    def listeners(self, *of_calls: Callable[[Any], object]) -> dict[type, tuple[Callable[[Any], object], ...]]:
+        """Return the table: kind of event → who takes it; `of_calls` take calls, too."""
         own: dict[type, tuple[Callable[[Any], object], ...]] = {
             Call: tuple(one.add_call for one in (self.cost, self.calls, self.changes, self.ledger, self.worth)),
-            Rollout: (self._add_rollout, *(one.add_rollout for one in of_rollouts)),
+            Rollout: (self._add_rollout, *(one.add_rollout for one in (self.parts, self.cost, self.calls))),
         }
+        own = {kind: adds + self._user_adds for kind, adds in own.items()}
         return {
-            **{kind: adds + self._user_adds for kind, adds in own.items()},
+            **own,
+            Call: own[Call] + of_calls,
             Evaluation: (self.learner.add,),
             UnmatchedReward: (self.dataset.add_unmatched,),
         }
 
     def _add_rollout(self, rollout: Rollout) -> None:
         """Count a closed rollout; whether it is correct is asked once."""
-        self.ledger.add_rollout(rollout, self.dataset.add_rollout(rollout))
+        correct = self.dataset.add_rollout(rollout)
+        self.attempts.add_rollout(rollout, correct)
+        self.ledger.add_rollout(rollout, correct)
 
     def _add_evaluation(self, evaluation: Evaluation) -> None:
         """Count an evaluation whose outcome is final."""
@@ -102,19 +108,21 @@ class Counts:
         """Decide what is still open in the window of `split`, before it is collected."""
         self.learner.settle(split)
 
-    def collect(self, split: Split, told_as: Split) -> dict[str, float]:
+    def collect(self, phase: Phase, told_as: Split) -> dict[str, float]:
         """Return the keys of a payload; our windows go on until `begin`, the user's collectors end theirs.
 
         Args:
-            split: What was counted.
-            told_as: The same, or `eval` where nothing is trained.
+            phase: What was counted.
+            told_as: Its split, or `eval` where nothing is trained.
         """
+        split = phase.split
         costs = self.cost.by_source(split)
         own: dict[str, float] = attempt(self.dataset.get_wandb_logs, split, costs) or {}
         of_calls = (self.cost, self.calls, self.changes)
         for collector in (self.parts, self.judge, self.consistency, self.lengths, *of_calls):
             own |= attempt(collector.get_wandb_logs, split) or {}
         own |= attempt(self._by_rollout, split) or {}
+        own |= attempt(self._project, phase, own.get(keys.TOTAL_COST.name)) or {}
         if told_as == "eval":
             own |= attempt(self.attempts.get_wandb_logs, split) or {}
             own = {keys.in_evaluation(key): value for key, value in own.items()}
@@ -135,11 +143,12 @@ class Counts:
             **self.worth.get_wandb_logs(split, self.cost.of_rollouts(split), settled, found),
         }
 
-    def project(self, phase: Phase, steps: int | None, spent: float | None) -> dict[str, float]:
-        """Return what the run will have cost after the last of so many steps, where that is known."""
+    def _project(self, phase: Phase, spent: float | None) -> dict[str, float]:
+        """Return what the run will have cost after its last step, where that is known."""
+        self.steps = self.look_for_steps()
         if phase.split == "train":
             self.projection.begin(phase.step, spent)
-        return name_all({keys.PROJECTED_COST: self.projection.at_end(phase.step, steps, spent)}, phase.split)
+        return name_all({keys.PROJECTED_COST: self.projection.at_end(phase.step, self.steps, spent)}, phase.split)
 
     def begin(self, split: Split) -> None:
         """Begin new windows for `split`."""

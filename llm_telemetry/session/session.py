@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.events import SPLITS, STEP_KEY, Call, Event, Payload, Split
+from llm_telemetry.events import SPLITS, STEP_KEY, Event, Payload, Split
 from llm_telemetry.guard import Failures, attempt, guarded, log, owned
 from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.contradictions import Contradictions
@@ -24,6 +24,7 @@ from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver
 from llm_telemetry.session.turn import Turn
+from llm_telemetry.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,8 +55,7 @@ class Session:
     def __init__(
         self, config: Config, sinks: Sequence[Any] = (), facts: Callable[[], Mapping[str, float]] | None = None
     ) -> None:
-        self.number = next(_numbers)
-        """Told apart by this, also from sessions that are gone."""
+        self.number = next(_numbers)  # by which it is told apart, also from sessions that are gone
         self.config = config
         self._facts = facts
         self.sources = SourceIndex(config.source)
@@ -73,20 +73,18 @@ class Session:
         self.before_flush: list[Callable[[], object]] = []
         self.trains: bool | None = True
         """Whether there is any training; `None` until there is, where it is not known beforehand."""
-        self.steps: Callable[[], int | None] = lambda: config.steps
-        """How many there will be, asked at each payload; `None` where that is not known."""
         self.step = 0
         self.latest: dict[Split, Payload] = {}
         self.reached: int | None = None
         """The step that a former process of this run has reached; `None` where there was none."""
-        listeners = self.counts.listeners()
-        self._listeners = {**listeners, Call: (*listeners[Call], book.answers.heard)}
+        self._listeners = self.counts.listeners(book.answers.heard)
         self._turn = Turn()
         self._phases: list[Phase] = []
         self._interrupted: dict[Split, Phase] = {}
         self._dirty: set[Split] = set()
         self.failures = Failures(strict=config.strict)
         self._former_errors = 0
+        self.stopping = Stopping(config)
         self.comparisons = Comparisons()
         self.parts = KnownParts()
         self._forward: SpoolWriter | None = None
@@ -182,13 +180,10 @@ class Session:
         self._phases.append(phase)
         if split == "train":
             self.trains = True
-            self._tell_repeated(step)
+            if self.reached is not None and step <= self.reached:
+                log.warning(AGAIN, step, self.reached)
+                self.reached = None
         return phase
-
-    def _tell_repeated(self, step: int) -> None:
-        if self.reached is not None and step <= self.reached:
-            log.warning(AGAIN, step, self.reached)
-            self.reached = None
 
     def close_phase(self, phase: Phase, error: BaseException | None) -> None:
         """End it, and flush; after an exception the window stays open, for the trainer may try the step again."""
@@ -214,15 +209,14 @@ class Session:
     @owned
     @guarded
     def flush(self, phase: Phase, *, manual: bool = False, everything: bool = False) -> Payload | None:
-        """Make the payload of what happened since the last flush of this split, and give it to the sinks.
+        """Make the payload of what happened since the last flush of this split, give it to the sinks, and return it.
+
+        There is none for a validation, or in between, when nothing was seen.
 
         Args:
             phase: The step or validation that has ended.
             manual: It has not ended; rollouts may still get their reward.
             everything: Close the rollouts of all other phases too: nobody will reward them any more.
-
-        Returns:
-            The payload; `None` for a validation, or in between, when nothing was seen.
         """
         if self.closed or self._forward is not None:
             return None
@@ -246,19 +240,19 @@ class Session:
             self._dirty.discard(phase.split)
         self.latest[payload.split] = payload
         self._outbox.send()
+        self.stopping.look(payload)
         return payload
 
     def _make_payload(self, phase: Phase) -> Payload:
         """Return what there is to tell; no window ends here, so that nothing is lost where this fails."""
         self.counts.settle(phase.split)
         split: Split = phase.split if self.trains or phase.split == "val" else "eval"
-        counted = self.counts.collect(phase.split, split)  # first: what fails in it is counted in this very payload
+        counted = self.counts.collect(phase, split)  # first: what fails in it is counted in this very payload
         evidence = tuple(one._replace(split=split) for one in self.counts.evidence.kept(phase.split, phase.step))
         own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors()}
-        steps = attempt(self.steps)
-        projected = attempt(self.counts.project, phase, steps, counted.get(keys.TOTAL_COST.name)) or {}
-        values = {**counted, **projected, **own, **(self._facts() if self._facts is not None else {})}
-        return Payload(phase.step, split, values, keys.totals_in(values), time.time(), self.state(), evidence, steps)
+        values = {**counted, **own, **(self._facts() if self._facts is not None else {})}
+        told = phase.step, split, values, keys.totals_in(values)
+        return Payload(*told, time.time(), self.state(), evidence, self.counts.steps)
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""

@@ -114,6 +114,12 @@ class Config:
         'limits for the judge\'s health and the spending, such as `{"budget": 50, "success_rate": 0.9}`; `False` for '
         "no alarm",
     )
+    stop_when: str | Callable[[Any], object] | None = setting(
+        None,
+        kinds.CONDITIONS,
+        "end the training between two steps when a payload says so: limits such as `cost/total_cost > 50, "
+        "judge/api_failure_rate > 0.5`, or a function of the payload, see [stopping](settings.md#when-to-stop)",
+    )
     run: Any = setting(
         None,
         kinds.RUN,

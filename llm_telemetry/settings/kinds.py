@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.settings.conditions import read_conditions
 from llm_telemetry.settings.limits import NO_LIMIT, limits_of, read_limits
 from llm_telemetry.settings.rows import Kind, is_number, is_whole
 from llm_telemetry.settings.trackers import TRACKERS, check_tracker, is_writer
@@ -160,6 +161,17 @@ def _read_function(text: str) -> Any:
     return function
 
 
+def _are_conditions(value: Any) -> bool:
+    return callable(value) or (isinstance(value, str) and bool(read_conditions(value)))
+
+
+def _read_conditions(text: str) -> Any:
+    if FUNCTION.fullmatch(text):
+        return _read_function(text)
+    read_conditions(text)
+    return text
+
+
 def _read_alarm(text: str) -> Any:
     return _read_switch(text) if text.lower() in ON + OFF else read_limits(text)
 
@@ -203,6 +215,12 @@ THRESHOLD = Kind(
 )
 RULE = Kind(
     "a function of an item and an answer", callable, read=_read_function, written="module:function, of item and answer"
+)
+CONDITIONS = Kind(
+    "limits such as cost/total_cost > 50, or a function of a payload",
+    _are_conditions,
+    read=_read_conditions,
+    written="limits with commas between, such as cost/total_cost > 50, judge/success_rate < 0.5; or module:function",
 )
 FOLDER = Kind("a path", _is_instance((str, os.PathLike)), Path, _read_folder, "a folder; it is made if need be")
 SWITCH = Kind("True or False", _is_instance(bool), read=_read_switch, written=SWITCH_WORDS)

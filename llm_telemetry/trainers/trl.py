@@ -119,8 +119,10 @@ class LoggedRow:
             self._session.close_phase(phase, None)
         return self._scope
 
-    def end(self, result: Any, error: BaseException | None) -> None:
-        """Do nothing more."""
+    def end(self, _result: Any, _error: BaseException | None) -> None:
+        """Have the trainer stop by itself, where that is asked for."""
+        if self._session.stopping.take() is not None:
+            self._trainer.control.should_training_stop = True
 
 
 def _log(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:

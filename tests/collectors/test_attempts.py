@@ -14,13 +14,14 @@ PROBLEMS = st.lists(st.lists(st.booleans(), min_size=4, max_size=7), min_size=1,
 
 
 def collector(most=100):
-    return AttemptsCollector(lambda one: None if one.reward is None else one.reward >= 1, SourceNames(), most)
+    return AttemptsCollector(SourceNames(), most)
 
 
 def told(rollouts, **settings):
     attempts = collector(**settings)
     for source, problem, reward, failed in rollouts:
-        attempts.add_rollout(Rollout("train", source, reward, failed, problem))
+        correct = None if reward is None else reward >= 1
+        attempts.add_rollout(Rollout("train", source, reward, failed, problem), correct)
     return attempts.get_wandb_logs()
 
 

@@ -18,6 +18,7 @@ from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.events import FAILED, VERDICTS, Call, Evaluation, Judged, Rollout, Usage
 from llm_telemetry.judging.answers import is_degenerate, judged
 from llm_telemetry.session.counts import Counts
+from llm_telemetry.session.rollouts import Phase
 from llm_telemetry.settings.config import Config
 from tests.support.mocking import chat
 from tests.support.trainers import Executor, RewardComputer, Trainer, train_step, watch
@@ -52,7 +53,7 @@ def told(*events):
         for add in listeners[type(event)]:
             add(event)
     counts.settle("train")
-    return counts.collect("train", "train")
+    return counts.collect(Phase("train", 1), "train")
 
 
 def bounds(logs, at="dataset"):
@@ -428,6 +429,25 @@ def test_parse_failures_are_told_by_thirds_of_length():
         0,
         pytest.approx(1 / 3),
     ]
+
+
+# --- a threshold of the user's
+
+
+def test_a_threshold_that_is_a_function_is_asked_once_a_rollout(tmp_path):
+    asked = []
+    items = [{"problem": f"{n} + 0?", "ground_truth": "4", "source": "gsm8k"} for n in range(5)]
+    trainer = Trainer(items, reward_computer=RewardComputer(lambda *_: True))
+    trainer.executor.work = Executor(lambda _: answered()).work
+    telemetry, memory = watch(trainer, tmp_path, threshold=lambda reward: asked.append(reward) or reward > 0)
+    train_step(trainer)
+    telemetry.uninstrument()
+    assert memory.payloads[0].values["dataset/accuracy"] == 100
+    assert asked == [1.0] * 5
+
+
+async def answered():
+    return "4", 0.0, {"success": True}
 
 
 # --- a rule

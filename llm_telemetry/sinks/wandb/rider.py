@@ -61,7 +61,7 @@ class Rider:
         *,
         rescue: bool = False,
         before_end: Callable[[], object] = lambda: None,
-        before_row: Callable[[int], object] = lambda _step: None,
+        before_row: Callable[[int], Callable[[], None] | None] = lambda _step: None,
         prefix: Callable[[], str] = str,
     ) -> None:
         self.run = run
@@ -153,10 +153,9 @@ class Rider:
         if OURS.get():  # a row of another rider's
             self._writer.follow(args, kwargs)
             return self._writer.log(*args, **kwargs)
-        this = object()
-        self._calls.add(this)
+        self._calls.add(this := object())
         try:
-            self._tell_row(args, kwargs)
+            and_then = self._tell_row(args, kwargs)
             with ExitStack() as held:
                 held.enter_context(self._lock)
                 passage = self._before(args, kwargs)
@@ -166,14 +165,17 @@ class Rider:
                 self._after(passage)
         finally:
             self._calls.discard(this)
+        if and_then is not None:
+            and_then()
         return result
 
     @guarded
-    def _tell_row(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Say which row the trainer is about to fill, or to close."""
+    def _tell_row(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], None] | None:
+        """Say which row the trainer is about to fill, or to close; return what is to be done when that is done."""
         call = rows.read_call(*args, **kwargs)
-        if call is not None and not self._busy and (call.step is not None or call.commit is not False):
-            self._before_row(self._writer.counter if call.step is None else call.step)
+        if call is None or self._busy or (call.step is None and call.commit is False):
+            return None
+        return self._before_row(self._writer.counter if call.step is None else call.step)
 
     @guarded
     def _before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Passage | None:
@@ -204,8 +206,6 @@ class Rider:
             filled = len(self._calls) == 1 and self._fill()
             if (fate in {"ridden", "ahead"} and self._queue) or filled:
                 self._writer.show(self._totals)  # an older row has just put its older totals into the summary
-
-    # Riding
 
     def _fate(self, call: Call) -> Fate:
         """Settle what becomes of `call`, and let rows ride before it."""

@@ -37,7 +37,8 @@ class WandbSink:
         run: The run to write to; `None` means `wandb.run`, whichever that is when a payload comes.
         rescue_rows: Keep the trainer's rows that W&B drops alive, under `rescued/` and `rescued/step`.
         before_end: Called when a run is about to end, while it still takes payloads.
-        before_row: Called with its number when the trainer is about to fill or to close a row.
+        before_row: Called with its number when the trainer is about to fill or to close a row; what it returns is
+            called when that is done, and may raise.
         name: What our keys begin with where another trainer of this process has written to the run before.
 
     """
@@ -48,7 +49,7 @@ class WandbSink:
         *,
         rescue_rows: bool = False,
         before_end: Callable[[], object] = lambda: None,
-        before_row: Callable[[int], object] = lambda _step: None,
+        before_row: Callable[[int], Callable[[], None] | None] = lambda _step: None,
         name: str = "trainer",
     ) -> None:
         self._given = run

@@ -277,6 +277,16 @@ def test_there_is_one_payload_for_each_row_that_is_logged_at_its_step(tmp_path, 
     assert [payload.values.get("dataset/count", 0) for payload in memory.payloads] == rollouts
 
 
+def test_how_many_steps_there_will_be_is_known_and_a_stop_that_is_asked_for_is_trl_s_own(tmp_path, memory):
+    asked = {"sinks": [memory], "console": 0, "stop_when": lambda payload: payload.step == 2}
+    trainer = tiny_trl.trainer("grpo", [even], tmp_path, max_steps=6, items=24)
+    with instrument(trainer, folder=tmp_path, **asked):
+        trainer.train()
+    assert trainer.state.global_step == 2
+    assert [row["step"] for row in trainer.state.log_history if "loss" in row] == [1, 2]
+    assert [payload.steps for payload in memory.payloads] == [6, 6]
+
+
 def test_an_evaluation_alone_is_a_validation_of_step_0(tmp_path, memory):
     trainer = tiny_trl.trainer("grpo", [even], tmp_path)
     with instrument(trainer, folder=tmp_path, sinks=[memory], console=0):

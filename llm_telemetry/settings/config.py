@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from llm_telemetry.events import Payload
+
 
 class InstrumentError(ValueError):
     """What `instrument()` was given cannot work; the message says what was wrong and what to do."""
@@ -114,7 +116,7 @@ class Config:
         'limits for the judge\'s health and the spending, such as `{"budget": 50, "success_rate": 0.9}`; `False` for '
         "no alarm",
     )
-    stop_when: str | Callable[[Any], object] | None = setting(
+    stop_when: str | Callable[[Payload], object] | None = setting(
         None,
         kinds.CONDITIONS,
         "end the training between two steps when a payload says so: limits such as `cost/total_cost > 50, "

@@ -128,8 +128,10 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
 
     A `BaseException` that is no `Exception` (a cancellation, a keyboard interrupt) passes: it is not ours.
     """
+    return functools.wraps(function)(_failing_open(function))
 
-    @functools.wraps(function)
+
+def _failing_open(function: Callable[P, R]) -> Callable[P, R | None]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
         _here.depth += 1
         try:
@@ -182,7 +184,7 @@ def _do_postponed() -> None:
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call `function` with these arguments, and fail open."""
-    return guarded(function)(*arguments)
+    return _failing_open(function)(*arguments)
 
 
 def survive_fork(lock: Any) -> Any:

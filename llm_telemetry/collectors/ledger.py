@@ -127,8 +127,10 @@ class Ledger:
 
     def _settle(self, rollout: Rollout, correct: bool | None) -> Settled:
         accounts = [account for key in rollout.keys if (account := self._accounts.get(key)) is not None]
-        told = [(key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items()]
-        told.sort()
+        if len(accounts) == 1 and len(accounts[0].outcomes) == 1:  # as nearly all are
+            ((_, outcome),) = accounts[0].outcomes.values()
+            return Settled(rollout, correct, (outcome,), accounts[0].spend)
+        told = sorted((key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items())
         outcomes: dict[str, Outcome] = {judge: outcome for _, judge, outcome in told}
         spend = accounts[0].spend if len(accounts) == 1 else merged(account.spend for account in accounts)
         rule = next((account.rule for account in accounts if account.rule is not None), None)

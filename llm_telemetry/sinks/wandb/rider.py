@@ -6,49 +6,19 @@ import atexit
 import os
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.sinks.wandb import access, rows
 from llm_telemetry.sinks.wandb.backlog import Backlog
+from llm_telemetry.sinks.wandb.passage import DROPPED, Passage
 from llm_telemetry.sinks.wandb.writer import OURS, RowWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from llm_telemetry.sinks.wandb.passage import Fate, Tally
     from llm_telemetry.sinks.wandb.rows import Call, Row
-
-
-DROPPED = (
-    "W&B drops a row of your trainer: it logged step=%d, but W&B is at step %d and only goes forward "
-    "(%d such rows so far; the count goes on in telemetry/trainer_rows_dropped). To keep them, log without "
-    "step=, or give every call of one training step the same step=, or give the metrics a step key of their "
-    "own with run.define_metric(name, step_metric=...). rescue_rows=True keeps them under rescued/. "
-    "See docs/wandb.md."
-)
-
-
-@dataclass
-class Tally:
-    """What went missing, over all the runs of one sink."""
-
-    dropped: int = 0
-    """Rows of the trainer that W&B threw away."""
-    missed: int = 0
-    """Rows of ours that no run has got."""
-
-
-Fate = Literal["alone", "ridden", "ahead", "dropped"]
-"""What becomes of a trainer's call: it goes alone, or with rows of ours before it, or W&B drops it; `ahead` means
-that our rows moved the counter, as far as this very call is about to move it."""
-
-
-class Passage(NamedTuple):
-    """A trainer's call on its way."""
-
-    call: Call
-    fate: Fate
 
 
 class Rider:
@@ -138,11 +108,11 @@ class Rider:
 
     def _observe_metric(self, *args: Any, **kwargs: Any) -> Any:
         """Make the trainer's call; the x-axis of that key is the trainer's from now on."""
-        self._settle(args[0] if args else kwargs.get("name"))
+        self._learn_axis(args[0] if args else kwargs.get("name"))
         return self._writer.define(*args, **kwargs)
 
     @guarded
-    def _settle(self, name: Any) -> None:
+    def _learn_axis(self, name: Any) -> None:
         if isinstance(name, str):
             self._writer.keys.settle(name)
 
@@ -159,15 +129,22 @@ class Rider:
             with ExitStack() as held:
                 held.enter_context(self._lock)
                 passage = self._before(args, kwargs)
-                if passage is None or passage.fate != "ahead":
-                    held.close()  # no thread waits for another one's slow picture; an "ahead" call is quick
-                result = self._writer.log(*args, **kwargs)
+                if passage is None or passage.fate not in {"together", "ahead"}:
+                    held.close()  # no thread waits for another one's slow picture; these calls are quick
+                result = self._log(None if passage is None else passage.row, args, kwargs)
                 self._after(passage)
         finally:
             self._calls.discard(this)
         if and_then is not None:
             and_then()
         return result
+
+    def _log(self, row: Row | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make the trainer's call, with a row of ours in it if there is one that W&B takes."""
+        together = None if row is None else self._writer.put_into(row, args, kwargs)
+        if row is not None:
+            self._settle_row(row, taken=together is not None)
+        return self._writer.log(*args, **kwargs) if together is None else together[0]
 
     @guarded
     def _tell_row(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], None] | None:
@@ -187,7 +164,8 @@ class Rider:
         self._busy = True
         try:
             self._writer.keys.learn(call.data)
-            return Passage(call, self._fate(call))
+            fate = self._fate(call)
+            return Passage(call, fate, self._queue.pop() if fate == "together" else None)
         finally:
             self._busy = False
 
@@ -195,7 +173,7 @@ class Rider:
     def _after(self, passage: Passage | None) -> None:
         if passage is None:
             return
-        call, fate = passage
+        call, fate, _ = passage
         with self._lock:
             counter = rows.advance(self._writer.counter, call)
             if counter == call.step or counter != self._writer.counter:
@@ -204,13 +182,15 @@ class Rider:
             if fate == "dropped" and self._rescue:
                 self._tally.missed += self._queue.add(rows.rescued(call))
             filled = len(self._calls) == 1 and self._fill()
-            if (fate in {"ridden", "ahead"} and self._queue) or filled:
+            if (fate in {"together", "ridden", "ahead"} and self._queue) or filled:
                 self._writer.show(self._totals)  # an older row has just put its older totals into the summary
 
     def _fate(self, call: Call) -> Fate:
         """Settle what becomes of `call`, and let rows ride before it."""
         if not self._concerns_us(call):
             return "alone"
+        if self._fits_into(call):
+            return "together"
         counter = self._writer.ask()
         if call.step is not None and call.step < counter:
             return self._tell_dropped(call.step, counter) if call.data else "alone"
@@ -223,6 +203,11 @@ class Rider:
         counter = self._writer.counter
         late = call.step is not None and call.step < counter
         return late or (bool(self._queue) and rows.advance(counter, call) > counter)
+
+    def _fits_into(self, call: Call) -> bool:
+        """Tell whether the oldest row may go in this very call: half the work of two, whatever the run's counter is."""
+        alone = call.step is None and bool(self._queue) and self._writer.first_free == self._writer.counter
+        return alone and not self._queue.oldest.evidence and rows.harmless(call)
 
     def _ride(self, call: Call, counter: int) -> bool:
         """Write queued rows into those that `call` closes; tell whether there were any."""
@@ -255,18 +240,19 @@ class Rider:
         return row.step == counter == self._named
 
     def _send_oldest(self, place: int, *, commit: bool = False) -> bool:
-        """Write the oldest row that waits at the step `place`; tell whether W&B has taken it.
-
-        One that it does not take is tried once more, at the next place.
-        """
+        """Write the oldest row that waits at the step `place`; tell whether W&B has taken it."""
         row = self._queue.pop()
         taken = bool(self._writer.put(row, place, commit=commit))
+        self._settle_row(row, taken=taken)
+        return taken
+
+    def _settle_row(self, row: Row, *, taken: bool) -> None:
+        """Let a row wait again that W&B has not taken: once."""
         if taken or row is self._refused:
             self._tally.missed += not taken
         else:
             self._queue.put_back(row)
             self._refused = row
-        return taken
 
     @guarded
     def _end(self) -> None:

@@ -56,6 +56,11 @@ def read_call(data: Any = None, step: Any = None, commit: Any = None, *_: Any, *
     return Call(data, None if step is None else operator.index(step), commit)
 
 
+def with_ours(ours: Mapping[str, Any], data: Any = None, *args: Any, **kwargs: Any) -> Any:
+    """Return the arguments of a call of `log` with values of ours beside the trainer's, whose dict is left alone."""
+    return ({**data, **ours}, *args), kwargs
+
+
 def advance(counter: int, call: Call) -> int:
     """Return the counter after `call`; the rows from `counter` on that are below it are closed by it."""
     if call.step is not None and call.step < counter:
@@ -116,6 +121,9 @@ def number(value: Any) -> float | None:
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
     """Return the `values` that are numbers; one that cannot be converted costs itself, and is told once."""
+    plain = {key: value for key, value in values.items() if type(value) is int or type(value) is float}
+    if len(plain) == len(values) and all(map(math.isfinite, plain.values())):
+        return plain  # as a payload's are
     return _present((key, _number_or_failure(value)) for key, value in values.items())
 
 

@@ -13,7 +13,8 @@ from llm_telemetry.notices import Notices
 from llm_telemetry.sinks import sharing
 from llm_telemetry.sinks.wandb import access, rows
 from llm_telemetry.sinks.wandb.backlog import LARGEST_EVIDENCE
-from llm_telemetry.sinks.wandb.rider import Rider, Tally
+from llm_telemetry.sinks.wandb.passage import Tally
+from llm_telemetry.sinks.wandb.rider import Rider
 from llm_telemetry.sinks.wandb.rows import Row
 
 if TYPE_CHECKING:

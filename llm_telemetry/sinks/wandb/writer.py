@@ -75,6 +75,14 @@ class RowWriter:
         return True
 
     @guarded
+    def put_into(self, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any]:
+        """Make a trainer's call, which closes the open row, with the values of `row` in it; return what it returns."""
+        values = self.keys.ours(row.values)
+        self.keys.define(values)
+        args, kwargs = rows.with_ours(values, *args, **kwargs)
+        return (self.log(*args, **kwargs),)
+
+    @guarded
     def _put_table(self, row: Row, place: int) -> None:
         """Write the row's evidence, by itself: the numbers arrive also where a table cannot be written."""
         for key, captured in self.keys.ours(rows.tables(row.evidence)).items():

@@ -19,7 +19,6 @@ from llm_telemetry.sinks.wandb import access as _seams
 from llm_telemetry.sinks.wandb import backlog as _backlog
 from llm_telemetry.sinks.wandb import rider as _rider
 from llm_telemetry.sinks.wandb import rows as _rows
-from llm_telemetry.sinks.wandb import writer as _writer
 from llm_telemetry.sinks.wandb.sink import LARGEST_WAIT, WandbSink
 from tests.support.wandb_model import ModelRun
 from tests.support.wandb_offline import Written
@@ -379,12 +378,12 @@ def test_our_failure_is_not_the_trainers(begin, lenient, monkeypatch):
     run = begin()
     folder = folder_of(run)
     sink = attached()
-    for name in ("_fate", "_ride", "_send_oldest"):
+    for step, name in enumerate(("_fate", "_ride", "_send_oldest", "_fits_into"), 1):
         with monkeypatch.context() as patch:
             patch.setattr(_rider.Rider, name, lambda *_args, **_kwargs: 1 / 0)
             sink.write(payload(1, 1.0))
-            run.log({"loss": 1000.0})
-    assert lenient.total() >= 3
+            run.log({"loss": 1000.0}, step=None if name == "_fits_into" else step)
+    assert lenient.total() >= 4
     run.finish()
     wandb.teardown()
     assert [row.get("loss") for row in Written(folder).rows][:3] == [1000.0] * 3
@@ -598,6 +597,20 @@ def test_a_row_that_w_and_b_does_not_take_is_tried_once_more(lenient):
     assert lenient.total() == 1
 
 
+def test_a_payload_is_in_the_trainer_s_own_call_where_that_closes_the_row_whatever_its_number_is():
+    run = ModelRun()
+    calls, log = [], run._log
+    run._log = lambda *args, **kwargs: calls.append(args or kwargs) or log(*args, **kwargs)
+    sink = attached(run)
+    asked, row = run.asked, {"loss": 1000.0}
+    sink.write(payload(1, 1.0))
+    run.log(row)
+    assert len(calls) == 1
+    assert run.asked == asked
+    assert row == {"loss": 1000.0}
+    assert payload_places(run.rows) == [(1.0, 0)]
+
+
 def test_what_is_said_just_before_the_end_is_written():
     """The owner may have a last payload to give when the run ends."""
     run = ModelRun()
@@ -700,13 +713,13 @@ def test_a_signal_handler_that_logs(monkeypatch):
     run = ModelRun()
     sink = attached(run)
     sink.write(payload(1, 1.0))
-    ask = _writer.RowWriter._ask
+    decide = _rider.Rider._fits_into
 
-    def interrupted(self):
+    def interrupted(self, call):
         run.log({"reward": 1.0})
-        return ask(self)
+        return decide(self, call)
 
-    monkeypatch.setattr(_writer.RowWriter, "_ask", interrupted)
+    monkeypatch.setattr(_rider.Rider, "_fits_into", interrupted)
     run.log({"loss": 1000.0})
     run.finish()
     assert trainer_values(run.rows) == {("reward", 1.0): 0, ("loss", 1000.0): 1}

@@ -168,13 +168,29 @@ def _dashboard(options: argparse.Namespace) -> int:
     if options.dry_run:
         print_plan(run)
         return 0
+    if options.leet:
+        return _leet(run)
     if not (options.entity and options.project):
-        raise _StopError("llm-telemetry dashboard: say where to save it, --entity E --project P; or --dry-run\n")
+        raise _StopError(
+            "llm-telemetry dashboard: say where to save it, --entity E --project P; or --leet, or --dry-run\n"
+        )
     try:
         workspace = build(run, options.entity, options.project)
     except ModuleNotFoundError:
         raise _StopError(f"llm-telemetry dashboard: {_NEEDS_WORKSPACES}\n") from None
     sys.stdout.write(f"{workspace.save().url}\n")
+    return 0
+
+
+def _leet(run: Run) -> int:
+    from llm_telemetry.report.leet import write_view  # noqa: PLC0415 - nobody else needs it
+    from llm_telemetry.runs.findings import show_path  # noqa: PLC0415 - the same
+
+    try:
+        folder = write_view(run)
+    except LookupError as error:
+        raise _StopError(f"llm-telemetry dashboard: {error}, where `wandb leet` would look\n") from None
+    sys.stdout.write(f"wandb leet {show_path(folder)}\n")
     return 0
 
 
@@ -247,6 +263,9 @@ def _add_readers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     dashboard.add_argument("run", metavar="RUN", nargs="?", help=_RUN)
     dashboard.add_argument("--entity", help="whose project it is")
     dashboard.add_argument("--project", help="where the workspace is saved")
+    dashboard.add_argument(
+        "--leet", action="store_true", help="write the view of `wandb leet`, beside the run, instead"
+    )
     dashboard.add_argument("--dry-run", action="store_true", help="print what would be saved")
     watch = commands.add_parser("watch", help="follow a running training in the terminal")
     watch.add_argument(

@@ -17,6 +17,7 @@ from llm_telemetry.tables import format_usd
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llm_telemetry.collectors.naming import Key
     from llm_telemetry.runs.history import Run, Table
 
 RECENT = 20
@@ -93,21 +94,23 @@ def seconds_a_step(table: Table) -> float | None:
 
 
 def _say_failed(run: Run) -> list[str]:
-    """Say what failed rollouts have cost, as far as that can be known."""
+    """Say what went into failures of training: of rollouts, of evaluations, of calls."""
     train = run.train
-    failed = {
-        source: (train.total(keys.FAILED, source), cost_each(train, source)) for source in train.sources(keys.FAILED)
-    }
-    count = sum(n for n, _ in failed.values())
-    if not count:
-        return []
-    usd = sum(n * (cost or 0.0) for n, cost in failed.values())
-    share = format_share(count, train.total(keys.COUNT))
-    retries = sum(train.total(keys.RETRIES, role=role) for role in ROLES)
-    about = (
-        f"{count:,.0f} rollouts have failed ({share}): about {format_usd(usd)}, if they cost what others of theirs do."
-    )
-    return [about, *([f"What {retries:,.0f} retries have cost, no API tells."] if retries else [])]
+    count, retries = train.total(keys.FAILED), sum(train.total(keys.RETRIES, role=role) for role in ROLES)
+    told = []
+    if count:
+        share, usd = format_share(count, train.total(keys.COUNT)), _spent_for(train, keys.FAILED_ROLLOUTS_COST)
+        told.append(f"{count:,.0f} rollouts have failed ({share}){f', which cost {usd}' if usd else ''}.")
+    judged, again = (_spent_for(train, key) for key in (keys.JUDGE_FAILURES_COST, keys.RETRIES_COST))
+    if judged:
+        told.append(f"Evaluations without a verdict cost {judged}{f', asking a judge again {again}' if again else ''}.")
+    return [*told, *([f"What {retries:,.0f} retries of the SDKs have cost, no API tells."] if retries else [])]
+
+
+def _spent_for(table: Table, key: Key) -> str:
+    """Return the USD of all steps, empty where they are 0 or not known."""
+    usd = table.total(key)
+    return format_usd(usd) if usd else ""
 
 
 def _by_role(run: Run, total: float) -> Figures:

@@ -110,12 +110,18 @@ def test_what_it_will_have_cost_at_its_end_is_told_while_it_goes_on(tmp_path):
     assert not any("last step" in sentence for sentence in answer_costs(ended).sentences)
 
 
-def test_failed_rollouts_cost_about_what_the_others_of_their_dataset_do(tmp_path):
-    step = payload(1, {"cheap": 50, "dear": 50}) | {"dataset/cheap/avg_cost": 0.01, "dataset/dear/avg_cost": 1.0}
-    run = made(tmp_path, [step | {"dataset/cheap/failed": 1, "dataset/dear/failed": 2, "llm/executor/retries": 7}])
-    sentences = answer_costs(run).sentences
-    assert "3 rollouts have failed (15.0 %): about $2.01, if they cost what others of theirs do." in sentences
-    assert "What 7 retries have cost, no API tells." in sentences
+def test_what_failures_have_cost_is_the_sum_of_the_steps(tmp_path):
+    step = payload(1, {"math": 50}, count=20) | {"dataset/failed": 3, "llm/executor/retries": 7}
+    step |= {"cost/failed_rollouts": 0.25, "cost/judge_failures": 0.125, "cost/retries": 0.0625}
+    sentences = answer_costs(made(tmp_path, [step, step | {keys.STEP.name: 2}])).sentences
+    assert "6 rollouts have failed (15.0 %), which cost $0.5000." in sentences
+    assert "Evaluations without a verdict cost $0.2500, asking a judge again $0.1250." in sentences
+    assert "What 14 retries of the SDKs have cost, no API tells." in sentences
+
+
+def test_where_nothing_failed_nothing_is_said_to_have_cost(tmp_path):
+    step = payload(1, {"math": 50}) | {"dataset/failed": 0, "cost/failed_rollouts": 0.0, "cost/judge_failures": 0.0}
+    assert not any("fail" in s or "without" in s for s in answer_costs(made(tmp_path, [step])).sentences)
 
 
 def test_the_cheapest_steps_are_those_with_most_correct_rollouts_for_their_money(tmp_path):

@@ -49,7 +49,7 @@ def test_a_dry_run_prints_it_and_needs_nothing(run, capsys):
 
 def test_without_a_place_it_says_what_to_give(run, capsys):
     assert main(["dashboard", *map(str, run.files)]) == 2
-    assert "--entity E --project P; or --dry-run" in capsys.readouterr().err
+    assert "--entity E --project P; or --leet, or --dry-run" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore")  # wandb-workspaces' own

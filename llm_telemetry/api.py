@@ -59,6 +59,7 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     alarm: Mapping[str, float | None] | bool | None = None,
     stop_when: str | Callable[[Payload], object] | None = None,
     run: object | None = None, folder: str | os.PathLike[str] | None = None,
+    spool: str | os.PathLike[str] | None = None,
     resume: bool | None = None, rescue_rows: bool | None = None,
     console: int | None = None, sinks: Sequence[Sink | ScalarWriter | str] | None = None, jsonl: bool | None = None,
     enabled: bool | None = None, strict: bool | None = None,

@@ -12,7 +12,7 @@ from llm_telemetry.guard import after_own_work, attempt, guarded, log
 from llm_telemetry.hooks.patching import patches
 from llm_telemetry.lifecycle.by_hand import Lifecycle
 from llm_telemetry.objects import weakly
-from llm_telemetry.processes.children import forget_children, join_ranks, tell_children
+from llm_telemetry.processes.owner import forget_children, join_ranks, tell_children
 from llm_telemetry.runs.place import Place
 from llm_telemetry.session.matching import RolloutBook
 from llm_telemetry.session.session import Session

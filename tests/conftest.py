@@ -9,12 +9,12 @@ from functools import cache, partial
 import pytest
 from hypothesis import HealthCheck, settings
 
-os.environ.pop("LLM_TELEMETRY_SPOOL", None)  # a worker of pytest-xdist is nobody's child
+os.environ.pop("LLM_TELEMETRY_CHILDREN", None)  # a worker of pytest-xdist is nobody's child
 
 from llm_telemetry import guard, handle
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.session import sessions
-from llm_telemetry.settings.words import SPOOL
+from llm_telemetry.settings.words import CHILDREN
 from llm_telemetry.trainers import wiring
 from tests.support.once import Shared
 
@@ -49,7 +49,7 @@ def pytest_make_parametrize_id(config, val, argname):
 @pytest.fixture(autouse=True)
 def _loud_and_clean(monkeypatch):
     monkeypatch.setattr(guard.failures, "strict", True)
-    monkeypatch.delenv(SPOOL, raising=False)  # programs that tests start are nobody's children
+    monkeypatch.delenv(CHILDREN, raising=False)  # programs that tests start are nobody's children
     yield
     for telemetry in list(handle.handles.values()):
         telemetry.uninstrument()

@@ -75,7 +75,7 @@ def test_a_failure_of_ours_in_instrument_is_told_and_the_training_begins_without
     tmp_path, monkeypatch, caplog, place
 ):
     from llm_telemetry.runs.place import Place  # noqa: PLC0415
-    from llm_telemetry.session.spool import SpoolReader  # noqa: PLC0415
+    from llm_telemetry.session.reader import SpoolReader  # noqa: PLC0415
 
     owner, name = place.split(".")
     owners = {"Session": Session, "Telemetry": Telemetry, "SpoolReader": SpoolReader, "Place": Place}

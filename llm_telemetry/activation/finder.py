@@ -13,7 +13,7 @@ import sys
 from llm_telemetry.hooks.imports import STDLIB, ImportWatcher, is_class, is_library
 from llm_telemetry.names import ACTORS, HTTP, MAINS, REWARD_STEPS, SDKS, STEP_METHODS, TRAINER_MODULES
 from llm_telemetry.settings.words import (
-    SPOOL,
+    CHILDREN,
     TRAINER,
     VARIABLE,
     choose_folder,
@@ -58,7 +58,7 @@ def install(attempt: Callable[..., Any]) -> None:
 
 
 def _forget_folder() -> None:
-    if os.path.isdir(os.environ.get(SPOOL, "")):  # noqa: PTH112 - nothing is imported where no child has written
+    if os.path.isdir(os.environ.get(CHILDREN, "")):  # noqa: PTH112 - nothing is imported where no child has written
         from llm_telemetry.session.folders import forget_folder  # noqa: PLC0415 - the same
 
         forget_folder()

@@ -226,6 +226,9 @@ TELEMETRY_ERRORS = _run("telemetry/errors", "count", "sum",
     "failures inside this library, swallowed for the trainer's sake and logged once per place")
 ROWS_DROPPED = _run("telemetry/trainer_rows_dropped", "rows", "sum",
     "rows of the trainer that W&B threw away, see [wandb.md](wandb.md); absent without a W&B run")
+UNCLOSED_WRITERS = _run("telemetry/unclosed_writers", "processes", "sum",
+    "other processes of the training that have ended, or were not done at its end, without a word, and may have lost "
+    "what was under way: ranks, and processes of other machines; absent when there are none")
 STEP = Key(
     STEP_KEY, "step", "step number", "max", "the training step; the x-axis of all other keys in W&B", shared=True
 )

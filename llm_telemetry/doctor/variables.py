@@ -12,7 +12,7 @@ from llm_telemetry.runs.findings import Finding, Severity
 from llm_telemetry.settings import variables
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.settings.kinds import FUNCTION
-from llm_telemetry.settings.words import SPOOL
+from llm_telemetry.settings.words import CHILDREN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,7 @@ def _check_value(variable: Variable, environ: Mapping[str, str]) -> Finding | No
 
 
 def _known() -> set[str]:
-    return {SPOOL, *(variable.name for variable in variables.VARIABLES)}
+    return {CHILDREN, *(variable.name for variable in variables.VARIABLES)}
 
 
 def _unread(name: str) -> Finding:

@@ -12,129 +12,43 @@ import importlib
 import inspect
 import os
 import sys
+import threading
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.clients import libraries as clients
-from llm_telemetry.guard import guarded, log
+from llm_telemetry.guard import guarded
 from llm_telemetry.hooks import threads
 from llm_telemetry.hooks.patching import Row, patches
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import MAINS
 from llm_telemetry.objects import weakly
-from llm_telemetry.session.folders import forget_folder, make_private, ranks_folder, read_note, write_note
+from llm_telemetry.session.folders import forget_folder, is_shared, read_note
 from llm_telemetry.session.roles import EveryPart
 from llm_telemetry.session.session import Session
 from llm_telemetry.session.sessions import active
-from llm_telemetry.session.spool import SpoolReader, SpoolWriter
+from llm_telemetry.session.spool import SpoolWriter
 from llm_telemetry.settings.variables import configured
-from llm_telemetry.settings.words import OFF, SPOOL, VARIABLE, choose_folder, is_child, is_owner
-from llm_telemetry.trainers.actors import is_actor
+from llm_telemetry.settings.words import (
+    CHILDREN,
+    OFF,
+    VARIABLE,
+    choose_folder,
+    is_child,
+)
 from llm_telemetry.trainers.kinds import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from llm_telemetry.trainers.kinds import Watched
-    from llm_telemetry.trainers.parts import Part
 
 TOLD = ("source", "capture_failures", "judge_parser", "judge_scale", "judge_inverted")
 """The settings that a child has to know of; a parser that is a function cannot be told."""
 PARTS, SETTINGS = "parts.json", "settings.json"
-PATIENCE = 60.0
-"""Seconds that a child has for its start before it is said that it cannot be heard."""
-UNHEARD = (
-    "%d child processes cannot be heard: if they make LLM calls, these are in no count. They were "
-    "started anew (spawn), without LLM_TELEMETRY=1: start your program with it."
-)
-UNHEARD_ACTORS = (
-    "nothing is heard of the Ray actors that have parts of this trainer: what they do is in no count. Set "
-    "LLM_TELEMETRY=1 before ray.init(), or give ray.init(runtime_env=llm_telemetry.ray.runtime_env()) where the "
-    "cluster is up already"
-)
 
 
-@guarded
-def tell_children(session: Session, watched: Sequence[Watched]) -> None:
-    """Let the processes that this one has started, and will start, find it and know what to hook."""
-    active[:] = [one for one in active if one not in _joined]  # who has a trainer of its own is nobody's worker
-    if session.is_child:
-        return
-    folder = Path(os.environ.get(SPOOL, ""))
-    if is_owner(os.environ) and ranks_folder(os.environ) is None and not _is_taken(folder):
-        session.children = SpoolReader(folder)
-    folder = session.children.folder
-    told = [(kind.name, *_home(part), part.name, part.label) for kind, part in watched if kind.in_children]
-    settings = {name: getattr(session.config, name) for name in TOLD}
-    write_note(folder / SETTINGS, {k: v for k, v in settings.items() if isinstance(v, str | int | tuple)})
-    write_note(folder / PARTS, told)
-    os.environ[SPOOL] = str(folder)
-    session.before_flush.append(_Roll(session).call)
-    if any(is_actor(part.owner) for _, part in watched):
-        session.before_flush.append(_ActorRoll(session).call)
-
-
-def _is_taken(folder: Path) -> bool:
-    return any(session.children.folder == folder for session in active)
-
-
-def _home(part: Part) -> tuple[str, str]:
-    """Return the module of a part, and the class in it; a function in a module has none."""
-    cls = type(part.owner)
-    return (part.owner.__name__, "") if cls is ModuleType else (cls.__module__, cls.__qualname__)
-
-
-def forget_children(session: Session) -> None:
-    """Let processes that this one starts from now on go their own way."""
-    if os.environ.get(SPOOL) == str(session.children.folder):
-        del os.environ[SPOOL]
-
-
-class _Roll:
-    """Looks, at each flush, whether all children of this process are heard; says once when some are not."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._since: dict[int, float] = {}
-        self._told = False
-
-    @guarded
-    def call(self) -> None:
-        """Call the roll."""
-        if self._told or not (started := _started()):
-            return
-        now = time.monotonic()
-        self._since = {pid: self._since.get(pid, now) for pid in started - self._session.children.heard}
-        late = [pid for pid, since in self._since.items() if now - since > PATIENCE]
-        if late:
-            self._told = True
-            log.warning(UNHEARD, len(late))
-
-
-class _ActorRoll:
-    """Says once, at the second flush, that nothing was heard so far, though there are actors."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._flushes = 0
-
-    @guarded
-    def call(self) -> None:
-        """Call the roll."""
-        self._flushes += 1
-        if self._flushes == 2 and not self._session.children.heard:  # noqa: PLR2004 - what the first step did is read by then
-            log.warning(UNHEARD_ACTORS)
-
-
-def _started() -> set[int]:
-    """Return the ids of the children that multiprocessing has started here, and that have not been waited for."""
-    processes: Iterable[Any] = getattr(sys.modules.get("multiprocessing.process"), "_children", ())
-    return {process._popen.pid for process in tuple(processes) if process._popen is not None}
-
-
-_joined: list[Session] = []
+_joined: list[tuple[Session, SpoolWriter]] = []
 """In a child, what tells its owner."""
 
 
@@ -143,18 +57,38 @@ def join_owner() -> None:
     """Tell the process that has started this one what is seen here, if there is one that may want to know."""
     if not is_child(os.environ) or active:
         return
-    folder = Path(os.environ[SPOOL])
+    folder = Path(os.environ[CHILDREN])
     session = Session(configured(_settings(folder)))
     writer = SpoolWriter(folder)
     writer.open()
     session.forward_to(writer)
-    _joined[:] = [session]
+    _joined[:] = [(session, writer)]
     active.append(session)
+    _at_end(writer.close)
     patches.apply(threads.ROW)
     clients.watch([])
-    if "multiprocessing" in sys.modules and not _learn():
+    if is_shared(folder):
+        threading.Thread(target=_await_word, name="llm_telemetry", daemon=True).start()
+    elif "multiprocessing" in sys.modules and not _learn():
         connection = importlib.import_module("multiprocessing.connection").Connection
         patches.apply(Row(connection, "_recv_bytes", _received))
+
+
+def leave_owner() -> None:
+    """Be nobody's child: this process has a trainer of its own; in a shared folder it was a child only by mistake."""
+    for session, writer in _joined:
+        active[:] = [one for one in active if one is not session]
+        if is_shared(writer.folder):
+            writer.withdraw()
+    _joined.clear()
+
+
+def _at_end(close: Callable[[], None]) -> None:
+    """Have it called when this process ends; children of multiprocessing do not come to `atexit`."""
+    if (finishing := sys.modules.get("multiprocessing.util")) is not None:
+        finishing.Finalize(None, guarded(close), exitpriority=0)
+    else:
+        atexit.register(guarded(close))
 
 
 def _settings(folder: Path) -> Mapping[str, Any]:
@@ -164,14 +98,16 @@ def _settings(folder: Path) -> Mapping[str, Any]:
 
 def _wanted() -> set[tuple[str, ...]]:
     """Return what the owner has said of its parts: kind, module, class, function, a judge's name; nothing before."""
-    told = None if _parts else read_note(Path(os.environ.get(SPOOL, "")) / PARTS)
+    told = None if _parts else read_note(Path(os.environ.get(CHILDREN, "")) / PARTS)
     rows = [row for row in told if isinstance(row, list)] if isinstance(told, list) else []
     _parts.update(tuple(row) for row in rows if [type(word) for word in row] == [str] * 5)
     if _parts and _joined:
-        _joined[0].parts = EveryPart()  # all objects of a hooked class are the owner's trainer's
+        _joined[0][0].parts = EveryPart()  # all objects of a hooked class are the owner's trainer's
     return _parts
 
 
+_EYE_BLINK = 0.05
+"""Seconds between two looks for the owner's word."""
 _parts: set[tuple[str, ...]] = set()
 """In a child, the owner's parts, as far as is known."""
 _hooked: set[tuple[str, ...]] = set()
@@ -183,9 +119,10 @@ def hook_parts(names: dict[str, Any]) -> None:
     """Put hooks, in a child, on the functions of a module that the owner's trainer has its parts from."""
     module = {"__mp_main__": "__main__"}.get(names["__name__"], names["__name__"])
     for row in _wanted() - _hooked:
-        kind, home, qualname, *_ = row
+        kind, home, qualname, name, _ = row
         owner = names.get(qualname) if qualname else sys.modules.get(names["__name__"])
-        if home == module and owner is not None and kind in KINDS:
+        is_there = inspect.getattr_static(owner, name, None) is not None  # the module may be in the midst of its import
+        if home == module and is_there and kind in KINDS:
             join_owner()  # a part may be called before there is a client: it may import the client itself
             _hook(row, owner)
 
@@ -216,6 +153,12 @@ def _received(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mappi
     return task
 
 
+def _await_word() -> None:
+    """Look, until the owner has said what to hook: on another machine nothing else tells when it has."""
+    while _joined and not _learn():
+        time.sleep(_EYE_BLINK)
+
+
 @guarded
 def _learn() -> bool:
     """Put the hooks in place that the owner has asked for by now; true when there is nothing left to learn."""
@@ -226,28 +169,13 @@ def _learn() -> bool:
     return bool(_parts) and _parts == _hooked
 
 
-def join_ranks(session: Session) -> None:
-    """Under torchrun, let rank 0 be the owner of what all ranks of this machine count."""
-    folder = ranks_folder(os.environ)
-    if folder is None:
-        return
-    writer = SpoolWriter(folder, os.environ["RANK"])
-    try:
-        make_private(folder) if os.environ["RANK"] == "0" else writer.open()
-    except OSError as error:
-        log.warning("each rank counts for itself, since the folder for all of them is not safe: %s", error)
-        return
-    if os.environ["RANK"] == "0":
-        session.children = SpoolReader(folder)
-    else:
-        session.forward_to(writer)
-
-
 @guarded
 def _become_children() -> None:
     """Count nothing in a forked child: it tells its parent, whose files and run these are."""
     for session in active:
-        session.become_child().open()
+        writer = session.become_child()
+        writer.open()
+        _at_end(writer.close)
     join_owner()
 
 

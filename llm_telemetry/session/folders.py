@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.settings.words import SPOOL, is_child, is_owner
+from llm_telemetry.settings.words import CHILDREN, SHARED, fresh_name, is_child, is_owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,21 +26,32 @@ _OTHERS = 0o077
 
 def fresh_folder() -> Path:
     """Return the folder for the children of one session; nothing is made yet."""
-    return Path(tempfile.gettempdir()) / f"llm_telemetry-{os.getpid()}-{os.urandom(8).hex()}"
+    return Path(tempfile.gettempdir()) / fresh_name()
+
+
+def is_shared(folder: Path) -> bool:
+    """Tell a folder that the processes of several machines share."""
+    return folder.name == SHARED
 
 
 def ranks_folder(environ: Mapping[str, str]) -> Path | None:
-    """Return the folder that the ranks of one torchrun share on this machine; `None` for any other process.
+    """Return the folder that the ranks of one torchrun share; `None` for any other process.
+
+    Where the machines share a folder it is that one, for all of them. Else it is one of this machine.
 
     With `LLM_TELEMETRY=1` torchrun has a folder for its children, and the ranks' lies in it. Else its name has to be
     made of what all ranks know: somebody else may have made it before, and is found out by `make_private`.
     Ranks on other machines than that of rank 0 cannot reach it: each of those counts for itself.
     """
-    if environ.get("WORLD_SIZE", "1") == "1" or "RANK" not in environ or environ.get("GROUP_RANK", "0") != "0":
+    if environ.get("WORLD_SIZE", "1") == "1" or "RANK" not in environ:
+        return None
+    if is_shared(shared := Path(environ.get(CHILDREN, ""))):
+        return shared
+    if environ.get("GROUP_RANK", "0") != "0":
         return None
     launch = f"ranks-{os.getppid()}-{environ.get('MASTER_PORT', '0')}"  # their common parent is torchrun's agent
     if is_child(environ):
-        return Path(environ[SPOOL]) / launch
+        return Path(environ[CHILDREN]) / launch
     return Path(tempfile.gettempdir()) / f"llm_telemetry-{_user()}-{launch}"
 
 
@@ -50,7 +61,9 @@ def make_private(folder: Path) -> None:
     Raises:
         OSError: It cannot be made, or is there and somebody else's, or open to others, or no folder.
     """
-    if folder.parent.name.startswith("llm_telemetry-"):
+    if is_shared(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    elif folder.parent.name.startswith("llm_telemetry-"):
         make_private(folder.parent)
     try:
         folder.mkdir(mode=0o700)
@@ -125,7 +138,7 @@ def remove_folder(folder: Path) -> None:
 def forget_folder() -> None:
     """At the end of a process, leave no folder of its own behind that nobody has read."""
     if is_owner(os.environ):
-        remove_folder(Path(os.environ[SPOOL]))
+        remove_folder(Path(os.environ[CHILDREN]))
 
 
 def _is_ours(found: os.stat_result) -> bool:

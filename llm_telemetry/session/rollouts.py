@@ -17,11 +17,21 @@ if TYPE_CHECKING:
     from llm_telemetry.session.signs import Sign
 
 _numbers = itertools.count()
+_process = [0]
+
+
+def _draw() -> None:
+    _process[0] = int.from_bytes(os.urandom(7), "big")
+
+
+_draw()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_draw)
 
 
 def fresh_id() -> Id:
-    """Return an id that nothing else has, in any process."""
-    return os.getpid(), next(_numbers)
+    """Return an id that nothing else has, in any process of any machine: ids of processes are used again."""
+    return _process[0], next(_numbers)
 
 
 class Phase:

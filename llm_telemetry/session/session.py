@@ -20,9 +20,10 @@ from llm_telemetry.session.folders import fresh_folder
 from llm_telemetry.session.items import SourceIndex
 from llm_telemetry.session.matching import RolloutBook
 from llm_telemetry.session.outbox import Outbox
+from llm_telemetry.session.reader import SpoolReader, deliver
 from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase
-from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter, deliver
+from llm_telemetry.session.spool import ForwardedRollouts, SpoolWriter
 from llm_telemetry.session.turn import Turn
 from llm_telemetry.stopping import Stopping
 
@@ -150,6 +151,12 @@ class Session:
         if isinstance(self.rollouts, RolloutBook):
             deliver(self.children, self.rollouts, self.record, ending or self.phase)
 
+    def _hear_the_last(self) -> None:
+        known = self.children.unclosed
+        self.children.wait_for_ranks()
+        if self.children.unclosed != known:
+            self._dirty.add("train")  # there is something to tell, whatever else there is
+
     # --- steps
 
     @property
@@ -250,13 +257,15 @@ class Session:
         counted = self.counts.collect(phase, split)  # first: what fails in it is counted in this very payload
         evidence = tuple(one._replace(split=split) for one in self.counts.evidence.kept(phase.split, phase.step))
         own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors()}
-        values = {**counted, **own, **(self._facts() if self._facts is not None else {})}
+        facts = self._facts() if self._facts is not None else {}
+        values = {**counted, **own, **self.children.facts(), **facts}
         told = phase.step, split, values, keys.totals_in(values)
         return Payload(*told, time.time(), self.state(), evidence, self.counts.steps)
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""
-        return {"step": self.step, "errors": self._errors(), **self.counts.state()}
+        heard = attempt(self.children.mark) or {}
+        return {"step": self.step, "errors": self._errors(), **heard, **self.counts.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on with the counts of a former process of the same run."""
@@ -265,6 +274,7 @@ class Session:
                 self.counts.restore(state)
                 self._former_errors = state["errors"]
                 self.step = self.reached = state["step"]
+                self.children.go_on(state.get("heard"))
 
     def _errors(self) -> int:
         return self._former_errors + self.failures.total()
@@ -293,7 +303,7 @@ class Session:
             return
         if self._forward is None:
             rest = partial(self.flush_rest, everything=True)
-            for end in (self.children.wait_for_ranks, rest, self._outbox.close, self.children.remove):
+            for end in (self._hear_the_last, rest, self._outbox.close, self.children.remove):
                 attempt(end)
         else:
             attempt(self._forward.close)

@@ -132,6 +132,12 @@ class Config:
         kinds.FOLDER,
         "the folder of the JSONL; by default the W&B run's own, else `llm_telemetry` in the working directory",
     )
+    spool: Path | None = setting(
+        None,
+        kinds.FOLDER,
+        "a folder that the processes of [several machines](ray.md#several-machines-without-ray) share, for this run "
+        "alone",
+    )
     resume: bool | None = setting(
         None,
         kinds.SWITCH,

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import os
 import sys
+from binascii import crc32
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this module costs
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 VARIABLE = "LLM_TELEMETRY"
 TRAINER = "LLM_TELEMETRY_TRAINER"
 SPOOL = "LLM_TELEMETRY_SPOOL"
-"""Where the processes that a process starts tell it what they see: a folder, whose name says whose it is."""
+"""A folder of the user's that the processes of several machines share."""
+CHILDREN = "LLM_TELEMETRY_CHILDREN"
+"""Where processes tell their owner what they see: a folder of ours, whose name says whose it is. Not for users."""
+SHARED = "llm_telemetry-spool"
+"""What it is called in the folder that machines share: there its name cannot say whose it is."""
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 SWITCH_WORDS = f"{', '.join(ON)} (on) or {', '.join(OFF)} (off)"
@@ -69,22 +74,56 @@ def was_refused() -> bool:
 def choose_folder() -> None:
     """Name the folder for the processes that this one starts, as early as can be; nothing is made yet.
 
-    In a child of a process that has named one, it stays that one's.
+    In a child of a process that has named one, it stays that one's; where machines share a folder, it lies there.
     """
-    if not os.environ.get(SPOOL):
+    shared = os.path.expanduser(os.environ.get(SPOOL, "").strip())  # noqa: PTH111 - pathlib takes milliseconds to import
+    if not os.environ.get(CHILDREN):
         temporary = next(filter(None, map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))), "/tmp")  # noqa: S108 - see `folders`
-        os.environ[SPOOL] = f"{temporary}/llm_telemetry-{os.getpid()}-{os.urandom(8).hex()}"
+        os.environ[CHILDREN] = f"{shared}/{SHARED}" if shared else f"{temporary}/{fresh_name()}"
+
+
+def fresh_name() -> str:
+    """Return a name for a folder of this process's: whose it is, and something that cannot be guessed."""
+    return f"llm_telemetry-{os.getpid()}-{machine()}-{os.urandom(8).hex()}"
+
+
+def machine() -> str:
+    """Return what tells this machine from others, and its containers from each other: ids of processes differ.
+
+    It is the number of the kernel's boot, and what the container has of its own: a host name and a space of ids.
+    """
+    if not _machine:
+        node = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+        own = f"{node} {_said_by(os.readlink, '/proc/self/ns/pid')}"
+        boot = _said_by(_content, "/proc/sys/kernel/random/boot_id").replace("-", "")[:8]
+        _machine.append(f"{boot}{crc32(own.encode()):08x}")
+    return _machine[0]
+
+
+_machine: list[str] = []
+
+
+def _said_by(look: Callable[[str], str], path: str) -> str:
+    try:
+        return look(path)
+    except OSError:  # no Linux
+        return ""
+
+
+def _content(path: str) -> str:
+    with open(path, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes milliseconds to import
+        return file.read()
 
 
 def is_child(environ: Mapping[str, str]) -> bool:
     """Tell whether another process has named the folder: what is seen here may be for that one."""
-    return bool(environ.get(SPOOL)) and not is_owner(environ)
+    return bool(environ.get(CHILDREN)) and not is_owner(environ)
 
 
 def is_owner(environ: Mapping[str, str]) -> bool:
     """Tell whether this process has named the folder."""
-    name = environ.get(SPOOL, "").replace("\\", "/").rpartition("/")[2]
-    return name.split("-")[1:2] == [str(os.getpid())]
+    name = environ.get(CHILDREN, "").replace("\\", "/").rpartition("/")[2]
+    return name.split("-")[1:3] == [str(os.getpid()), machine()]
 
 
 def refuse(error: ValueError) -> None:

@@ -10,6 +10,8 @@ import threading
 import time
 from dataclasses import fields
 
+from llm_telemetry.session.writers import Writer
+from llm_telemetry.settings.words import machine
 from llm_telemetry.testing import Faults, Reply, Tokens
 from tests.chaos import breaking
 
@@ -30,7 +32,8 @@ def write_rubbish(dice, telemetry):
     lines = (b"[" * 10_000, b'["call", {"role": "jud', b"\xff\xfe", b'["rollout", {"split": "train"}]', b"{}", b"7")
     folder = telemetry._session.children.folder
     if folder.is_dir():
-        file = os.open(folder / f"{dice.choice((1, os.getpid(), 99999999))}-aa.jsonl", os.O_CREAT | os.O_WRONLY, 0o600)
+        writer = Writer(dice.choice((1, os.getpid(), 99999999)), machine(), "aa")
+        file = os.open(folder / writer.name, os.O_CREAT | os.O_WRONLY, 0o600)
         os.write(file, b"\n".join(dice.choice(lines) for _ in range(5)) + b"\n")
         os.close(file)
 

@@ -20,7 +20,9 @@ from llm_telemetry.events import CapturedEvaluation, Evaluation, Evidence
 from llm_telemetry.judging.evidence import LENGTH, LOOKED_AT, evidence_of, shorten
 from llm_telemetry.processes import children
 from llm_telemetry.session.folders import read_note
-from llm_telemetry.session.spool import SpoolReader, SpoolWriter
+from llm_telemetry.session.reader import SpoolReader
+from llm_telemetry.session.spool import SpoolWriter
+from llm_telemetry.session.writers import Writer
 from llm_telemetry.settings.variables import configured
 from llm_telemetry.sinks.jsonl import read_lines
 from tests.support.mocking import chat, failure, openai_api
@@ -316,8 +318,9 @@ def test_evidence_comes_back_from_a_child_as_it_was(tmp_path):
 
 def test_a_line_of_a_child_without_the_newer_fields_is_read(tmp_path):
     old = {"split": "train", "source": "s", "outcome": "correct", "score": None, "disagreed": False}
-    (tmp_path / "1.jsonl").touch(mode=0o600)
-    (tmp_path / "1.jsonl").write_text(json.dumps(["evaluation", old]) + "\n")
+    file = tmp_path / Writer.here().name
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(["evaluation", old]) + "\n")
     assert list(SpoolReader(tmp_path).take("val")) == [Evaluation(**{**old, "split": "val"})]
 
 
@@ -341,7 +344,7 @@ def test_the_first_failures_are_those_of_all_processes(api, tmp_path):
 
 def test_a_spawned_child_is_told_how_many_are_wanted(tmp_path, monkeypatch):
     monkeypatch.setenv("LLM_TELEMETRY", "1")
-    monkeypatch.setenv("LLM_TELEMETRY_SPOOL", "")
+    monkeypatch.setenv("LLM_TELEMETRY_CHILDREN", "")
     trainer = Trainer()
     telemetry, _ = watch(trainer, tmp_path, capture_failures=3)
     folder = telemetry._session.children.folder

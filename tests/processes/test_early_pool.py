@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from llm_telemetry.demo.models import CALM, demo_server
-from llm_telemetry.processes import children
+from llm_telemetry.processes import owner
+from llm_telemetry.settings.words import machine
 from tests.support.children import payloads_in, python
 from tests.support.trainers import Trainer, watch
 
@@ -68,11 +69,11 @@ def test_children_that_cannot_be_heard_are_told_once(tmp_path, caplog, monkeypat
     trainer = Trainer()
     telemetry, _ = watch(trainer, tmp_path)
     session = telemetry._session
-    roll = children._Roll(session)
+    roll = owner._Roll(session)
     clock = itertools.chain([0.0, 59.0, 61.0], itertools.repeat(200.0))
-    monkeypatch.setattr(children, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(children, "_started", lambda: {11, 12, 13})
-    session.children.heard = {12}
+    monkeypatch.setattr(owner, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(owner, "_started", lambda: {11, 12, 13})
+    session.children.heard = {(machine(), 12), ("elsewhere", 13)}
     roll.call()
     roll.call()
     assert caplog.messages == []

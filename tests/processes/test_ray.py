@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import llm_telemetry.ray
-from llm_telemetry.settings.words import SPOOL
+from llm_telemetry.settings.words import CHILDREN
 from llm_telemetry.testing import LLMServer
 from tests.processes.programs.ray_train import ITEMS, SOURCES
 from tests.support.children import PATIENCE, ROOT, payloads_in, python
@@ -101,6 +101,6 @@ def test_a_runtime_environment_of_ones_own_is_kept(monkeypatch):
     given = {"pip": ["x"], "env_vars": {"THEIRS": "1", "LLM_TELEMETRY_THRESHOLD": "0.7"}}
     made = llm_telemetry.ray.runtime_env(given)
     assert made["pip"] == ["x"]
-    assert made["env_vars"].pop(SPOOL)
+    assert made["env_vars"].pop(CHILDREN)
     assert made["env_vars"] == {"LLM_TELEMETRY": "1", "LLM_TELEMETRY_THRESHOLD": "0.7", "THEIRS": "1"}
     assert given["env_vars"] == {"THEIRS": "1", "LLM_TELEMETRY_THRESHOLD": "0.7"}

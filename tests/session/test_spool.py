@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_telemetry.events import Call, Evaluation, Evidence, Judged, Rollout, UnmatchedReward, Usage
-from llm_telemetry.session import folders, foreign, spool
+from llm_telemetry.session import folders, foreign, reader
 from llm_telemetry.session.folders import is_private, make_private, open_own, ranks_folder, read_note, write_note
 from llm_telemetry.session.foreign import ForeignError, event_in
+from llm_telemetry.session.reader import SpoolReader
 from llm_telemetry.session.rollouts import OpenRollout
-from llm_telemetry.session.spool import ForwardedRollouts, SpoolReader, SpoolWriter
+from llm_telemetry.session.spool import ForwardedRollouts, SpoolWriter
+from llm_telemetry.session.writers import Writer
+from llm_telemetry.settings.words import machine
 from tests.support.children import PATIENCE
 
 CALL = Call("judge", "train", "s", "m", "m", Usage(3, 2), None, 0, 0.5)
@@ -113,7 +116,7 @@ def test_the_file_of_a_process_that_has_ended_is_read_and_forgotten(tmp_path):
     (file,) = folder.iterdir()
     assert list(reader.take("train")) == [CALL]
     assert list(folder.iterdir()) == []
-    assert reader.heard == {int(file.name.partition("-")[0])}
+    assert reader.heard == {(machine(), Writer.of(file.name).pid)}
     assert reader._offsets == {}
 
 
@@ -223,9 +226,9 @@ def test_links_pipes_and_second_names_in_the_folder_are_not_read(tmp_path):
     secret.write_text(json.dumps(["call", CALL._asdict()]) + "\n")
     folder = tmp_path / "spool"
     make_private(folder)
-    (folder / "1-link.jsonl").symlink_to(secret)
-    os.mkfifo(folder / "2-pipe.jsonl", 0o600)
-    os.link(secret, folder / "3-name.jsonl")
+    (folder / f"1-{machine()}-aa.jsonl").symlink_to(secret)
+    os.mkfifo(folder / f"2-{machine()}-aa.jsonl", 0o600)
+    os.link(secret, folder / f"3-{machine()}-aa.jsonl")
     assert taken(folder) == []
     assert secret.read_text()
 
@@ -248,7 +251,7 @@ def test_a_note_is_read_only_from_a_private_folder(tmp_path):
 def test_the_ranks_of_a_watched_torchrun_share_a_folder_that_cannot_be_guessed():
     launch = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_PORT": "29500"}
     agent = f"{folders.tempfile.gettempdir()}/llm_telemetry-1-abcdef"
-    assert ranks_folder({**launch, "LLM_TELEMETRY_SPOOL": agent}).parent == folders.Path(agent)
+    assert ranks_folder({**launch, "LLM_TELEMETRY_CHILDREN": agent}).parent == folders.Path(agent)
     assert ranks_folder({**launch, "WORLD_SIZE": "1"}) is None
 
 
@@ -256,18 +259,19 @@ def test_of_thousands_of_children_each_dead_one_is_asked_for_once_and_a_silent_o
     folder, dead, alive = tmp_path / "spool", 2_000, 50
     make_private(folder)
     for number in range(dead):
-        os.close(open_own(folder / f"{2**22 + 1 + number}-x.jsonl", os.O_WRONLY | os.O_CREAT))  # beyond every pid
+        gone = Writer(2**22 + 1 + number, machine(), "a")  # beyond every pid
+        os.close(open_own(folder / gone.name, os.O_WRONLY | os.O_CREAT))
     for number in range(alive):
-        os.close(open_own(folder / f"{os.getpid()}-{number}.jsonl", os.O_WRONLY | os.O_CREAT))
+        os.close(open_own(folder / Writer(os.getpid(), machine(), f"{number:x}").name, os.O_WRONLY | os.O_CREAT))
     asked, read = [], []
     kill = os.kill
     monkeypatch.setattr(os, "kill", lambda pid, signal: (asked.append(pid), kill(pid, signal)))
-    monkeypatch.setattr(spool, "open_own", lambda *arguments: read.append(arguments))
-    reader = SpoolReader(folder)
-    assert list(reader.take("train")) == []
+    monkeypatch.setattr(reader, "open_own", lambda *arguments: read.append(arguments))
+    ours = SpoolReader(folder)
+    assert list(ours.take("train")) == []
     assert len(asked) == dead + alive
     asked.clear()
-    assert list(reader.take("train")) == []
+    assert list(ours.take("train")) == []
     assert asked == [os.getpid()] * alive
     assert read == []
 

@@ -77,7 +77,7 @@ ANYTHING_GOES = {
         ("LLM_TELEMETRY_SOURCE", "LLM_TELEMETRY_CORRECT"), ("*", "nan", "-1", "jsonl,tensorbored", "/dev/null", "(")
     ),
     ("LLM_TELEMETRY_JUDGE", "jsonl,tensorbored"),
-    *(("LLM_TELEMETRY_FOLDER", value) for value in ("*", "nan", "-1", "jsonl,tensorbored", "(")),
+    *((f"LLM_TELEMETRY_{n}", v) for n in ("FOLDER", "SPOOL") for v in ("*", "nan", "-1", "jsonl,tensorbored", "(")),
     ("LLM_TELEMETRY_THRESHOLD", "-1"),
     *(
         (f"LLM_TELEMETRY_{part}", "nan")

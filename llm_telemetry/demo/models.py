@@ -40,6 +40,8 @@ class Day(NamedTuple):
     """The rate at which the judge accepts an answer that is none."""
     blank: float = 0.0
     """The rate of the solver's answers that are none."""
+    stricken: float = 0.0
+    """The rate of the items on which the judge gives up half of its calls: its failures come in groups."""
 
 
 _CALLS = Faults(rate_limited=0.05, server_error=0.02, exhausted=0.008, usage_missing=0.004)
@@ -60,13 +62,19 @@ WORST = Day(
     foreign=0.08,
     misjudged=0.05,
 )
-DOUBTFUL = Day(judge=Faults(exhausted=0.1), fickle=0.4, gullible=0.6, blank=0.2)
+DOUBTFUL = Day(judge=Faults(exhausted=0.02), fickle=0.4, gullible=0.6, blank=0.2, stricken=0.25)
 """A judge that cannot be trusted; whether it contradicts itself depends on the order in which it is asked."""
 
 
 def demo_server(seed: int = 0, day: Day = USUAL, hang: float = 60.0) -> LLMServer:
     """Return the demo's endpoint, a context manager; the same seed, day and requests give the same answers."""
     faults = {"solver": day.solver, "judge": day.judge, "extractor": day.extractor}
+    stricken = replace(day.judge, exhausted=_GIVES_UP)
+
+    def fail(request: Request) -> Faults:
+        kind = _kind(request)
+        return stricken if kind == "judge" and is_stricken(seed, day, request) else faults[kind]
+
     models: dict[str, Callable[..., Reply]] = {
         "solver": partial(_solve, day),
         "judge": partial(_judge, day),
@@ -82,13 +90,17 @@ def demo_server(seed: int = 0, day: Day = USUAL, hang: float = 60.0) -> LLMServe
         delay = (_LATENCY[0] + _LATENCY[1] * draw(*key, "latency")) * (1 if _kind(request) == "solver" else 0.3)
         return replace(reply, tokens=tokens._replace(cached=cached), delay=delay)
 
-    return LLMServer(
-        answer, faults=lambda request: faults[_kind(request)], mark=_marks, prices=PRICES, seed=seed, hang=hang
-    )
+    return LLMServer(answer, faults=fail, mark=_marks, prices=PRICES, seed=seed, hang=hang)
+
+
+def is_stricken(seed: int, day: Day, request: Request) -> bool:
+    """Tell whether the judge fails on a request's item again and again."""
+    return draw(seed, between(request.user, "problem"), "stricken") < day.stricken
 
 
 _CACHE_BLOCK = 32  # tokens: the cache's granularity
 _CACHE_HIT = 0.3
+_GIVES_UP = 0.5
 _LATENCY = (0.002, 0.013)  # seconds: least, and spread
 
 

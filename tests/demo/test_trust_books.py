@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from llm_telemetry.demo.models import BLANKS
+from llm_telemetry.demo.models import BLANKS, is_stricken
 from llm_telemetry.demo.prompts import between
 from llm_telemetry.testing import Books
+from tests.support.demo_runs import PLANS
 
 SPLITS = ("train", "val")
 AT = {"train": ("dataset", ""), "val": ("val", "val/")}
@@ -189,6 +190,36 @@ def test_the_share_of_the_cache_is_that_which_the_server_has_told(run, role):
     payloads = run.payloads("train")
     hits = sum(p[f"tokens/{role}/cache_hit_rate"] * p[f"tokens/{role}/prompt"] for p in payloads)
     assert hits == pytest.approx(told.cached)
+
+
+def test_the_projected_cost_ends_at_what_the_server_has_served_and_the_judge_never_changed(run):
+    payloads = [line["payload"] for line in run.lines if line["split"] == "train"]
+    assert {line["steps"] for line in run.lines} == {run.config.steps}
+    assert "cost/projected" not in payloads[0]
+    assert payloads[-1]["cost/projected"] == payloads[-1]["cost/total_cost"]
+    assert run.lines[-1]["payload"]["cost/projected"] == pytest.approx(float(run.books.usd()))
+    assert {payload["judge/changes"] for payload in payloads} == {0}
+
+
+def test_a_judge_that_fails_in_groups_contaminates_those_and_hardly_any_other(demo_run):
+    run, plan = demo_run("doubtful"), PLANS["doubtful"]
+    counts = Counter()
+    for payload, known in payloads_of(run, "train"):
+        for group in groups_of(known):
+            asked = [one for one in group if one.outcome]
+            if asked:
+                judged = next(e for one in asked for e in one.entries if e.marks["kind"] == "judge")
+                name = "stricken" if is_stricken(plan.seed, plan.day, judged.request) else "spared"
+                counts.update({name: 1, f"{name} evaluations": len(asked)})
+                counts[f"{name} failures"] += sum(one.outcome == "api_failure" for one in asked)
+                counts[f"{name} contaminated"] += is_contaminated(group)
+        bad = payload["group/contaminated_rate"] * payload["group/count"]
+        counts["told"] += round(bad)
+    rates = {name: counts[f"{name} failures"] / counts[f"{name} evaluations"] for name in ("stricken", "spared")}
+    assert rates["stricken"] == pytest.approx(0.5, abs=0.15)
+    assert rates["spared"] == pytest.approx(0.02, abs=0.03)
+    assert counts["told"] == counts["stricken contaminated"] + counts["spared contaminated"]
+    assert counts["stricken contaminated"] / counts["stricken"] > 3 * counts["spared contaminated"] / counts["spared"]
 
 
 CHEAP = (*BLANKS, *(f"{blank}\nAnswer: {blank}" for blank in (":", "...")))

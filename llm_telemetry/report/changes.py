@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import math
 import random
-from itertools import accumulate, pairwise
+from itertools import accumulate, count, pairwise, repeat
+from operator import itemgetter, mul, sub, truediv
 from typing import TYPE_CHECKING, NamedTuple
 
+from llm_telemetry.collectors import keys
 from llm_telemetry.runs.history import Point, mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from llm_telemetry.runs.history import Run
+
+ORDERS = 10
+"""So many orders are tried that of as many a split as good is expected, if the one that was found is at the limit."""
 ALPHA = 0.04
 """How often a run in which nothing changes may be told to have changed; over all its series together."""
 LEAST = 3
@@ -27,6 +33,7 @@ MOST = 200
 WITHIN = 7.35
 """How much worse than the best, in units of the spread, a split may be and still be the true one in 95 % of cases: the
 quantile of the likelihood ratio for a change point (Hansen 2000, (1 - exp(-x/2))² = 0.95)."""
+_first = itemgetter(0)
 
 
 class Change(NamedTuple):
@@ -39,6 +46,11 @@ class Change(NamedTuple):
     earliest: int
     latest: int
     """Between these two it is, in 95 of 100 cases."""
+
+
+def share_alpha(run: Run) -> float:
+    """Return what of `ALPHA` is each series' of a run: the accuracies by dataset, and the judge's share of verdicts."""
+    return ALPHA / (len(run.train.sources(keys.ACCURACY)) + 1)
 
 
 def find_change(points: Sequence[Point], alpha: float = ALPHA) -> Change | None:
@@ -81,28 +93,42 @@ def _cuts(points: Sequence[Point], start: int, stop: int, alpha: float) -> Itera
 
 
 def _best_split(points: Sequence[Point]) -> int | None:
-    gains = _gains(points)
-    best = max(gains[LEAST : len(points) - LEAST + 1], default=0.0)
-    return gains.index(best, LEAST) if best > 0 else None
+    best, where = max(zip(_gains(points)[LEAST : len(points) - LEAST + 1], count(LEAST)), default=(0.0, 0), key=_first)
+    return where if best > 0 else None
 
 
 def _gains(points: Sequence[Point]) -> list[float]:
     """Return, for each number of points before a split, how much of the weighted sum of squares it explains."""
-    whole = math.fsum(point.weight for point in points)
     middle = mean(points) or 0.0
-    sums = accumulate((point.weight * (point.value - middle) for point in points), initial=0.0)
-    weights = accumulate((point.weight for point in points), initial=0.0)
-    return [s * s * whole / (w * (whole - w)) if 0 < w < whole else 0.0 for s, w in zip(sums, weights, strict=True)]
+    return _explained([point.weight * (point.value - middle) for point in points], [point.weight for point in points])
+
+
+def _explained(deviations: Iterable[float], weights: Iterable[float]) -> list[float]:
+    """Return the gain of each split: `deviations` are from the mean, each times its weight. Hot: a loop in C."""
+    sums, before = [*accumulate(deviations)][:-1], [*accumulate(weights)]
+    whole = before.pop() if before else 0.0
+    products = map(mul, before, map(sub, repeat(whole), before))
+    return [0.0, *map(truediv, map(mul, map(mul, sums, sums), repeat(whole)), products), 0.0]
 
 
 def _is_beyond_noise(points: Sequence[Point], alpha: float) -> bool:
-    """Tell whether fewer than `alpha` of random orders of the points have as good a split."""
-    orders = math.ceil(20 / alpha)
-    allowed, shuffled, found = int(alpha * (orders + 1)) - 1, list(points), 0
-    drawn, best = random.Random(0), max(_gains(points)[LEAST : len(points) - LEAST + 1])  # noqa: S311 - the same answer each time
+    """Tell whether fewer than `alpha` of random orders of the points have as good a split.
+
+    No order is tried where the split explains so much that a normal tail, with half its exponent and for all splits
+    together, is below `alpha`: that is most of the changes which one can see.
+    """
+    middle, steps = mean(points) or 0.0, len(points)
+    deviations = [(point.weight * (point.value - middle), point.weight) for point in points]
+    total = math.fsum(pull * pull / weight for pull, weight in deviations)
+    best = max(_gains(points)[LEAST : steps - LEAST + 1]) * (1 - 1e-9)
+    if steps * best > 4 * math.log(2 * steps / alpha) * total:
+        return True
+    orders = math.ceil(ORDERS / alpha)
+    allowed, found = int(alpha * (orders + 1)) - 1, 0
+    draw = random.Random(0).random  # noqa: S311 - the same answer each time
     for _ in range(orders):
-        drawn.shuffle(shuffled)
-        found += max(_gains(shuffled)[LEAST : len(points) - LEAST + 1]) >= best * (1 - 1e-9)
+        shuffled = zip(*sorted(deviations, key=lambda _: draw()), strict=True)
+        found += max(_explained(*shuffled)[LEAST : steps - LEAST + 1]) >= best
         if found > allowed:
             return False
     return True

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.report.changes import ALPHA, find_change
+from llm_telemetry.report.changes import find_change, share_alpha
 from llm_telemetry.report.sections import Chart, Figures, Section, Series, format_percent, say_change
 from llm_telemetry.runs.history import Point, mean, scored, spent
 from llm_telemetry.tables import format_usd
@@ -25,9 +25,9 @@ BEYOND = 3.0
 
 
 def find_changes(run: Run) -> dict[str, Change]:
-    """Return what has changed, by dataset; of unchanged runs at most `ALPHA` have one here."""
-    sources = run.train.sources(keys.ACCURACY)
-    changes = {source: find_change(scored(run.train, source), ALPHA / len(sources)) for source in sources}
+    """Return what has changed, by dataset."""
+    alpha = share_alpha(run)
+    changes = {name: find_change(scored(run.train, name), alpha) for name in run.train.sources(keys.ACCURACY)}
     return {source: change for source, change in changes.items() if change is not None}
 
 

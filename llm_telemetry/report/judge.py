@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.report.changes import ALPHA, find_change
+from llm_telemetry.report.changes import find_change, share_alpha
 from llm_telemetry.report.sections import Chart, Figures, Section, Series, format_percent, format_share, say_change
 from llm_telemetry.runs.history import Point, decided
 from llm_telemetry.settings.limits import API_FAILURES, PARSE_FAILURES, SUCCESS
@@ -43,7 +43,7 @@ def answer_judge(run: Run) -> Section:
 
 def find_health_change(run: Run) -> Change | None:
     """Return since when the share of evaluations with a verdict is another one, in percent."""
-    return find_change(_in_percent(decided(run.train, keys.SUCCESS_RATE)), ALPHA)
+    return find_change(_in_percent(decided(run.train, keys.SUCCESS_RATE)), share_alpha(run))
 
 
 def count_share(table: Table, rate: Key, source: str = "") -> float:

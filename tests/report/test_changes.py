@@ -4,11 +4,14 @@ import random
 
 import pytest
 
+from llm_telemetry.collectors import keys
+from llm_telemetry.report import changes
+from llm_telemetry.report.audit import audit
 from llm_telemetry.report.changes import LEAST, MOST, find_change
 from llm_telemetry.report.datasets import find_changes, gap_between
 from llm_telemetry.report.sections import say_change
 from llm_telemetry.runs.find import read_run
-from llm_telemetry.runs.history import Point
+from llm_telemetry.runs.history import Point, Reading
 from tests.support.made_runs import drawn, payload, write_run
 
 
@@ -35,6 +38,36 @@ def test_of_1000_flat_runs_at_most_50_are_told_to_have_changed(noise):
         steps = rng.choice((8, 12, 25))
         alarms += any(find_change(noise(rng, chance, steps), 0.04 / len(datasets)) for chance in datasets)
     assert alarms <= 50
+
+
+def flat_run(rng, noise):
+    """A run in which nothing changes: three datasets, and a judge that fails now and then."""
+    steps, reading = rng.choice((8, 12, 25)), Reading("flat")
+    accuracies = {f"d{chance}": noise(rng, chance, steps) for chance in (30, 60, 90)}
+    for step, well in enumerate(level(rng, 93, steps, count=48)):
+        values = {source: points[step].value for source, points in accuracies.items()}
+        rates = (well.value / 100, 1 - well.value / 100, 0.0)
+        told = payload(step + 1, values, count=32, judge=rates) | {keys.EVALUATIONS.name: 48}
+        reading.add({"payload": told, "time": 1.8e9 + step})
+    return reading.run()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("noise", [level, in_groups], ids=["independent rollouts", "rollouts in groups"])
+def test_the_audit_of_at_most_50_of_1000_flat_runs_tells_of_a_change_the_judge_s_included(noise):
+    rng = random.Random(5)
+    runs = [audit(flat_run(rng, noise)) for _ in range(1000)]
+    assert sum(any(finding.place == "changes" for finding in found) for found in runs) <= 50
+
+
+def test_50_datasets_that_all_change_are_told_after_a_few_random_orders(monkeypatch):
+    """What noise alone would do is asked only where that is not plain: 12,500 orders each would take minutes."""
+    rng, tried = random.Random(2), []
+    explained = changes._explained
+    monkeypatch.setattr(changes, "_explained", lambda *told: tried.append(told) or explained(*told))
+    for _ in range(50):
+        assert find_change([*level(rng, 30, 100), *level(rng, 70, 100, first=101)], changes.ALPHA / 50)
+    assert len(tried) < 50 * 1000
 
 
 @pytest.mark.long
@@ -118,9 +151,9 @@ def test_datasets_are_told_apart(tmp_path):
         payload(s, {"up": drawn(rng, 30 + 50 * (s > 20), 20), "flat": drawn(rng, 50, 20)}, count=20)
         for s in range(1, 41)
     ]
-    changes = find_changes(read_run(write_run(tmp_path / "a.jsonl", steps)))
-    assert list(changes) == ["up"]
-    change = changes["up"]._replace(before=30.04, after=80, step=21, earliest=20, latest=23)
+    found = find_changes(read_run(write_run(tmp_path / "a.jsonl", steps)))
+    assert list(found) == ["up"]
+    change = found["up"]._replace(before=30.04, after=80, step=21, earliest=20, latest=23)
     assert say_change("up", change) == "up got better: from 30.0 % to 80.0 % since step 21 (between 20 and 23)."
     alone = change._replace(after=10, earliest=21, latest=21)
     assert say_change("up", alone) == "up fell: from 30.0 % to 10.0 % since step 21."

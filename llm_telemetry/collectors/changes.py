@@ -60,7 +60,10 @@ class ChangesCollector:
         """Take a call; what failed, or told nothing of its tokens, may have told nothing else."""
         if call.role == "judge" and call.usage is not None and call.error is None:
             told = call.requested_model, call.model, call.fingerprint, call.service_tier
-            self._windows[call.split] += 0 if told in self._seen else self._learn(*told)
+            if told not in self._seen:
+                self._windows[call.split] += self._learn(*told)
+            elif call.split not in self._windows:
+                self._windows[call.split] = 0
 
     def _learn(self, requested: str | None, *values: str | None) -> int:
         """Take what has not answered before in this combination, and return how many changes there are in it."""

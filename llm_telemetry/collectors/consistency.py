@@ -53,14 +53,14 @@ class ConsistencyCollector:
         if judged.degenerate:
             sums.degenerate += 1
             sums.accepted += right
-        return None if judged.pair is None else self._compare(hash((evaluation.judge, judged.pair)), right, sums)
-
-    def _compare(self, answer: int, right: bool, sums: AnchorSums) -> bool | None:
-        before = self._verdicts.pop(answer, None)
-        self._verdicts[answer] = right  # to the young end
+        if judged.pair is None:
+            return None
+        verdicts, answer = self._verdicts, hash((evaluation.judge, judged.pair))
+        before = verdicts.pop(answer, None)
+        verdicts[answer] = right  # to the young end
         if before is None:
-            if len(self._verdicts) > self._most:
-                del self._verdicts[next(iter(self._verdicts))]
+            if len(verdicts) > self._most:
+                del verdicts[next(iter(verdicts))]
                 sums.forgotten += 1
             return None
         sums.pairs += 1

@@ -30,17 +30,17 @@ FULL = (
 )
 
 
-class _Account:
-    """What is known of one opening of a rollout."""
+class _Account(Spend):
+    """What is known of one opening of a rollout: what its calls took, and more."""
 
-    __slots__ = ("age", "outcomes", "rule", "spend", "split")
+    __slots__ = ("age", "outcomes", "rule", "split")
 
     def __init__(self, split: Split) -> None:
+        super().__init__()
         self.split = split
         self.age = 0
         self.outcomes: dict[str, tuple[Id, Outcome]] = {}
         """By judge, the latest, and the evaluation that it is of: one that was undecided for a while comes late."""
-        self.spend = Spend()
         self.rule: bool | None = None
 
 
@@ -90,27 +90,26 @@ class Ledger:
     def add_call(self, call: Call) -> None:
         """Take a call of executor or judge, if it was made for one rollout."""
         if call.rollout is not None and call.role in ("executor", "judge"):
-            self._account(call.rollout, call.split).spend.add(call, self._prices)
+            account = self._accounts.get(call.rollout) or self._open(call.rollout, call.split)
+            account.add(call, self._prices)
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take an evaluation whose outcome is final."""
         if evaluation.rollout is not None:
-            latest = evaluation.key or _UNKNOWN, evaluation.outcome
-            account = self._account(evaluation.rollout, evaluation.split)
-            if latest[0] >= account.outcomes.setdefault(evaluation.judge, latest)[0]:
-                account.outcomes[evaluation.judge] = latest
-            if evaluation.judged is not None and evaluation.judged.rule is not None:
-                account.rule = evaluation.judged.rule
+            account = self._accounts.get(evaluation.rollout) or self._open(evaluation.rollout, evaluation.split)
+            key, before = evaluation.key or _UNKNOWN, account.outcomes.get(evaluation.judge)
+            if before is None or key >= before[0]:
+                account.outcomes[evaluation.judge] = key, evaluation.outcome
+            if (judged := evaluation.judged) is not None and judged.rule is not None:
+                account.rule = judged.rule
         elif evaluation.outcome not in VERDICTS:
             self._strays[evaluation.split][evaluation.source] += 1
 
-    def _account(self, key: Id, split: Split) -> _Account:
-        account = self._accounts.get(key)
-        if account is None:
-            if len(self._accounts) >= MOST:
-                del self._accounts[next(iter(self._accounts))]
-                self._tell(FULL, MOST)
-            account = self._accounts[key] = _Account(split)
+    def _open(self, key: Id, split: Split) -> _Account:
+        if len(self._accounts) >= MOST:
+            del self._accounts[next(iter(self._accounts))]
+            self._tell(FULL, MOST)
+        account = self._accounts[key] = _Account(split)
         return account
 
     def add_rollout(self, rollout: Rollout, correct: bool | None) -> None:
@@ -129,10 +128,10 @@ class Ledger:
         accounts = [account for key in rollout.keys if (account := self._accounts.get(key)) is not None]
         if len(accounts) == 1 and len(accounts[0].outcomes) == 1:  # as nearly all are
             ((_, outcome),) = accounts[0].outcomes.values()
-            return Settled(rollout, correct, (outcome,), accounts[0].spend)
+            return Settled(rollout, correct, (outcome,), accounts[0], accounts[0].rule)
         told = sorted((key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items())
         outcomes: dict[str, Outcome] = {judge: outcome for _, judge, outcome in told}
-        spend = accounts[0].spend if len(accounts) == 1 else merged(account.spend for account in accounts)
+        spend = accounts[0] if len(accounts) == 1 else merged(accounts)
         rule = next((account.rule for account in accounts if account.rule is not None), None)
         return Settled(rollout, correct, tuple(outcomes.values()), spend, rule)
 

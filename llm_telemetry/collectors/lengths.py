@@ -21,7 +21,7 @@ from llm_telemetry.events import SPLITS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llm_telemetry.events import Evaluation, Split
+    from llm_telemetry.events import Evaluation, Outcome, Split
     from llm_telemetry.sources import SourceNames
 
 _UNIT = 1024
@@ -29,6 +29,8 @@ _UNIT = 1024
 _BUCKET = 128
 """Of these units: lengths that differ by less than 9 % share a bucket."""
 _FEWEST = 3
+_MOST_LENGTHS = 4096
+"""That wait to be added up."""
 
 
 @dataclass(slots=True)
@@ -41,14 +43,14 @@ class LengthSums(Sums):
     length_squares: int = 0
     length_of_right: int = 0
 
-    def add(self, length: int, right: bool) -> None:
-        """Add one verdict."""
-        self.verdicts += 1
-        self.length += length
-        self.length_squares += length * length
+    def add(self, length: int, right: bool, count: int = 1) -> None:
+        """Add so many verdicts on answers of this length."""
+        self.verdicts += count
+        self.length += count * length
+        self.length_squares += count * length * length
         if right:
-            self.right += 1
-            self.length_of_right += length
+            self.right += count
+            self.length_of_right += count * length
 
 
 @functools.lru_cache(maxsize=4096)
@@ -66,24 +68,36 @@ class LengthCollector:
 
     def __init__(self, names: SourceNames) -> None:
         self._names = names
+        self._told: dict[Split, dict[tuple[str, Outcome, int], int]] = {split: {} for split in SPLITS}
+        """By source, outcome and length in characters: how many evaluations are not added up yet."""
         self._verdicts: dict[Split, defaultdict[str, LengthSums]] = {split: defaultdict(LengthSums) for split in SPLITS}
         self._asked: dict[Split, Counter[int]] = {split: Counter() for split in SPLITS}
         self._unparsed: dict[Split, Counter[int]] = {split: Counter() for split in SPLITS}
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
-        """Take a final evaluation."""
-        judged, outcome, split = evaluation.judged, evaluation.outcome, evaluation.split
-        if judged is None or outcome in ("undecided", "api_failure"):
-            return
-        length = units_of(judged.length)
-        self._asked[split][length // _BUCKET] += 1
-        if outcome == "parse_failure":
-            self._unparsed[split][length // _BUCKET] += 1
-        elif outcome != "score":
-            self._verdicts[split][self._names(evaluation.source)].add(length, outcome == "correct")
+        """Take a final evaluation; it is added up later."""
+        judged = evaluation.judged
+        if judged is not None:
+            told, one = self._told[evaluation.split], (evaluation.source, evaluation.outcome, judged.length)
+            told[one] = told.get(one, 0) + 1
+            if len(told) > _MOST_LENGTHS:
+                self._add_up(evaluation.split)
+
+    def _add_up(self, split: Split) -> None:
+        for (source, outcome, characters), count in self._told[split].items():
+            if outcome in ("undecided", "api_failure"):
+                continue
+            length = units_of(characters)
+            self._asked[split][length // _BUCKET] += count
+            if outcome == "parse_failure":
+                self._unparsed[split][length // _BUCKET] += count
+            elif outcome != "score":
+                self._verdicts[split][self._names(source)].add(length, outcome == "correct", count)
+        self._told[split].clear()
 
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys since the last `begin`."""
+        self._add_up(split)
         window = self._verdicts[split]
         logs: dict[str, float] = {}
         for source, sums in sorted(window.items()):
@@ -94,7 +108,7 @@ class LengthCollector:
 
     def begin(self, split: Split) -> None:
         """Begin a new window."""
-        for counts in (self._verdicts, self._asked, self._unparsed):
+        for counts in (self._told, self._verdicts, self._asked, self._unparsed):
             counts[split].clear()
 
 

@@ -20,6 +20,8 @@ _OPENERS = frozenset(
     }
 )
 """What answers begin with; alone they answer nothing. The first of each family are those of arXiv 2507.08794."""
+_NORMALISED = 1024
+"""Characters of an answer up to which letters' case and white space do not matter; those at its ends never do."""
 _MASK = 2**64 - 1
 
 
@@ -34,9 +36,11 @@ def judged(answer: str, question: str = "", reference: str = "", problem: int | 
     """
     if problem is None:
         return Judged(None, len(answer), is_degenerate(answer, question))
-    bare = answer.encode(errors="replace").translate(_LOWER, _SPACES)
-    checksum = zlib.crc32(reference.encode(errors="replace"), zlib.crc32(bare))
-    return Judged((problem ^ (len(bare) << 32) ^ checksum) & _MASK, len(answer), is_degenerate(answer, question))
+    told = f"{answer.strip()}\0{reference}".encode("utf-8", "replace")
+    if len(answer) <= _NORMALISED:
+        told = told.translate(_LOWER, _SPACES)
+    pair = (problem ^ (len(told) << 32) ^ zlib.crc32(told)) & _MASK
+    return Judged(pair, len(answer), is_degenerate(answer, question))
 
 
 def is_degenerate(answer: str, question: str = "") -> bool:

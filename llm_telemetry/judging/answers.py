@@ -20,7 +20,7 @@ _OPENERS = frozenset(
     }
 )
 """What answers begin with; alone they answer nothing. The first of each family are those of arXiv 2507.08794."""
-_NORMALISED = 1024
+_NORMALISED = 512
 """Characters of an answer up to which letters' case and white space do not matter; those at its ends never do."""
 _MASK = 2**64 - 1
 
@@ -40,7 +40,8 @@ def judged(answer: str, question: str = "", reference: str = "", problem: int | 
     if len(answer) <= _NORMALISED:
         told = told.translate(_LOWER, _SPACES)
     pair = (problem ^ (len(told) << 32) ^ zlib.crc32(told)) & _MASK
-    return Judged(pair, len(answer), is_degenerate(answer, question))
+    fields = pair, len(answer), is_degenerate(answer, question), None
+    return tuple.__new__(Judged, fields)  # a third of a microsecond less than by its own: this runs for each answer
 
 
 def is_degenerate(answer: str, question: str = "") -> bool:

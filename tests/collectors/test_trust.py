@@ -305,6 +305,16 @@ def test_the_same_answer_with_another_verdict_is_inconsistent_however_it_is_writ
     assert (logs["judge/repeated_pairs"], logs["judge/inconsistent_rate"]) == (3, pytest.approx(1 / 3))
 
 
+def test_a_long_answer_is_the_same_but_for_white_space_at_its_ends_alone():
+    long = "One and one. " * 50
+    logs = told(verdict("correct", long), verdict("incorrect", f"\n{long}\n"), verdict("correct", long.lower()))
+    assert (logs["judge/repeated_pairs"], logs["judge/inconsistent_rate"]) == (1, 1)
+
+
+def test_where_an_answer_ends_and_its_reference_begins_is_no_matter_of_chance():
+    assert judged("ab", reference="c", problem=1).pair != judged("a", reference="bc", problem=1).pair
+
+
 def test_another_question_another_judge_and_another_answer_are_no_pair():
     logs = told(
         verdict("correct"),

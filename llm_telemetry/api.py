@@ -50,7 +50,7 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     items: object | None = None, source: str | None = None, policy: object | None = None,
     threshold: float | Callable[[float], bool] | None = None,
     correct: str | None = None, unrewarded_is_wrong: bool | None = None,
-    prices: Mapping[str, Mapping[str, float]] | None = None,
+    prices: Mapping[str, Mapping[str, float | Mapping[str, float]]] | None = None,
     rule: Callable[[Mapping[str, Any], str], object] | None = None,
     judge_parser: str | Callable[[str], object] | None = None,
     judge_scale: tuple[float, float] | None = None, judge_inverted: bool | None = None,

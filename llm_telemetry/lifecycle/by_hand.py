@@ -32,7 +32,7 @@ class Span:
     """A stretch of the training: `with`, `async with`, or `start()` and `finish()`, in one task or thread.
 
     It begins once and ends once, whatever is called again, and also when an exception passes, of any kind.
-    Nothing here raises, and nothing happens after `uninstrument()`.
+    Nothing here raises but `StopTraining`, where a stop is asked for; nothing happens after `uninstrument()`.
     """
 
     def __init__(self, session: Session | None, opens: MakeSpan, told: Mapping[str, Any]) -> None:

@@ -78,10 +78,10 @@ class Config:
         kinds.SWITCH,
         "a rollout that gets no reward, in a trainer that rewards others, is wrong, not unscored",
     )
-    prices: Mapping[str, Mapping[str, float]] | None = setting(
+    prices: Mapping[str, Mapping[str, float | Mapping[str, float]]] | None = setting(
         None,
         kinds.PRICES,
-        "USD per million tokens of your own models, see [extending](extending.md#your-own-prices)",
+        "USD per million tokens of your own models and service tiers, see [extending](extending.md#your-own-prices)",
     )
     rule: Callable[[Mapping[str, Any], str], object] | None = setting(
         None,

@@ -75,7 +75,7 @@ assert_type(instrument(trainer), Telemetry)
 telemetry = instrument(
     trainer,
     executor="engine.run",
-    prices={"my-model": {"input": 0.1, "output": 0.4}},
+    prices={"my-model": {"input": 0.1, "output": 0.4, "flex": {"input": 0.05, "output": 0.2}}},
     threshold=0.5,
     folder="telemetry",
     collectors=[collector],

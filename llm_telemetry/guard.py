@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import sys
 import threading
 from collections import deque
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -133,30 +135,29 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
 
 def _failing_open(function: Callable[P, R]) -> Callable[P, R | None]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
-        _here.depth += 1
         try:
             return function(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the one broad `except` of the library, see docs/how-it-works.md
             report(function, error)
             return None
         finally:
-            _here.depth -= 1  # not in a function: Ctrl-C may come before its first line
-            if _here.postponed and not _here.depth:
-                _do_postponed()
+            if _postponed:
+                _do_postponed(sys._getframe(1))
 
     return call
 
 
-class _Here(threading.local):
-    """How deep a thread is in work of ours, and what it has put off until it is out of it."""
-
-    depth = 0
-
-    def __init__(self) -> None:
-        self.postponed: deque[Callable[[], object]] = deque()
+_postponed: deque[tuple[int, Callable[[], object]]] = deque()
+"""What threads have put off until they are out of work of ours; each with its thread."""
 
 
-_here = _Here()
+def _is_own_work(frame: FrameType | None) -> bool:
+    """Tell whether a function of ours runs in this frame, or has called it; so guards need not count their depth."""
+    while frame is not None:
+        if frame.f_code is _GUARD:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def after_own_work(method: Callable[P, object]) -> Callable[P, None]:
@@ -169,17 +170,24 @@ def after_own_work(method: Callable[P, object]) -> Callable[P, None]:
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
-        if _here.depth:
-            _here.postponed.append(functools.partial(do, *args, **kwargs))
+        if _is_own_work(sys._getframe(1)):
+            _postponed.append((threading.get_ident(), functools.partial(do, *args, **kwargs)))
         else:
             do(*args, **kwargs)
 
     return call
 
 
-def _do_postponed() -> None:
-    while _here.postponed:
-        _here.postponed.popleft()()
+def _do_postponed(caller: FrameType) -> None:
+    """Do what this thread has put off, if `caller`, where it goes on, is no work of ours."""
+    me = threading.get_ident()
+    while not _is_own_work(caller) and (own := next((one for one in _postponed.copy() if one[0] == me), None)):
+        _postponed.remove(own)
+        own[1]()
+
+
+_GUARD = guarded(report).__code__  # type: ignore[attr-defined]
+"""The code of every guard."""
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:

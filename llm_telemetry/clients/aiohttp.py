@@ -128,4 +128,4 @@ def rows() -> Iterator[Row]:
     """Yield the hooks of aiohttp."""
     for owner, name, wrapper in _HOOKS:
         if (cls := getattr(sys.modules["aiohttp"], owner, None)) is not None:
-            yield Row(cls, name, wrapper)
+            yield Row(cls, name, wrapper, of_library=True)

@@ -143,4 +143,4 @@ def rows() -> Iterator[Row]:
     """Yield the hooks of boto3, which has imported these modules of botocore by now."""
     for module, owner, name, wrapper in _HOOKS:
         if (cls := getattr(importlib.import_module(f"botocore.{module}"), owner, None)) is not None:
-            yield Row(cls, name, wrapper)
+            yield Row(cls, name, wrapper, of_library=True)

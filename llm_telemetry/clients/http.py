@@ -195,7 +195,7 @@ def httpx_rows(library: str) -> Iterator[Row]:
     send = sender(_ask_httpx, functools.partial(_follow_httpx, library))
     for client in ("Client", "AsyncClient"):
         if (owner := getattr(sys.modules[library], client, None)) is not None:
-            yield Row(owner, "send", send)
+            yield Row(owner, "send", send, of_library=True)
 
 
 # --- requests
@@ -227,4 +227,4 @@ def requests_rows() -> Iterator[Row]:
     )
     for owner, name, wrapper in hooks:
         if (cls := getattr(module, owner, None)) is not None:
-            yield Row(cls, name, wrapper)
+            yield Row(cls, name, wrapper, of_library=True)

@@ -164,4 +164,4 @@ def rows(sdk: str) -> Iterator[Row]:
             continue
         if shape:
             know(cls, shape)
-        yield Row(cls, name, wrapper)
+        yield Row(cls, name, wrapper, of_library=True)

@@ -46,24 +46,21 @@ def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs
         raise
     finally:
         leave(token)
+    # What can be awaited and is neither of these (an awaitable context manager, say) is given back untouched: a
+    # coroutine of ours in its place would have fewer abilities.
     if type(result) is CoroutineType:
         return _later(span, result)
-    if not _end_with(span, result):
+    if issubclass(type(result), asyncio.Future):
+        _end_with(span, result)
+    else:
         close(span, result, None)
     return result
 
 
 @guarded
-def _end_with(span: Span, result: Any) -> bool:
-    """Close the span when a future is done; `False` for any other result.
-
-    What can be awaited and is neither (an awaitable context manager, say) is given back untouched: a coroutine of ours
-    in its place would have fewer abilities.
-    """
-    if not any(base is asyncio.Future for base in type.mro(type(result))):
-        return False
-    result.add_done_callback(guarded(functools.partial(_end_future, span)))
-    return True
+def _end_with(span: Span, future: asyncio.Future[Any]) -> None:
+    """Close the span when a future is done."""
+    future.add_done_callback(guarded(functools.partial(_end_future, span)))
 
 
 def _later(span: Span, coroutine: Any) -> Any:

@@ -1,6 +1,7 @@
 """The table of hooks: apply, verify, undo.
 
-A hook replaces one attribute of one owner (a class, as a rule) by a wrapt wrapper that still pickles. Applying a
+A hook replaces one attribute of one owner (a class, as a rule) by a wrapt wrapper that still pickles, or, on a library's
+class, by a function. Applying a
 row twice changes nothing; undoing leaves no trace; a row whose wrapper was replaced by a copy of the original
 (cloudpickle does that to classes in `__main__`) is put back at the next flush.
 """
@@ -8,13 +9,15 @@ row twice changes nothing; undoing leaves no trace; a row whose wrapper was repl
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import operator
 import pkgutil
 import sys
 from collections import Counter
-from types import MethodType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from inspect import CO_COROUTINE
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import wrapt
 
@@ -100,22 +103,43 @@ class _MethodHook(Hook):
 _bind = wrapt.FunctionWrapper.__get__
 
 
+def _function(original: FunctionType, wrapper: Callable[..., Any]) -> FunctionType:
+    """Return a function in a method's place that calls `wrapper(wrapped, instance, args, kwargs)`.
+
+    It takes a third of what a `Hook` takes, and Python itself binds it. A copy of a class by cloudpickle would take it
+    along, and us with it: so it is for classes that are always found under their name.
+    """
+    if original.__code__.co_flags & CO_COROUTINE:
+
+        @functools.wraps(original)
+        async def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return await wrapper(MethodType(original, self), self, args, kwargs)
+
+    else:
+
+        @functools.wraps(original)
+        def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return wrapper(MethodType(original, self), self, args, kwargs)
+
+    return cast("FunctionType", method)
+
+
 class Row(NamedTuple):
-    """One hook: `owner.name` is replaced by a wrapper that calls `wrapper(wrapped, instance, args, kwargs)`."""
+    """One hook: `owner.name` is replaced by what calls `wrapper(wrapped, instance, args, kwargs)`."""
 
     owner: Any
     name: str
     wrapper: Callable[..., Any]
+    of_library: bool = False
+    """The owner is a class of a library's: whoever pickles it names it."""
 
 
 class _Applied(NamedTuple):
-    owner: Callable[[], Any]
-    """Gives the owner for as long as it lives: a hook on an object must not keep it alive."""
-    name: str
-    wrapper: Callable[..., Any]
+    row: Row
+    """Its owner gives the owner for as long as it lives: a hook on an object must not keep it alive."""
     before: Any
     """What the owner itself had under this name; `_ABSENT` when it inherited it."""
-    hook: Hook
+    hook: Any
 
 
 Key = tuple[int, str]
@@ -137,7 +161,7 @@ class Patches:
         """
         key = (id(row.owner), row.name)
         applied = self._applied.get(key)
-        if applied is None or applied.owner() is not row.owner:
+        if applied is None or applied.row.owner() is not row.owner:
             applied = _put(row)
             if applied is None:
                 return None
@@ -147,16 +171,16 @@ class Patches:
 
     def verify(self) -> None:
         """Put back every hook that is gone; one that somebody has wrapped again is left alone."""
-        for key, (owner_of, name, wrapper, before, hook) in list(self._applied.items()):
-            owner = owner_of()
-            present = _ABSENT if owner is None else vars(owner).get(name, _ABSENT)
+        for key, (row, before, hook) in list(self._applied.items()):
+            owner = row.owner()
+            present = _ABSENT if owner is None else vars(owner).get(row.name, _ABSENT)
             gone = present is before or (present is not hook and _is_copy(present, hook.__wrapped__))
             if owner is None or not gone:
                 continue
-            again = _put(Row(owner, name, wrapper))
+            again = _put(row._replace(owner=owner))
             if again is not None:
                 self._applied[key] = again
-                log.warning("the hook on %s was removed by somebody else, and is back", name)
+                log.warning("the hook on %s was removed by somebody else, and is back", row.name)
 
     def undo(self, keys: Iterable[Key]) -> None:
         """Take back what `apply` gave these keys for; what somebody else has put in a hook's place stays."""
@@ -176,14 +200,19 @@ def _put(row: Row) -> _Applied | None:
     if original is _ABSENT:
         return None
     before = vars(row.owner).get(row.name, _ABSENT)
-    of_class = isinstance(row.owner, type) and inspect.isfunction(original)
-    hook = (_MethodHook if of_class else Hook)(original, row.wrapper)
+    hook = _kind_of(row, original)(original, row.wrapper)
     setattr(row.owner, row.name, hook)
-    return _Applied(weakly(row.owner), row.name, row.wrapper, before, hook)
+    return _Applied(row._replace(owner=weakly(row.owner)), before, hook)
+
+
+def _kind_of(row: Row, original: Any) -> Callable[..., Any]:
+    if not isinstance(row.owner, type) or not inspect.isfunction(original):
+        return Hook
+    return _function if row.of_library and type(original) is FunctionType else _MethodHook
 
 
 def _take_away(applied: _Applied) -> None:
-    owner, name = applied.owner(), applied.name
+    owner, name = applied.row.owner(), applied.row.name
     if owner is None or vars(owner).get(name) is not applied.hook:
         return
     if applied.before is _ABSENT:

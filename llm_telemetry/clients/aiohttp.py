@@ -88,7 +88,7 @@ class _Wait:
         self._call = call
 
     def begin(self) -> Scope:
-        return self._call._scope
+        return self._call.scope()
 
     def end(self, _result: Any, error: BaseException | None) -> None:
         if error is not None:

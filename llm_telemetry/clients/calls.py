@@ -74,7 +74,7 @@ class OpenCall:
 
     # fmt: off
     __slots__ = (
-        "_scope", "_session", "answers", "attempt", "embedding", "holder", "http", "model", "open", "requested",
+        "_outer", "_role", "answers", "attempt", "embedding", "holder", "http", "model", "open", "requested",
         "retries", "seen", "served", "started", "told", "usage",
     )
     # fmt: on
@@ -83,17 +83,15 @@ class OpenCall:
         """Note who calls, and which model; the request itself is not touched."""
         for look in before_call:
             look()
-        self._session = session
-        self.attempt: Attempt | None = None
         if scope is None:
             role, rollout = session.parts.at_work() or (role, None)
-            self._scope = Scope(session, session.phase, role, rollout, call=self)
-        else:
-            self._scope = Scope(session, scope.phase, role, scope.rollout, scope.evaluation, self, scope.source)
-            if scope.evaluation is not None:
-                self.attempt = scope.evaluation.ask(options.json_data)
+            scope = Scope(session, session.phase, role, rollout)
+        asked = options.json_data
+        self._outer = scope
+        self._role = role
+        self.attempt: Attempt | None = None if scope.evaluation is None else scope.evaluation.ask(asked)
         self.embedding = options.url.endswith("/embeddings")
-        model = fields_of(options.json_data).get("model")
+        model = (asked if type(asked) is dict else fields_of(asked)).get("model")
         self.requested = model if isinstance(model, str) else None
         self.model = self.requested
         self.served: tuple[str | None, str | None] = None, None
@@ -109,7 +107,12 @@ class OpenCall:
     def begin(self) -> Scope:
         """Start the clock."""
         self.started = time.perf_counter()
-        return self._scope
+        return self.scope()
+
+    def scope(self) -> Scope:
+        """Return the scope of what the SDK calls within itself; it is not kept here, as each would keep the other."""
+        outer = self._outer
+        return Scope(outer.session, outer.phase, self._role, outer.rollout, outer.evaluation, self, outer.source)
 
     def end(self, result: Any, error: BaseException | None) -> None:
         """Take what `request` gave."""
@@ -145,7 +148,8 @@ class OpenCall:
         whole = fields.get("response")  # the last events of the responses API hold the whole response
         if whole is not None:
             self._read(fields_of(whole))
-            self._answer(whole)
+            if self.attempt is not None:
+                self._answer(self.attempt, whole)
         elif fields.get("message") is not None:
             self._read(anthropic_head(fields["message"]))
         elif not self.seen or fields.get("usage") is not None:
@@ -154,10 +158,10 @@ class OpenCall:
         if self.attempt is not None and whole is None:
             self.attempt.add(delta_of(chunk))
 
-    def _answer(self, response: Any) -> None:
+    def _answer(self, attempt: Attempt, response: Any) -> None:
         """Tell the judge's evaluation what came, when it is complete."""
-        if self.attempt is not None and field(response, "status") not in _UNFINISHED:
-            self.attempt.replies = replies_of(response)
+        if field(response, "status") not in _UNFINISHED:
+            attempt.replies = replies_of(response)
 
     def _read(self, fields: dict[str, Any]) -> None:
         usage = fields.get("usage")
@@ -168,8 +172,8 @@ class OpenCall:
             self.told = told
             self.usage = usage_in(told, embedding=self.embedding) or self.usage
         choices = fields.get("choices")
-        if isinstance(choices, list):
-            self.answers = max(self.answers, len(choices))
+        if type(choices) is list and len(choices) > self.answers:
+            self.answers = len(choices)
         model = fields.get("model")
         if isinstance(model, str) and model:
             self.model = model
@@ -183,23 +187,37 @@ class OpenCall:
         latency = time.perf_counter() - self.started
         kind = None if error is None else error_kind(error)
         self._learn(response, error)
-        scope = self._scope
-        rollout, evaluation, attempt = scope.rollout, scope.evaluation, self.attempt
-        source = scope.source or (rollout and rollout.source)
+        outer, attempt = self._outer, self.attempt
+        rollout, evaluation = outer.rollout, outer.evaluation
+        source = outer.source or (None if rollout is None else rollout.source)
         placed = source is not None or (rollout is not None and rollout.problem is not None)
         if not placed and attempt is not None and (source := self._place(attempt)) is not None:
             placed = True
-        made_for = (rollout and rollout.key) if evaluation is None else evaluation.rollout
-        whose = placed, made_for, evaluation and evaluation.key, bool(attempt and attempt.again)
-        told = scope.role, scope.split, source or UNKNOWN, self.requested, self.model, self.usage, kind
-        answers = self.answers if kind is None else 0
-        scope.session.record(Call(*told, self.retries, latency, *whose, answers, *self.served))
+        outer.session.record(
+            Call(
+                self._role,
+                outer.split,
+                source or UNKNOWN,
+                self.requested,
+                self.model,
+                self.usage,
+                kind,
+                self.retries,
+                latency,
+                placed,
+                (rollout and rollout.key) if evaluation is None else evaluation.rollout,
+                evaluation and evaluation.key,
+                attempt is not None and attempt.again,
+                self.answers if kind is None else 0,
+                *self.served,
+            )
+        )
         self.http = None
 
     @guarded
     def _place(self, attempt: Attempt) -> str | None:
         """Return the source of the item that a judge is asked about in a batch, if the request has its text."""
-        source: str | None = self._scope.evaluation.source_of(attempt)
+        source: str | None = self._outer.evaluation.source_of(attempt)
         return source
 
     @guarded
@@ -208,7 +226,8 @@ class OpenCall:
         if response is not None:
             response = as_chat(response)
             self._read(fields_of(response))
-            self._answer(response)
+            if self.attempt is not None:
+                self._answer(self.attempt, response)
         if self.attempt is not None and error is not None:
             said = self.attempt.replies[0] if self.attempt.replies else Reply()
             told = f"{type(error).__name__}: {error}"  # the error itself would keep the trainer's frames alive
@@ -288,7 +307,7 @@ def _abandon(call: OpenCall) -> None:
 def finish_held(session: Session) -> None:
     """Finish the calls whose stream nobody has finished: the session is about to make its last payload."""
     with _holding:
-        calls = [call for call in _held.values() if call._session is session]
+        calls = [call for call in _held.values() if call._outer.session is session]
     for call in calls:
         call.finish()
 

@@ -46,7 +46,7 @@ def _open_call(client: Any, options: Any) -> OpenCall | None:
     scope = innermost()
     if scope is not None and scope.call is not None:
         return None
-    session = session_of(scope)
+    session = session_of(None) if scope is None else scope.session
     if session is None or options.method.lower() != "post":
         return None
     if not options.url.endswith(ENDPOINTS) and not options.url.partition("?")[0].endswith(ENDPOINTS):
@@ -89,7 +89,7 @@ class _Parse:
         self._call = call
 
     def begin(self) -> Scope:
-        return self._call._scope
+        return self._call.scope()
 
     def end(self, result: Any, error: BaseException | None) -> None:
         if error is None and self._call.open:

@@ -75,7 +75,7 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
         usage: The field.
         embedding: An embedding has no completion: its completion tokens are 0, not unknown.
     """
-    fields = fields_of(usage)
+    fields = usage if type(usage) is dict else fields_of(usage)
     if not fields:
         return None
     is_chat = "prompt_tokens" in fields or not ("input_tokens" in fields or "output_tokens" in fields)
@@ -86,7 +86,7 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
     in_detail, out_detail = fields.get(names[2]), fields.get(names[3])
     cached = None if in_detail is None else _count(fields_of(in_detail), "cached_tokens")
     reasoning = None if out_detail is None else _count(fields_of(out_detail), "reasoning_tokens")
-    usage = Usage(prompt, completion, _part(cached, prompt), reasoning)
+    usage = Usage(prompt, completion, cached and _part(cached, prompt), reasoning)
     return usage if is_chat else _with_caches(usage, fields)
 
 

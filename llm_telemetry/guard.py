@@ -186,7 +186,7 @@ def _do_postponed(caller: FrameType) -> None:
         own[1]()
 
 
-_GUARD = guarded(report).__code__  # type: ignore[attr-defined]
+_GUARD = guarded(report).__code__
 """The code of every guard."""
 
 

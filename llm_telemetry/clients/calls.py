@@ -106,8 +106,9 @@ class OpenCall:
 
     def begin(self) -> Scope:
         """Start the clock."""
+        scope = self.scope()
         self.started = time.perf_counter()
-        return self.scope()
+        return scope
 
     def scope(self) -> Scope:
         """Return the scope of what the SDK calls within itself; it is not kept here, as each would keep the other."""

@@ -79,14 +79,16 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
     if not fields:
         return None
     is_chat = "prompt_tokens" in fields or not ("input_tokens" in fields or "output_tokens" in fields)
-    names = _CHAT if is_chat else _RESPONSES
-    prompt, completion = _count(fields, names[0]), 0 if embedding else _count(fields, names[1])
+    ins, outs, in_details, out_details = _CHAT if is_chat else _RESPONSES
+    prompt, completion = _count(fields, ins), 0 if embedding else _count(fields, outs)
     if prompt is None and completion is None:
         return None
-    in_detail, out_detail = fields.get(names[2]), fields.get(names[3])
-    cached = None if in_detail is None else _count(fields_of(in_detail), "cached_tokens")
-    reasoning = None if out_detail is None else _count(fields_of(out_detail), "reasoning_tokens")
-    usage = Usage(prompt, completion, cached and _part(cached, prompt), reasoning)
+    in_detail, out_detail = fields.get(in_details), fields.get(out_details)
+    if in_detail is None and out_detail is None:
+        usage = Usage(prompt, completion)
+    else:
+        cached = _part(_count(fields_of(in_detail), "cached_tokens"), prompt)
+        usage = Usage(prompt, completion, cached, _count(fields_of(out_detail), "reasoning_tokens"))
     return usage if is_chat else _with_caches(usage, fields)
 
 

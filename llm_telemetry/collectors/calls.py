@@ -13,7 +13,12 @@ from llm_telemetry.events import SPLITS, Call, Role, Rollout, Split, Usage
 class RoleWindow:
     """What the calls of one role did since the last flush."""
 
-    __slots__ = ("cacheable", "calls", "errors", "latency", "no_usage", "retries", "tokens", "unplaced")
+    # fmt: off
+    __slots__ = (
+        "cache_write", "cacheable", "cached", "calls", "completion", "errors", "latency", "no_usage", "prompt",
+        "reasoning", "retries", "unplaced",
+    )
+    # fmt: on
 
     def __init__(self) -> None:
         """Start empty."""
@@ -24,19 +29,28 @@ class RoleWindow:
         self.cacheable = 0
         """Prompt tokens of calls that told how many of them were cached."""
         self.errors: Counter[str] = Counter()
-        self.tokens: Counter[Key] = Counter()
+        self.prompt: int | None = None
+        """Tokens; of none of their kinds, as long as no call has told any."""
+        self.completion: int | None = None
+        self.cached: int | None = None
+        self.reasoning: int | None = None
+        self.cache_write: int | None = None
         self.latency = Quantiles()
 
     def describe(self, role: Role, split: Split) -> dict[str, float]:
         """Return the keys of this role."""
         values: dict[Key, float | None] = {
-            **self.tokens,
+            keys.PROMPT_TOKENS: self.prompt,
+            keys.COMPLETION_TOKENS: self.completion,
+            keys.CACHED_TOKENS: self.cached,
+            keys.REASONING_TOKENS: self.reasoning,
+            keys.CACHE_WRITE_TOKENS: self.cache_write,
             keys.CALLS: self.calls,
             keys.ERROR_CALLS: self.errors.total(),
             keys.RETRIES: self.retries,
             keys.NO_USAGE: self.no_usage,
             keys.UNPLACED_SHARE: ratio(self.unplaced, self.calls) if role == "judge" else None,
-            keys.CACHE_HIT_RATE: ratio(self.tokens[keys.CACHED_TOKENS], self.cacheable),
+            keys.CACHE_HIT_RATE: ratio(self.cached or 0, self.cacheable),
             keys.LATENCY_P50: self.latency.quantile(0.5),
             keys.LATENCY_P95: self.latency.quantile(0.95),
         }
@@ -71,20 +85,19 @@ class CallCollector:
 
     def _add_tokens(self, window: RoleWindow, usage: Usage) -> None:
         prompt, completion, cached, reasoning, cache_write = usage
-        tokens = window.tokens
         if prompt is None or completion is None:
             window.no_usage += 1
         if prompt is not None:
-            tokens[keys.PROMPT_TOKENS] += prompt
+            window.prompt = (window.prompt or 0) + prompt
         if completion is not None:
-            tokens[keys.COMPLETION_TOKENS] += completion
+            window.completion = (window.completion or 0) + completion
         if cached is not None:
-            tokens[keys.CACHED_TOKENS] += cached
+            window.cached = (window.cached or 0) + cached
             window.cacheable += prompt or 0
         if reasoning is not None:
-            tokens[keys.REASONING_TOKENS] += reasoning
+            window.reasoning = (window.reasoning or 0) + reasoning
         if cache_write is not None:
-            tokens[keys.CACHE_WRITE_TOKENS] += cache_write
+            window.cache_write = (window.cache_write or 0) + cache_write
         self._total_tokens = (self._total_tokens or 0) + (prompt or 0) + (completion or 0)
 
     def add_rollout(self, rollout: Rollout) -> None:

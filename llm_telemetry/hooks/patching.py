@@ -1,9 +1,9 @@
 """The table of hooks: apply, verify, undo.
 
-A hook replaces one attribute of one owner (a class, as a rule) by a wrapt wrapper that still pickles, or, on a library's
-class, by a function. Applying a
-row twice changes nothing; undoing leaves no trace; a row whose wrapper was replaced by a copy of the original
-(cloudpickle does that to classes in `__main__`) is put back at the next flush.
+A hook replaces one attribute of one owner (a class, as a rule) by a wrapt wrapper that still pickles; on the class of a
+library by a function, which takes less. Applying a row twice changes nothing; undoing leaves no trace; a row whose
+wrapper was replaced by a copy of the original (cloudpickle does that to classes in `__main__`) is put back at the next
+flush.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ OVERFLOW = "other"
 MAX_SOURCES = 64
 """W&B asks for fewer than 10,000 distinct metrics a project; every source brings some thirty."""
 
-_TAKEN = {"group": "group_"}
-"""Names that keys of our own have in a source's place: `val/group/count`."""
+TAKEN = ("group",)
+"""Names that keys of our own have in a source's place (`val/group/count` counts groups): a dataset called so gets a
+`_` behind its name."""
 _UNCLEAN = re.compile(r"[^a-z0-9_]")
 
 
@@ -35,7 +36,7 @@ class SourceNames:
     def __call__(self, raw: str) -> str:
         """Return the name that `raw` has in keys."""
         clean = clean_source(raw)
-        clean = _TAKEN.get(clean, clean)
+        clean += "_" * (clean in TAKEN)
         first = self._raw_by_clean.get(clean)
         if first is None:
             if len(self._raw_by_clean) >= self._limit:

@@ -6,14 +6,14 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from llm_telemetry.sources import TAKEN
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from llm_telemetry.events import Split
 
 _HOLES = {hole: "{" + hole + "}" for hole in ("role", "kind", "failure", "function", "k")}
-_FAMILIES = ("group",)
-"""Not sources: `val/group/count` counts groups, and no dataset called "group", which it would be the key of, too."""
 
 
 class Key(NamedTuple):
@@ -47,7 +47,7 @@ class Key(NamedTuple):
         """Return the sources (and judges) that a payload tells it of, in alphabetical order."""
         before, after = self.of(split, "*").split("*")
         inside = (key[len(before) : -len(after)] for key in payload if key.startswith(before) and key.endswith(after))
-        return sorted(source for source in inside if source and "/" not in source and source not in _FAMILIES)
+        return sorted(source for source in inside if source and "/" not in source and source not in TAKEN)
 
     def pattern(self, split: Split = "train") -> str:
         """Return a regular expression of its names in `split`; groups tell the source and what is in the holes."""

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 import llm_telemetry
 from llm_telemetry.collectors import keys
+from llm_telemetry.events import ALL_SPLITS
 from llm_telemetry.runs.find import add_file, find_run
 from llm_telemetry.runs.history import NoRunError, Reading
+from llm_telemetry.sources import TAKEN, SourceNames
 from tests.support.children import lines_of, payloads_in
 from tests.support.left_runs import train
 from tests.support.made_runs import VERSION, payload, proof, write_run
@@ -49,6 +51,17 @@ def test_a_key_is_told_apart_into_what_it_was_made_of(key, split):
 
 def test_a_count_of_groups_is_no_dataset():
     assert keys.COUNT.sources(["val/group/count", "val/math/count"], "val") == ["math"]
+
+
+def test_no_key_of_a_dataset_is_another_key_but_by_the_names_that_are_taken():
+    plain = [key for key in keys.CATALOGUE if "{" not in key.name]
+    overall = {key.of(split): key for key in plain for split in ALL_SPLITS}
+    places = {name.split("/")[-2] for name in overall if "/" in name}
+    of_dataset = [(name, key, split) for name in places for key in plain if key.by_source for split in ALL_SPLITS]
+    clashes = {name for name, key, split in of_dataset if overall.get(key.of(split, name), key) is not key}
+    assert clashes == set(TAKEN) == {"group"}
+    assert SourceNames()("Group") == "group_"
+    assert keys.tell_apart("val/group_/count").source == "group_"
 
 
 def test_a_key_of_somebody_elses_is_nobody_s():

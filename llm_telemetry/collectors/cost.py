@@ -15,6 +15,7 @@ from llm_telemetry.collectors.naming import name_all
 from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable, service_of
 from llm_telemetry.collectors.spend import Tokens
 from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
+from llm_telemetry.guard import attempt
 from llm_telemetry.notices import Notices
 from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import format_usd, print_table
@@ -224,18 +225,22 @@ class CostTracker:
         print_table(("cost", "calls", "USD", "unpriced calls"), rows)
 
     def _price_pending(self) -> None:
-        for key, tokens in self._pending.items():
+        for key in list(self._pending):
+            tokens = self._pending.pop(key)  # first: what fails behind this must not be booked once more
             bucket = _Bucket(*key)
-            models = (bucket.model, bucket.requested_model)
-            rate = self._prices.rate(models, bucket.tier, bucket.service)
-            if rate is None and bucket.service:
-                rate = self._prices.rate(models, bucket.tier)
-                self._count_standard(bucket, 0 if rate is None else tokens.calls)
-            if rate is None and len(self.unpriced_models) < _MOST_NAMES:
-                self.unpriced_models.add(bucket.requested_model or bucket.model or "unknown")
-            usd = None if rate is None else tokens.cost(rate)
+            usd = attempt(self._priced, bucket, tokens)
             self._book(bucket.split, bucket.role, bucket.source, tokens.calls, usd)
-        self._pending.clear()
+
+    def _priced(self, bucket: _Bucket, tokens: Tokens) -> Decimal | None:
+        """Return the USD of the calls of a bucket; `None` where no price is known."""
+        models = (bucket.model, bucket.requested_model)
+        rate = self._prices.rate(models, bucket.tier, bucket.service)
+        if rate is None and bucket.service:
+            rate = self._prices.rate(models, bucket.tier)
+            self._count_standard(bucket, 0 if rate is None else tokens.calls)
+        if rate is None and len(self.unpriced_models) < _MOST_NAMES:
+            self.unpriced_models.add(bucket.requested_model or bucket.model or "unknown")
+        return None if rate is None else tokens.cost(rate)
 
     def _count_standard(self, bucket: _Bucket, calls: int) -> None:
         """Count calls that are priced at the standard tier, as the price of their own is not known."""

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.guard import attempt
 from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
 from llm_telemetry.lifecycle.items import answer_in, compared_in, given_in, is_blank, open_rollout, said_in
 from llm_telemetry.lifecycle.outcomes import outcomes_in, rewards_for
@@ -74,11 +75,16 @@ def _phase_span(split: Split) -> MakeSpan:
     def make(session: Session, _scope: Scope, fields: dict[str, Any]) -> Span | None:
         if _open_in(session, split) is not None:
             return None  # a method that calls its parent's; a step beside another, in its own task, is a step
-        session.sources.learn([value for value in fields.values() if isinstance(value, Mapping | list | tuple)])
-        numbers = (_whole(fields.get(name)) for name in STEP_FIELDS)
-        return PhaseSpan(session, split, next((n for n in numbers if n is not None), None))
+        given = [value for value in fields.values() if isinstance(value, Mapping | list | tuple)]
+        attempt(session.sources.learn, given)
+        return PhaseSpan(session, split, attempt(_number_in, fields))
 
     return make
+
+
+def _number_in(fields: Mapping[str, Any]) -> int | None:
+    numbers = (_whole(fields.get(name)) for name in STEP_FIELDS)
+    return next((number for number in numbers if number is not None), None)
 
 
 def _whole(value: Any) -> int | None:

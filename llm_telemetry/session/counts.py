@@ -116,7 +116,7 @@ class Counts:
             told_as: Its split, or `eval` where nothing is trained.
         """
         split = phase.split
-        costs = self.cost.by_source(split)
+        costs = attempt(self.cost.by_source, split) or {}
         own: dict[str, float] = attempt(self.dataset.get_wandb_logs, split, costs) or {}
         of_calls = (self.cost, self.calls, self.changes)
         for collector in (self.parts, self.judge, self.consistency, self.lengths, *of_calls):

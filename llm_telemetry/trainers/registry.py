@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llm_telemetry.guard import guarded
+from llm_telemetry.guard import attempt, guarded
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.trainers.by_shape import ByShape
 from llm_telemetry.trainers.module import ModuleFunctions
@@ -58,7 +58,8 @@ def adapter_for(trainer: Any, given: Any = None) -> Adapter:
         return _named(given)
     if given is not None:
         return _checked(given)
-    return next(adapter for adapter in adapters() if guarded(adapter.matches)(trainer))
+    theirs = (adapter for adapter in (*_registered, *_from_entry_points()) if attempt(adapter.matches, trainer))
+    return next(theirs, None) or next(adapter for adapter in BUILT_IN if adapter.matches(trainer))
 
 
 def _named(name: str) -> Adapter:

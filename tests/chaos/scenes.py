@@ -11,6 +11,7 @@ import concurrent.futures
 import functools
 import importlib
 import json
+import multiprocessing
 import os
 import sys
 import threading
@@ -261,8 +262,20 @@ def plain_http(world):
         with requests.post(url, json=streamed, stream=True, timeout=9) as response:
             return len(list(response.iter_lines())) > 0
 
+    async def slowly(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.write(b"{}")
+        writer.close()
+
     async def aiohttp_ways():
-        async with aiohttp.ClientSession() as session:
+        slow = await asyncio.start_server(slowly, "127.0.0.1", 0)
+        port = slow.sockets[0].getsockname()[1]
+        async with slow, aiohttp.ClientSession() as session:
+            async with session.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=CHAT) as response:
+                await response.json()
             async with session.post(url, json=CHAT) as response:
                 whole = (await response.json())["object"]
             async with session.post(url, json=streamed) as response:
@@ -580,6 +593,51 @@ def spawned(world):
     return seen
 
 
+def early_worker(world):
+    """A worker that is there before its trainer is watched: with each task it looks for what it is to hook."""
+    from llm_telemetry.processes import children as processes  # noqa: PLC0415
+    from llm_telemetry.settings.words import choose_folder  # noqa: PLC0415
+
+    (world.folder / "found_parts.py").write_text(MODULE)
+    sys.path.insert(0, str(world.folder))
+    parts = importlib.import_module("found_parts")
+    if world.watched:
+        choose_folder()
+    here, there = multiprocessing.Pipe()
+    pid = os.fork()
+    if pid == 0:
+        if world.watched:
+            processes.join_owner()
+        there.send(outcome(parts.Executor().execute, there.recv()))
+        os._exit(0)
+    telemetry = world.watch(parts.Trainer())
+    here.send("p")
+    seen = [here.recv()]
+    os.waitpid(pid, 0)
+    if telemetry is not None:
+        telemetry.uninstrument()
+    return seen
+
+
+def retried(world):
+    """Requests that the SDK repeats by itself, as nobody takes them."""
+    import openai  # noqa: PLC0415
+    from openai import _base_client  # noqa: PLC0415
+
+    _base_client.INITIAL_RETRY_DELAY = 0.0
+    nobody = {"base_url": "http://127.0.0.1:9/v1", "api_key": "k", "max_retries": 1}
+
+    def ask():
+        with openai.OpenAI(**nobody) as client:
+            client.chat.completions.create(**CHAT)
+
+    async def ask_async():
+        async with openai.AsyncOpenAI(**nobody) as client:
+            await client.chat.completions.create(**CHAT)
+
+    return trained(world, in_executor(ask, lambda: asyncio.run(ask_async())))
+
+
 def threads(world):
     """Steps in two threads, and a signal that flushes."""
     import signal  # noqa: PLC0415
@@ -604,10 +662,21 @@ def threads(world):
 SCENES: dict[str, Callable[[World], list[str]]] = {
     scene.__name__: scene
     for scene in (
-        *(awkward, by_hand, children, found, openai_async, openai_sync, other_apis, other_sdks, plain_http, spawned),
-        *(threads, wandb_model, wandb_offline),
+        *(
+            awkward,
+            by_hand,
+            children,
+            early_worker,
+            found,
+            openai_async,
+            openai_sync,
+            other_apis,
+            other_sdks,
+            plain_http,
+        ),
+        *(retried, spawned, threads, wandb_model, wandb_offline),
     )
 } | {f"shape {name}": functools.partial(shape, name) for name in dict.fromkeys(row.program for row in SHAPES)}
 
-ONCE = ("children", "found", "spawned", "threads", "wandb_offline")
+ONCE = ("children", "early_worker", "found", "spawned", "threads", "wandb_offline")
 """Scenes that are played once in a process: what they import, fork or begin stays."""

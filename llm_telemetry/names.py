@@ -30,5 +30,7 @@ TRAINING_METHODS = ("train", "fit", "run")
 """Methods by which training begins, as do those that take the steps: what a trainer is made of is known by then."""
 MAINS = ("__main__", "__mp_main__")
 """The main module: by its own name, and as a spawned child knows it."""
+RAY = "ray._private.worker"
+"""Where `ray.init` is."""
 ACTORS = "ray._private.function_manager"
 """The module of Ray that makes an actor of a class, in each of its workers."""

@@ -29,6 +29,7 @@ settings.load_profile("no clock")
 NEEDS = {
     "clients/test_litellm.py": ("litellm",),
     "processes/test_ray.py": ("ray",),
+    "processes/test_ray_nodes.py": ("ray",),
     "sinks/trackers": ("mlflow", "swanlab", "tensorboard", "torch", "trackio"),
     "trainers/trl/test_report_to.py": ("mlflow", "swanlab", "tensorboard", "trackio", "trl"),
 }

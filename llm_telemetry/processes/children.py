@@ -24,7 +24,7 @@ from llm_telemetry.hooks.patching import Row, patches
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import MAINS
 from llm_telemetry.objects import weakly
-from llm_telemetry.session.folders import forget_folder, is_shared, read_note
+from llm_telemetry.session.folders import forget_folder, is_shared, reachable_folder, read_note
 from llm_telemetry.session.roles import EveryPart
 from llm_telemetry.session.session import Session
 from llm_telemetry.session.sessions import active
@@ -57,7 +57,8 @@ def join_owner() -> None:
     """Tell the process that has started this one what is seen here, if there is one that may want to know."""
     if not is_child(os.environ) or active:
         return
-    folder = Path(os.environ[CHILDREN])
+    folder = reachable_folder(os.environ)
+    os.environ[CHILDREN] = str(folder)
     session = Session(configured(_settings(folder)))
     writer = SpoolWriter(folder)
     writer.open()
@@ -72,6 +73,11 @@ def join_owner() -> None:
     elif "multiprocessing" in sys.modules and not _learn():
         connection = importlib.import_module("multiprocessing.connection").Connection
         patches.apply(Row(connection, "_recv_bytes", _received))
+
+
+def joined_by() -> SpoolWriter | None:
+    """Return what tells the owner, in a child."""
+    return _joined[0][1] if _joined else None
 
 
 def leave_owner() -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.processes.children import PARTS, SETTINGS, TOLD, leave_owner
-from llm_telemetry.session.folders import is_shared, make_private, ranks_folder, write_note
+from llm_telemetry.processes.nodes import Post
+from llm_telemetry.session.folders import is_shared, make_private, ranks_folder, reachable_folder, write_note
 from llm_telemetry.session.reader import SpoolReader
 from llm_telemetry.session.sessions import active
 from llm_telemetry.session.shared import SharedReader, claim
@@ -54,7 +55,12 @@ def tell_children(session: Session, watched: Sequence[Watched]) -> None:
     write_note(folder / PARTS, told)
     os.environ[CHILDREN] = str(folder)
     session.before_flush.append(_Roll(session).call)
-    if any(is_actor(part.owner) for _, part in watched):
+    has_actors = any(is_actor(part.owner) for _, part in watched)
+    post = Post(folder, has_actors=has_actors)
+    post.open()
+    session.before_phase.append(post.open)
+    session.before_flush.append(post.open)
+    if has_actors:
         session.before_flush.append(_ActorRoll(session).call)
 
 
@@ -65,7 +71,15 @@ def _reader(session: Session) -> SpoolReader:
         return session.children
     if is_shared(folder):
         return _shared_reader(folder) or session.children
-    return SpoolReader(folder) if is_owner(os.environ) else session.children
+    if is_owner(os.environ) or (_is_worker_of_ray() and claim(folder := reachable_folder(os.environ))):
+        return SpoolReader(folder)
+    return session.children
+
+
+def _is_worker_of_ray() -> bool:
+    """Tell a worker of Ray that has a trainer: the workers that it works with have the same folder, its driver's."""
+    ray = sys.modules.get("ray._private.worker")
+    return ray is not None and ray.global_worker.mode == ray.WORKER_MODE
 
 
 def _shared_reader(folder: Path) -> SpoolReader | None:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.settings.words import CHILDREN, SHARED, fresh_name, is_child, is_owner
+from llm_telemetry.settings.words import CHILDREN, SHARED, fresh_name, is_child, is_elsewhere, is_owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,12 @@ _OTHERS = 0o077
 def fresh_folder() -> Path:
     """Return the folder for the children of one session; nothing is made yet."""
     return Path(tempfile.gettempdir()) / fresh_name()
+
+
+def reachable_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder that another process has named; where that is one of another machine, one of that name here."""
+    folder = Path(environ[CHILDREN])
+    return Path(tempfile.gettempdir()) / folder.name if is_elsewhere(environ) else folder
 
 
 def is_shared(folder: Path) -> bool:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get
 from llm_telemetry.events import Call, Evaluation, Rollout, UnmatchedReward, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from llm_telemetry.events import Event, Split
+
+    Read = Callable[[Any], Any]
 
 KINDS: Mapping[str, type[Any]] = {
     "call": Call,
@@ -59,6 +61,9 @@ class Rewarded(NamedTuple):
     reward: float | None
 
 
+_RECORDS: Mapping[str, type[Any]] = {**KINDS, "executed": Executed, "rewarded": Rewarded}
+
+
 def event_in(kind: str, told: Any, split: Split) -> Event | Executed | Rewarded:
     """Return what a line tells.
 
@@ -70,7 +75,7 @@ def event_in(kind: str, told: Any, split: Split) -> Event | Executed | Rewarded:
     Raises:
         ForeignError: A field is missing, unknown, of another type, or out of bounds.
     """
-    record: Any = {**KINDS, "executed": Executed, "rewarded": Rewarded}.get(kind)
+    record: Any = _RECORDS.get(kind) if isinstance(kind, str) else None
     if record is None or not isinstance(told, dict):
         raise ForeignError(f"there is no event {kind!r}"[:100])
     if "split" in record._fields:
@@ -80,49 +85,84 @@ def event_in(kind: str, told: Any, split: Split) -> Event | Executed | Rewarded:
 
 
 def _record(record: Any, told: Mapping[str, Any]) -> Any:
-    hints = _hints(record)
-    needed = hints.keys() - record._field_defaults.keys()
-    if not needed <= told.keys() <= hints.keys():
+    needed, readers = _shape(record)
+    if not needed <= told.keys() <= readers.keys():
         raise ForeignError(f"{record.__name__}: fields are missing, or not known")
-    return record(**{name: _value(hints[name], value, record) for name, value in told.items()})
+    return record(**{name: readers[name](value) for name, value in told.items()})
 
 
 @functools.cache
-def _hints(record: Any) -> Mapping[str, Any]:
-    return get_type_hints(record)
+def _shape(record: Any) -> tuple[frozenset[str], Mapping[str, Read]]:
+    """Return the fields that a record must have, and what makes the value of each: types are looked at once."""
+    hints = get_type_hints(record)
+    return frozenset(hints.keys() - record._field_defaults.keys()), {
+        name: _reader(hint, record) for name, hint in hints.items()
+    }
 
 
-def _value(hint: Any, value: Any, record: type[Any]) -> Any:
-    """Return a value as the type that it should have."""
-    if get_origin(hint) in (Union, UnionType):
-        hint = next((option for option in get_args(hint) if _looks_like(option, value)), None)
-    if get_origin(hint) is tuple and isinstance(value, list):
-        kinds = _kinds_in(hint, len(value))
-        if len(value) == len(kinds):
-            return tuple(_value(one, part, record) for one, part in zip(kinds, value, strict=True))
+def _reader(hint: Any, record: type[Any]) -> Read:
+    """Return what makes a value of this type of what JSON has; it raises `ForeignError` where that cannot be."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return _one_of([(_looks_like(option), _reader(option, record)) for option in get_args(hint)], record)
+    if origin is tuple:
+        return _tuple_of(get_args(hint), record)
     if hasattr(hint, "_fields"):
-        return _record(hint, _named(hint, value))
-    if get_origin(hint) is Literal and isinstance(value, str) and value in get_args(hint):
-        return value
-    if (check := _CHECKS.get(hint)) is not None and check(value, record):
-        return value
-    raise ForeignError(f"{record.__name__}: {type(value).__name__} is out of bounds, or not what it should be")
+        return lambda value: _record(hint, _named(hint, value))
+    if origin is Literal:
+        return _checked(lambda value, _: isinstance(value, str) and value in get_args(hint), record)
+    return _checked(_CHECKS.get(hint, lambda *_: False), record)
 
 
-def _kinds_in(hint: Any, count: int) -> tuple[Any, ...]:
-    """Return the types in a tuple; `tuple[x, ...]` has as many as are told, within bounds."""
-    kinds = get_args(hint)
-    return kinds[:1] * min(count, MOST_PARTS) if kinds[-1] is Ellipsis else kinds
+def _refused(value: Any, record: type[Any]) -> ForeignError:
+    return ForeignError(f"{record.__name__}: {type(value).__name__} is out of bounds, or not what it should be")
 
 
-def _looks_like(option: Any, value: Any) -> bool:
-    """Tell whether a value is of this one of several types; JSON has lists for records, and writes 1.0 as it likes."""
+def _checked(check: Callable[[Any, type[Any]], bool], record: type[Any]) -> Read:
+    def read(value: Any) -> Any:
+        if check(value, record):
+            return value
+        raise _refused(value, record)
+
+    return read
+
+
+def _one_of(options: Sequence[tuple[frozenset[type], Read]], record: type[Any]) -> Read:
+    """Return what reads as the first of several types that a value looks like."""
+
+    def read(value: Any) -> Any:
+        for types, read_one in options:
+            if type(value) in types:
+                return read_one(value)
+        raise _refused(value, record)
+
+    return read
+
+
+def _looks_like(option: Any) -> frozenset[type]:
+    """Return what JSON may have made of one of several types: lists of records, and 1 of 1.0."""
     if hasattr(option, "_fields"):
-        return type(value) in (list, dict)
-    return type(value) in {float: (float, int)}.get(option, (list,) if get_origin(option) is tuple else (option,))
+        return frozenset((list, dict))
+    if get_origin(option) is tuple:
+        return frozenset((list,))
+    return frozenset({float: (float, int), Literal: (str,)}.get(get_origin(option) or option, (option,)))
 
 
-def _named(record: type[Any], value: Any) -> Mapping[str, Any]:
+def _tuple_of(kinds: tuple[Any, ...], record: type[Any]) -> Read:
+    """Return what reads a tuple; `tuple[x, ...]` has as many as are told, within bounds."""
+    readers = [_reader(kind, record) for kind in kinds if kind is not Ellipsis]
+    open_ended = kinds[-1] is Ellipsis
+
+    def read(value: Any) -> Any:
+        wanted = readers * min(len(value), MOST_PARTS) if open_ended and isinstance(value, list) else readers
+        if not isinstance(value, list) or len(value) != len(wanted):
+            raise _refused(value, record)
+        return tuple([read_one(part) for read_one, part in zip(wanted, value, strict=True)])
+
+    return read
+
+
+def _named(record: Any, value: Any) -> Mapping[str, Any]:
     """Return a record's fields by name: JSON makes lists of records."""
     if isinstance(value, list) and len(value) <= len(record._fields):
         return dict(zip(record._fields, value, strict=False))

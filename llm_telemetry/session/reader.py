@@ -16,7 +16,7 @@ from llm_telemetry.guard import log
 from llm_telemetry.session.folders import is_private, open_own, remove_folder
 from llm_telemetry.session.foreign import Executed, Rewarded, ToldRollout, event_in
 from llm_telemetry.session.rollouts import OpenRollout
-from llm_telemetry.session.spool import LAST
+from llm_telemetry.session.spool import LAST, RESTING
 from llm_telemetry.session.writers import Writer
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class SpoolReader:
         if not writer.tells_its_end or not writer.may_write():
             return False
         with os.fdopen(open_own(self.folder / writer.name, os.O_RDONLY), "rb") as file:
-            file.seek(max(0, size - len(LAST) - 1))
-            return file.read().strip() != LAST
+            file.seek(max(0, size - max(len(LAST), len(RESTING)) - 1))
+            return not file.read().strip().endswith((LAST, RESTING))
 
     def remove(self) -> None:
         """Remove the folder with all that has been taken."""
@@ -152,7 +152,7 @@ class SpoolReader:
         if lines and lines[-1] == LAST:
             self._closed.add(name)
             lines.pop()
-        return lines
+        return [line for line in lines if line != RESTING]
 
     # --- over the end of the owner
 

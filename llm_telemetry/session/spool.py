@@ -26,6 +26,9 @@ _NAMES = {event: kind for kind, event in KINDS.items()}
 _CLOSED = "closed"
 LAST = json.dumps([_CLOSED, {}]).encode()
 """What a process tells last, if that is asked of it."""
+_RESTING = "resting"
+RESTING = json.dumps([_RESTING, {}]).encode()
+"""What a worker tells when nothing of its owner's is under way in it."""
 _SYNCED = ("executed", "rewarded", _CLOSED)
 """What the owner may be waiting for: on a file server the lines are there when these have been written."""
 
@@ -77,6 +80,10 @@ class SpoolWriter:
         """Say that nothing more will come, if that is asked of this process; a forked child is another one."""
         if self._closes and self._file is not None and self.writer.pid == os.getpid():
             self.write(_CLOSED, {})
+
+    def rest(self) -> None:
+        """Say that nothing is under way here."""
+        self.write(_RESTING, {})
 
     def withdraw(self) -> None:
         """Take back what was told: this process is an owner itself."""

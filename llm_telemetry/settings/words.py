@@ -126,6 +126,12 @@ def is_owner(environ: Mapping[str, str]) -> bool:
     return name.split("-")[1:3] == [str(os.getpid()), machine()]
 
 
+def is_elsewhere(environ: Mapping[str, str]) -> bool:
+    """Tell whether a process of another machine has named the folder: here there is none of that name."""
+    words = environ.get(CHILDREN, "").replace("\\", "/").rpartition("/")[2].split("-")
+    return len(words) == 4 and words[2] != machine()  # noqa: PLR2004 - as `fresh_name` makes them
+
+
 def refuse(error: ValueError) -> None:
     """Say on stderr, once, which variable cannot work, and why."""
     if str(error) not in _told and sys.stderr is not None:

@@ -89,6 +89,30 @@ def test_with_the_variable_alone_the_actors_of_a_cluster_of_ones_own_are_counted
     assert list(tmp_path.glob("llm_telemetry-*")) == []
 
 
+def test_with_the_variable_alone_the_actors_of_a_cluster_that_is_up_are_counted_and_its_setup_hook_runs(
+    server, cluster, tmp_path
+):
+    environ = {**cluster, "LLM_TELEMETRY": "1", "LLM_TELEMETRY_CONSOLE": "0", "SET_UP": str(tmp_path / "set-up")}
+    payloads, rewards, asked, _ = run(server, tmp_path, "main", "variable", **environ)
+    check(payloads, rewards, asked)
+    assert (tmp_path / "set-up").exists()
+
+
+def test_a_trainer_in_an_actor_of_its_own_owns_the_run(server, cluster, tmp_path):
+    environ = {**cluster, "LLM_TELEMETRY": "1", "LLM_TELEMETRY_CONSOLE": "0", "LLM_TELEMETRY_FOLDER": str(tmp_path)}
+    payloads, rewards, asked, _ = run(server, tmp_path, "imported", "runner", **environ)
+    check(payloads, rewards, asked)
+
+
+def test_what_the_job_has_set_is_not_set_again(monkeypatch):
+    monkeypatch.setenv("LLM_TELEMETRY", "1")
+    job = {"runtime_env": {"env_vars": {"LLM_TELEMETRY": "1"}}}
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps(job))
+    given = {}
+    llm_telemetry.ray._init(lambda **kwargs: given.update(kwargs), None, (), {"num_cpus": 1})
+    assert given == {"num_cpus": 1, "runtime_env": {"env_vars": {}}}
+
+
 def test_actors_that_cannot_be_heard_are_told_once(server, cluster, tmp_path):
     payloads, _, _, said = run(server, tmp_path, "main", "unheard", **cluster)
     assert [payload.get("llm/judge/calls") for payload in payloads] == [None, None]

@@ -25,11 +25,11 @@ several_machines = pytest.mark.skipif(not _can_enter(), reason="only root on Lin
 def start(machine, *arguments, cwd, **environ):
     """Start a Python program on a machine of this name; where it is empty, on the one of the tests."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "LLM_TELEMETRY"))}
+    env = {**clean, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environ}
     program = [sys.executable, "-W", "ignore", *map(str, arguments)]
-    return subprocess.Popen(
-        [*_ENTER, _SCRIPT, machine, *program] if machine else program,
-        cwd=cwd,
-        env={**clean, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environ},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start_program(machine, *program, cwd=cwd, env=env, stderr=subprocess.PIPE, text=True)
+
+
+def start_program(machine, *program, **options):
+    """Start any program there; who kills it kills all that it has started."""
+    return subprocess.Popen([*_ENTER, _SCRIPT, machine, *program] if machine else program, **options)

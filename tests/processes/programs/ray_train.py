@@ -5,7 +5,9 @@ those of the module that workers import.
 """
 
 import json
+import os
 import sys
+from pathlib import Path
 
 import openai
 import ray
@@ -69,9 +71,7 @@ class Trainer:
         pool = [self.rewarders[i % len(self.rewarders)] for i in range(ITEMS)]
         given = zip(pool, items, said, strict=True)
         rewards = ray.get([a.compute_reward.remote(problem=p, prediction=t, source=s) for a, (p, s), t in given])
-        by_source = {source: rewards[i::2] for i, source in enumerate(SOURCES)}
-        sys.stdout.write(json.dumps(by_source) + "\n")
-        sys.stdout.flush()
+        return {source: rewards[i::2] for i, source in enumerate(SOURCES)}
 
 
 def actors(way):
@@ -81,28 +81,71 @@ def actors(way):
         import tests.processes.programs.ray_train as there  # noqa: PLC0415, PLW0406 - what this test is about
     if way == "decorated":
         return ray.remote(there.Executor).remote(), [Decorated.remote()]
+    place = {"resources": {"far": 0.1}} if "FAR" in os.environ else {}
     kinds = {"async": [there.AsyncRewardComputer], "pool": [there.RewardComputer] * 2}
-    rewarders = [ray.remote(kind).remote() for kind in kinds.get(way, [there.RewardComputer])]
-    return ray.remote(there.Executor).remote(), rewarders
+    rewarders = [ray.remote(kind).options(**place).remote() for kind in kinds.get(way, [there.RewardComputer])]
+    return ray.remote(there.Executor).options(**place).remote(), rewarders
 
 
-def main(way, reach):
-    options = {"num_cpus": 2, "include_dashboard": False} if reach == "local" else {"address": "auto"}
-    if reach == "environment":
-        import llm_telemetry.ray  # noqa: PLC0415 - only there
+def note_setup():
+    """A setup hook of the trainer's own."""
+    Path(os.environ["SET_UP"]).touch()
 
-        options["runtime_env"] = llm_telemetry.ray.runtime_env({"env_vars": {"THEIRS": "1"}})
-    ray.init(log_to_driver=False, **options)
+
+OPTIONS = {
+    "local": lambda: {"num_cpus": 2, "include_dashboard": False},
+    "environment": lambda: {"address": "auto", "runtime_env": ours({"env_vars": {"THEIRS": "1"}})},
+    "unheard": lambda: {"address": "auto"},
+    "variable": lambda: {
+        "address": "auto",
+        "runtime_env": {
+            "env_vars": {"SET_UP": os.environ["SET_UP"]},
+            "worker_process_setup_hook": "tests.processes.programs.ray_train.note_setup",
+        },
+    },
+    "runner": lambda: {"address": "auto"},
+}
+
+
+def ours(given):
+    import llm_telemetry.ray  # noqa: PLC0415 - only there
+
+    return llm_telemetry.ray.runtime_env(given)
+
+
+def train(way, *, watched):
     trainer = Trainer(*actors(way))
-    if reach != "local":
-        from llm_telemetry import instrument  # noqa: PLC0415 - `local` is watched by the variable alone
+    if watched:
+        from llm_telemetry import instrument  # noqa: PLC0415 - the others are watched by the variable alone
 
         instrument(trainer, console=0)
     for step in (1, 2):
-        trainer.train_step(step)
+        yield trainer.train_step(step)
         if way == "killed":
             ray.kill(trainer.rewarders[0])  # SIGKILL
             trainer.rewarders[:] = actors(way)[1]
+
+
+@ray.remote
+class Runner:
+    """An actor that has the trainer, as verl's does."""
+
+    def run(self, way):
+        from tests.processes.programs import ray_train  # noqa: PLC0415, PLW0406 - the trainer's module, as verl's has one
+
+        return list(ray_train.train(way, watched=False))
+
+
+def main(way, reach):
+    ray.init(log_to_driver=False, **OPTIONS[reach]())
+    done = (
+        ray.get(Runner.remote().run.remote(way))
+        if reach == "runner"
+        else train(way, watched=reach in ("environment", "unheard"))
+    )
+    for by_source in done:
+        sys.stdout.write(json.dumps(by_source) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

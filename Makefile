@@ -59,9 +59,9 @@ screenshots: $(READY)
 	$(BIN)/python -m pip install --quiet --group browser
 	$(BIN)/python docs/screenshots.py
 
+# What it costs, ours beside others' (each in an environment of its own): writes benchmarks/RESULTS.md and the README's quote.
 bench: $(READY)
-	$(BIN)/python -m pip install --quiet --group bench
-	for program in benchmarks/*.py; do $(BIN)/python "$$program" || exit; done
+	$(BIN)/python benchmarks/results.py
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, e.g. make PYTHON=python3.12")'

@@ -24,8 +24,6 @@ import openai
 import wrapt
 from openai._base_client import AsyncAPIClient, SyncAPIClient
 from openai._response import APIResponse
-from openinference.instrumentation.openai import OpenAIInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
 
 from llm_telemetry import instrument
 from llm_telemetry.clients.calls import OpenCall, Tap
@@ -127,6 +125,9 @@ def floor(kind: str, count: int) -> float:
 
 def peer(kind: str, count: int) -> float:
     """Run a block with OpenInference's instrumentation, which hooks the same method and makes a span of each call."""
+    from openinference.instrumentation.openai import OpenAIInstrumentor  # noqa: PLC0415 - where it is installed
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+
     OpenAIInstrumentor().instrument(tracer_provider=TracerProvider())
     try:
         return Trainer().train_step(1, kind, count)

@@ -15,6 +15,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from figures import figure
+
+if TYPE_CHECKING:
+    from figures import Figure
 
 ROOT = Path(__file__).parent.parent
 FILES = ("autostart/llm_telemetry.pth", "autostart/llm_telemetry.start", "_llm_telemetry_autostart.py")
@@ -42,19 +48,36 @@ def start(python: Path, value: str | None, code: str) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def measure(starts: int, code: str) -> dict[str, list[float]]:
-    """Start each state in turn, so that what else the machine does falls on all of them."""
+def measure(starts: int, code: str, *only: str) -> dict[str, list[float]]:
+    """Start each state in turn, or those that are named, so that what else the machine does falls on all of them."""
+    states = {state: what for state, what in STATES.items() if state in (only or STATES)}
     with tempfile.TemporaryDirectory() as folder:
         pythons = {
-            state: make_venv(Path(folder) / str(i), installed=on) for i, (state, (on, _)) in enumerate(STATES.items())
+            state: make_venv(Path(folder) / str(i), installed=on) for i, (state, (on, _)) in enumerate(states.items())
         }
-        times: dict[str, list[float]] = {state: [] for state in STATES}
+        times: dict[str, list[float]] = {state: [] for state in states}
         for i in range(starts + 3):
-            for state, (_, value) in STATES.items():
+            for state, (_, value) in states.items():
                 took = start(pythons[state], value, code)
                 if i >= 3:  # noqa: PLR2004 - the first ones write bytecode
                     times[state].append(took)
     return times
+
+
+MEANINGS = {
+    "installed, not set": "what each start of Python takes longer where the package is installed and not used",
+    "installed, LLM_TELEMETRY=1": "the same for a program with the variable and without LLM calls",
+}
+
+
+def figures(starts: int = 100) -> list[Figure]:
+    """Return what a start takes longer, and what the import takes."""
+    times, imports = measure(starts, "pass"), measure(starts, "import llm_telemetry", "installed, not set")
+    base = times["not installed"]
+    added = {state: [a - b for a, b in zip(times[state], base, strict=True)] for state in MEANINGS}
+    told = [figure(f"a start, {state}", added[state], "ms", meaning) for state, meaning in MEANINGS.items()]
+    took = [a - b for a, b in zip(*imports.values(), times["installed, not set"], strict=True)]
+    return [*told, figure("`import llm_telemetry`", took, "ms", "what the import takes by itself")]
 
 
 def main(starts: int, code: str) -> None:

@@ -10,10 +10,14 @@ Run where TRL is: `./tests/matrix trl`, then `PYTHONPATH=. .venv-trl/bin/python 
 from __future__ import annotations
 
 import importlib.util
-import statistics
 import tempfile
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from figures import figure
+
+if TYPE_CHECKING:
+    from figures import Figure
 
 ROUNDS, STEPS, ROWS = 25, 40, (4, 64, 512)
 REAL_STEPS = 60
@@ -47,32 +51,43 @@ def real_step(trainer: Any) -> float:
     return (time.process_time() - started) / REAL_STEPS
 
 
-def main() -> None:
-    """Measure, and print a line for each size of a batch."""
-    if importlib.util.find_spec("trl") is None:
-        print("trl_step: TRL is not installed here; see the first lines of this file")
-        return
+def added(trainer: Any, rows: int, folder: str) -> list[float]:
+    """Return the CPU seconds a step that telemetry adds, round by round."""
+    from llm_telemetry import instrument  # noqa: PLC0415 - only where TRL is
+
+    differences = []
+    for _ in range(ROUNDS):
+        plain = block(trainer, rows)
+        with instrument(trainer, folder=folder, run=False, console=0):
+            differences.append(block(trainer, rows) - plain)
+    return differences
+
+
+def figures(sizes: tuple[int, ...] = ROWS[:1]) -> list[Figure]:
+    """Return what a step takes with telemetry over the same without, and for larger batches what each adds."""
     import torch  # noqa: PLC0415 - only where it is
 
-    from llm_telemetry import instrument  # noqa: PLC0415
     from tests.support import tiny_trl  # noqa: PLC0415
 
     torch.set_num_threads(1)
+    told = []
     with tempfile.TemporaryDirectory() as folder:
         trainer = tiny_trl.trainer("grpo", [nothing], folder, max_steps=REAL_STEPS, items=64)
         smallest = real_step(trainer)
-        print(f"smallest real step: {smallest * 1e3:.2f} ms of CPU")
-        for rows in ROWS:
-            added = []
-            for _ in range(ROUNDS):
-                plain = block(trainer, rows)
-                with instrument(trainer, folder=folder, run=False, console=0):
-                    watched = block(trainer, rows)
-                added.append(watched - plain)
-            cost = statistics.median(added)
-            share = f", {100 * cost / smallest:.2f} % of that step" if rows == ROWS[0] else ""
-            print(f"{rows:4} completions: {cost * 1e6:7.0f} us a step, {cost * 1e6 / rows:5.1f} us a completion{share}")
+        for rows in sizes:
+            cost = added(trainer, rows, folder)
+            if rows == ROWS[0]:
+                ratios = [1 + seconds / smallest for seconds in cost]
+                meaning = f"the smallest training that TRL can do, {smallest * 1e3:.0f} ms a step, no judge asked"
+                told.append(figure("the smallest step of TRL", ratios, "×", meaning))
+            milliseconds = [1e3 * seconds for seconds in cost]
+            told.append(figure(f"a step of TRL, {rows} completions", milliseconds, "ms", "what each step takes longer"))
+    return told
 
 
 if __name__ == "__main__":
-    main()
+    if importlib.util.find_spec("trl") is None:
+        print("trl_step: TRL is not installed here; see the first lines of this file")
+    else:
+        for one in figures(ROWS):
+            print(one.what, one)

@@ -1,26 +1,27 @@
-"""What the W&B sink adds to a trainer's `log`, and what a flush of 60 keys costs; offline, in one process.
+"""What the W&B sink adds to a trainer's `log`, and what handing it a payload of 60 keys costs; offline, in one process.
 
-Two runs of one process take turns, call by call, one with the sink and one without: what disturbs the machine
-disturbs both. Run it with `python benchmarks/wandb_sink.py [rounds]`.
+Three runs of one process take turns, call by call: one with the sink, one without, and one whose trainer logs the
+payload's keys itself. What disturbs the machine disturbs all. Run it with `python benchmarks/wandb_sink.py`.
 """
 
 from __future__ import annotations
 
 import gc
-import statistics
-import sys
 import tempfile
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import wandb
+from figures import figure
 
 from llm_telemetry.events import STEP_KEY, Payload
 from llm_telemetry.sinks.wandb.sink import WandbSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from figures import Figure
 
 TRAINER_KEYS = 20
 OUR_KEYS = 60
@@ -52,43 +53,42 @@ def row(number: int) -> dict[str, float]:
     return {f"train/key_{key}": number + key / 7 for key in range(TRAINER_KEYS)}
 
 
-def measure(alone: Any, watched: Any, sink: WandbSink, rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of each call: the trainer's, alone and watched, with and without a row riding; a flush."""
-    times: dict[str, list[float]] = {"alone": [], "watched": [], "riding": [], "flush": []}
+def measure(runs: dict[str, Any], sink: WandbSink, rounds: int) -> dict[str, list[float]]:
+    """Return, round by round, the ratios of watched calls to others, and a payload's milliseconds."""
+    told: dict[str, list[float]] = {"watched": [], "riding": [], "write": []}
     for number in range(rounds):
-        data, rides = row(number), number % ROWS_PER_STEP == 0
+        rides, data, ours = number % ROWS_PER_STEP == 0, row(number), payload(number)
         if rides:
-            times["flush"].append(seconds(partial(sink.write, payload(number))))
-        pair = [("alone", alone), ("riding" if rides else "watched", watched)]
-        for name, run in pair if number % 2 else reversed(pair):
-            times[name].append(seconds(partial(run.log, data)))
-    return times
+            told["write"].append(seconds(partial(sink.write, ours)) * 1e3)
+        pair = {"watched": data, "whole": {**data, **ours.values}} if rides else {"watched": data, "alone": data}
+        order = list(pair) if number // ROWS_PER_STEP % 2 else list(reversed(pair))
+        took = {name: seconds(partial(runs[name].log, pair[name])) for name in order}
+        told["riding" if rides else "watched"].append(took["watched"] / took["whole" if rides else "alone"])
+    return told
 
 
-def show(times: dict[str, list[float]]) -> None:
-    """Print medians and means in microseconds, and the ratios."""
-    for name, values in times.items():
-        middle, mean = statistics.median(values) * 1e6, statistics.fmean(values) * 1e6
-        print(f"{name:8} p50 {middle:7.0f} µs   mean {mean:7.0f} µs   n={len(values)}")
-    ratio = statistics.median(times["watched"]) / statistics.median(times["alone"])
-    print(f"a trainer's log, watched / alone (p50): {ratio:.3f}")
-    whole = sum(times["watched"] + times["riding"] + times["flush"]) / sum(times["alone"])
-    print(f"all of it, {ROWS_PER_STEP} rows to a flush of {OUR_KEYS} keys (sums): {whole:.3f}")
-
-
-def main(rounds: int = 4000) -> None:
-    """Run the benchmark."""
+def figures(rounds: int = 3000) -> list[Figure]:
+    """Return what `log` takes with us: a row of the trainer's, one with a payload in it; and what a payload takes."""
     with tempfile.TemporaryDirectory() as folder:
-        alone, watched = begin(folder), begin(folder)
-        sink = WandbSink(watched)
+        runs = {name: begin(folder) for name in ("alone", "watched", "whole")}
+        sink = WandbSink(runs["watched"])
         sink.attach()
-        measure(alone, watched, sink, 200)
+        measure(runs, sink, 200)
         gc.collect()
-        show(measure(alone, watched, sink, rounds))
-        alone.finish()
-        watched.finish()
+        told = measure(runs, sink, rounds)
+        for run in runs.values():
+            run.finish()
         wandb.teardown()
+    return [
+        figure("W&B's `log` of 20 keys", told["watched"], "×", "how much longer a row of the trainer's takes"),
+        figure(
+            f"W&B's `log` with a payload of {OUR_KEYS} keys in it", told["riding"], "×",
+            "the same for a row that brings a payload, over the same row logged by the trainer",
+        ),
+        figure(f"a payload of {OUR_KEYS} keys for W&B", told["write"], "ms", "what a flush takes longer with W&B"),
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    for one in figures():
+        print(one.what, one)

@@ -127,6 +127,17 @@ def test_every_hook_on_a_client_is_in_the_table():
     assert {name for name in hooked if f"`{name}`" not in text} == set()
 
 
+# --- what it costs
+
+
+def test_the_readme_quotes_what_was_measured():
+    text = README.read_text(encoding="utf-8")
+    begins, ends = "<!-- quoted from benchmarks/RESULTS.md -->\n", "\n<!-- end of the quote -->"
+    quote = text[text.index(begins) + len(begins) : text.index(ends)]
+    assert "llm_telemetry" in quote
+    assert f"\n{quote}\n" in (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+
+
 # --- the numbers of the README
 
 

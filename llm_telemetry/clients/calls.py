@@ -153,9 +153,9 @@ class OpenCall:
                 self._answer(self.attempt, whole)
         elif fields.get("message") is not None:
             self._read(anthropic_head(fields["message"]))
-        elif not self.seen or fields.get("usage") is not None:
+        elif fields.get("usage") is not None or not self.seen:
             self._read(fields)
-        self.seen = True
+            self.seen = True
         if self.attempt is not None and whole is None:
             self.attempt.add(delta_of(chunk))
 
@@ -283,6 +283,8 @@ class Tap:
 
 _held: weakref.WeakKeyDictionary[Any, OpenCall] = weakref.WeakKeyDictionary()
 """Streams and unread responses that the trainer still has."""
+held = _held.data  # type: ignore[attr-defined]
+"""The same by weak reference: whether there are any is asked in each call, which `len()` of a weak dict is slow for."""
 _holding = survive_fork(threading.RLock())
 
 
@@ -316,5 +318,4 @@ def finish_held(session: Session) -> None:
 @guarded
 def held_call(response: Any) -> OpenCall | None:
     """Return the call whose stream or unread response this is, `None` for any other object."""
-    # `.data`, because `len()` of a weak dict takes its time, and this runs for every call
-    return _held.get(response) if _held.data else None  # type: ignore[attr-defined]
+    return _held.get(response) if held else None

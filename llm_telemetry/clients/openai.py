@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llm_telemetry.clients.calls import OpenCall, held_call, know
+from llm_telemetry.clients.calls import OpenCall, held, held_call, know
 from llm_telemetry.clients.replies import body_of
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.hooks.observe import drive
@@ -35,6 +35,9 @@ REGISTERED = (
 )
 
 
+_POST = ("post", "POST")
+
+
 def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Watch one request of a client."""
     call = _open_call(instance, args[1] if len(args) > 1 else kwargs.get("options"))
@@ -47,7 +50,7 @@ def _open_call(client: Any, options: Any) -> OpenCall | None:
     if scope is not None and scope.call is not None:
         return None
     session = session_of(None) if scope is None else scope.session
-    if session is None or options.method.lower() != "post":
+    if session is None or options.method not in _POST:
         return None
     if not options.url.endswith(ENDPOINTS) and not options.url.partition("?")[0].endswith(ENDPOINTS):
         return None
@@ -98,7 +101,7 @@ class _Parse:
 
 def observe_parse(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Read the usage of a raw response when the trainer parses it."""
-    call = held_call(instance)
+    call = held_call(instance) if held else None
     return wrapped(*args, **kwargs) if call is None else drive(_Parse(call), wrapped, args, kwargs)
 
 

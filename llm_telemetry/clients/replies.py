@@ -31,8 +31,6 @@ def fields_of(thing: Any) -> dict[str, Any]:
 
     Read off the object's dict: to ask pydantic for an attribute that is missing takes 5 µs.
     """
-    if thing is None:
-        return _NOTHING
     if type(thing) is dict:
         return thing
     own = getattr(thing, "__dict__", None)

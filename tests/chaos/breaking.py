@@ -22,7 +22,7 @@ OUTSIDE = ("cli", "demo", "doctor", "report", "testing")
 """What runs in no trainer's process."""
 LEFT_OUT = ("guard.py", "session/turn.py")
 """The boundary itself, and the lock: with these broken nothing can hold. They have tests of their own."""
-GUARDS = {code for code in guard.guarded.__code__.co_consts if isinstance(code, CodeType)}
+GUARDS = {guard._GUARD}
 
 
 @functools.cache

@@ -137,7 +137,11 @@ def _report(options: argparse.Namespace) -> int:
     if options.html is not None or options.open:
         from llm_telemetry.report.page import write_page  # noqa: PLC0415 - the same
 
-        write_page(report, options.html or Path("llm_telemetry_report.html"), show=options.open)
+        page = options.html or Path("llm_telemetry_report.html")
+        try:
+            write_page(report, page, show=options.open)
+        except OSError as error:
+            raise _StopError(f"llm-telemetry report: {page} cannot be written: {error.strerror}\n") from None
         return 0
     try:
         from llm_telemetry.report.terminal import show_report  # noqa: PLC0415 - rich is an extra

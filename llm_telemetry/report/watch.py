@@ -58,6 +58,7 @@ class Follower:
 
     def __init__(self, named: str | None) -> None:
         self._named = Path(named or ".").expanduser()
+        self.place = show_path(self._named)
         self._reading: Reading | None = None
         self._ends: dict[Path, tuple[int, int]] = {}
         """How far each file was read: which file it was (its inode), and the position."""
@@ -119,12 +120,12 @@ def watch(named: str | None, *, steps: int | None = None, once: bool = False) ->
     console = Console(width=None if Console().is_terminal else WIDTH)
     follower.look()
     if once:
-        console.print(draw(follower.run, steps, time.time()))
+        console.print(_view(follower, steps))
         return 0
-    with Live(draw(follower.run, steps, time.time()), console=console, auto_refresh=False) as live:
+    with Live(_view(follower, steps), console=console, auto_refresh=False) as live:
         try:
             for _ in _changes(follower):
-                live.update(draw(follower.run, steps, time.time()), refresh=True)
+                live.update(_view(follower, steps), refresh=True)
         except KeyboardInterrupt:
             return 0
     return 0
@@ -140,10 +141,14 @@ def _changes(follower: Follower) -> Iterator[None]:
             drawn = time.monotonic()
 
 
-def draw(run: Run | None, steps: int | None, now: float) -> Text:
+def _view(follower: Follower, steps: int | None) -> Text:
+    if follower.run is not None:
+        return draw(follower.run, steps, time.time())
+    return Text(f"no payload yet in {follower.place}; the first one comes when the first step ends. Ctrl-C ends this.")
+
+
+def draw(run: Run, steps: int | None, now: float) -> Text:
     """Return what is shown of a run: progress, datasets, judge, spending, what is not well, the last failures."""
-    if run is None:
-        return Text("llm_telemetry: no payload yet; the first one comes when the first step ends. Ctrl-C ends this.")
     lines = [
         (_progress(run, steps or run.steps, now), "bold"),
         *_datasets(run),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from pathlib import Path
@@ -23,6 +22,8 @@ _ONLINE = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 _NEVER_RUNS = ("node_modules", "site-packages", "__pycache__")
 _LOOKED_AT = 20
 """Lines at the beginning of a file among which one must be of a sink's."""
+_LONGEST = 2**24
+"""Bytes of such a line at most: a file of gigabytes without an end of line is not ours."""
 
 
 def find_run(named: str | Path | None = None) -> Run:
@@ -65,7 +66,7 @@ def newest_file(folder: Path) -> Path | None:
 
 
 def _newest_first(files: Iterable[Path]) -> list[Path]:
-    dated = ((file.stat().st_mtime, file) for file in set(files))
+    dated = ((file.stat().st_mtime, file) for file in set(files) if file.exists())
     return [file for _, file in sorted(dated, reverse=True)]
 
 
@@ -123,8 +124,15 @@ def _span(file: Path) -> tuple[int, int]:
 
 
 def _is_ours(file: Path) -> bool:
-    with file.open("rb") as opened:
-        return any(line_in(text) is not None for text in itertools.islice(opened, _LOOKED_AT))
+    """Tell whether a file may be read and has lines of a sink's; of somebody else's no more is read than is needed."""
+    if not file.is_file():  # a pipe's other end would be waited for
+        return False
+    try:
+        with file.open("rb") as opened:
+            beginning = (opened.readline(_LONGEST) for _ in range(_LOOKED_AT))
+            return any(line_in(text) is not None for text in beginning)
+    except OSError:
+        return False
 
 
 def _walk(folder: Path) -> Iterator[Path]:

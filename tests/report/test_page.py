@@ -50,6 +50,16 @@ def test_the_command_writes_the_page_and_says_where(tmp_path, capsys):
     assert (tmp_path / "deep" / "out.html").read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.usefixtures("nobodys_machine")
+@pytest.mark.parametrize("place", ["folder", "file/page.html"])
+def test_a_page_that_cannot_be_written_is_said_in_a_line(tmp_path, capsys, place):
+    fallen_run(tmp_path / "a.jsonl")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    assert main(["report", "--html", place]) == 2
+    assert capsys.readouterr().err.startswith(f"llm-telemetry report: {place} cannot be written: ")
+
+
 def test_1000_steps_of_6_datasets_are_under_2_mb_with_all_evidence(tmp_path):
     evidence = {step: [proof(step, answer="because " * 250)] * 3 for step in range(1, 1001)}
     steps = [payload(s, {f"d{i}": (s * 7 * i) % 101 for i in range(6)}, judge=(1, 0, 0)) for s in range(1, 1001)]

@@ -26,14 +26,14 @@ def _search_at_each_look(monkeypatch):
 
 def shown(run, *, steps=None, now=None):
     console = Console(width=80, file=io.StringIO())
-    console.print(draw(run, steps, run.time if now is None and run else now or 0))
+    console.print(draw(run, steps, run.time if now is None else now))
     return console.file.getvalue()
 
 
 def test_it_waits_for_the_first_payload_and_then_follows_each(tmp_path):
     follower = Follower(None)
     assert not follower.look()
-    assert "no payload yet" in shown(follower.run)
+    assert follower.run is None
     path = write_run(tmp_path / "llm_telemetry" / "a.jsonl", [payload(1, {"math": 50})])
     assert follower.look()
     assert follower.run.step == 1
@@ -148,6 +148,14 @@ def test_the_command_shows_what_there_is_once(tmp_path, capsys):
     fallen_run(tmp_path / "a.jsonl")
     assert main(["watch", "--once"]) == 0
     assert "step 60" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("named", ["typo", "empty.jsonl", "folder"])
+def test_where_there_is_nothing_yet_it_says_where_it_looks(tmp_path, capsys, named):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.jsonl").touch()
+    assert main(["watch", named, "--once"]) == 0
+    assert f"no payload yet in {named};" in capsys.readouterr().out
 
 
 def test_only_what_was_appended_is_read(tmp_path, monkeypatch):

@@ -146,9 +146,19 @@ def test_the_newest_run_below_the_working_directory_is_meant_where_none_is_named
     assert find_run(Path("llm_telemetry")).name == "llm_telemetry/old.jsonl"
 
 
-@pytest.mark.parametrize("named", [None, ".", "items.jsonl", "nowhere", "nowhere.jsonl"])
+def test_files_that_nobody_can_read_are_no_runs(tmp_path):
+    write_run(tmp_path / "a.jsonl", [payload(1, {})])
+    (tmp_path / "gone.jsonl").symlink_to("nowhere")
+    (tmp_path / "folder.jsonl").mkdir()
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    assert [file.name for file in find_run().files] == ["a.jsonl"]
+
+
+@pytest.mark.parametrize("named", [None, ".", "items.jsonl", "empty.jsonl", "cut.jsonl", "nowhere", "nowhere.jsonl"])
 def test_where_there_is_no_run_that_is_said_with_what_to_give(tmp_path, named):
     (tmp_path / "items.jsonl").write_text('{"problem": 1}\n')
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "cut.jsonl").write_bytes(write_run(tmp_path / "whole.tmp", [payload(1, {})]).read_bytes()[:-20])
     with pytest.raises(
         NoRunError, match=r"there is no run .*: give a JSONL, a W&B run's folder, or entity/project/run"
     ):

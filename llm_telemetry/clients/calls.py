@@ -16,6 +16,7 @@ from llm_telemetry.clients.replies import (
     failure_kind,
     field,
     fields_of,
+    name_in,
     replies_of,
     served_in,
     usage_in,
@@ -92,7 +93,7 @@ class OpenCall:
         self.attempt: Attempt | None = None if scope.evaluation is None else scope.evaluation.ask(asked)
         self.embedding = options.url.endswith("/embeddings")
         model = (asked if type(asked) is dict else fields_of(asked)).get("model")
-        self.requested = model if isinstance(model, str) else None
+        self.requested = name_in(model)
         self.model = self.requested
         self.served: tuple[str | None, str | None] = None, None
         self.usage: Usage | None = None
@@ -175,9 +176,7 @@ class OpenCall:
         choices = fields.get("choices")
         if type(choices) is list and len(choices) > self.answers:
             self.answers = len(choices)
-        model = fields.get("model")
-        if isinstance(model, str) and model:
-            self.model = model
+        self.model = name_in(fields.get("model")) or self.model
         self.served = served_in(fields, self.told, self.served)
 
     def finish(self, response: Any = None, error: BaseException | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.events import Usage
 from llm_telemetry.judging.attempts import Reply
+from llm_telemetry.judging.scrub import scrub_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,6 @@ _CHAT = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "complet
 _RESPONSES = ("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
 _MOST_TOKENS = 2**40
 """Of one call; what is more cannot be a count, whatever the server says."""
-_LONGEST_NAME = 100
-"""Characters of a fingerprint, or of a service tier's name, that are kept."""
 _NOTHING: dict[str, Any] = {}
 
 
@@ -111,11 +110,12 @@ def served_in(
     build, tier = fields.get("system_fingerprint"), fields.get("service_tier") or (usage and usage.get("service_tier"))
     if build is None and tier is None:
         return before
-    return _name(build) or before[0], _name(tier) or before[1]
+    return name_in(build) or before[0], name_in(tier) or before[1]
 
 
-def _name(told: Any) -> str | None:
-    return told[:_LONGEST_NAME] if isinstance(told, str) else None
+def name_in(told: Any) -> str | None:
+    """Return what is told as a name, fit to be written: anything may stand there, a key too."""
+    return scrub_name(told) if isinstance(told, str) and told else None
 
 
 def replies_of(response: Any) -> list[Reply]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -153,9 +154,13 @@ def scrub(text: str, start: int = 0, end: int | None = None) -> str:
         start: Return only what follows this place; a secret that reaches over it is hidden as a whole.
         end: Return only what comes before this place, likewise.
     """
-    end = len(text) if end is None else end
+    drawn = [match.span() for match in _TOKEN.finditer(text) if _is_random(match[0])]
+    return _without(_known(text) + drawn, text, start, len(text) if end is None else end)
+
+
+def _without(places: list[tuple[int, int]], text: str, start: int, end: int) -> str:
     kept, position = [], start
-    for first, last in _found(text):
+    for first, last in _joined(places):
         if last > position and first < end:
             kept += [text[position:first], SCRUBBED]
             position = last
@@ -163,13 +168,29 @@ def scrub(text: str, start: int = 0, end: int | None = None) -> str:
     return "".join(kept)
 
 
-def _found(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the places of secrets, the first one first; those that overlap are one."""
+LONGEST_NAME = 200
+"""Characters of a name that are kept."""
+
+
+@lru_cache(1024)
+def scrub_name(name: str) -> str:
+    """Return the name of a model, or of a build, as it may be written: cut to a length, without a known kind of secret.
+
+    What only looks drawn by lot stays: names of versions do.
+    """
+    return _without(_known(name), name, 0, len(name))[:LONGEST_NAME]
+
+
+def _known(text: str) -> list[tuple[int, int]]:
+    """Return the places of secrets whose form is known."""
     matches = chain.from_iterable(secret.pattern.finditer(text) for secret in SECRETS)
-    known = [match.span(match.lastindex or 0) for match in matches]
-    drawn = [match.span() for match in _TOKEN.finditer(text) if _is_random(match[0])]
+    return [match.span(match.lastindex or 0) for match in matches]
+
+
+def _joined(places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield places, the first one first; those that overlap are one."""
     place, reach = 0, -1
-    for first, last in sorted(known + drawn):
+    for first, last in sorted(places):
         if first >= reach:
             if reach >= 0:
                 yield place, reach

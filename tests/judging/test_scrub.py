@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_telemetry.judging.makes import CLOUDS, MODELS, TOOLS
-from llm_telemetry.judging.scrub import SCRUBBED, SECRETS, scrub
+from llm_telemetry.judging.scrub import SCRUBBED, SECRETS, scrub, scrub_name
 from tests.support.growth import assert_linear
 
 LETTERS = string.ascii_letters + string.digits
@@ -250,3 +250,22 @@ def test_the_work_is_linear_in_mixtures():
 
 def test_every_row_of_the_table_says_what_it_is_for():
     assert len({secret.what for secret in SECRETS}) == len(SECRETS)
+
+
+MODELS = (
+    "gpt-4o-mini",
+    "ft:gpt-4o-mini-2024-07-18:my-org:custom:9aBcDeFg",
+    "meta-llama/Meta-Llama-3.1-405B-Instruct-Turbo-FP8",
+    "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+    "/data/checkpoints/global_step_1200/actor/huggingface",
+    "fp_44709d6fcb",
+)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_name_of_a_model_is_written_as_it_is(name):
+    assert scrub_name(name) == name
+
+
+def test_a_key_in_the_place_of_a_model_s_name_is_not_written():
+    assert scrub_name("sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD") == SCRUBBED

@@ -185,7 +185,8 @@ class Finder(ImportWatcher):
         if is_child(os.environ):
             from llm_telemetry.processes import children  # noqa: PLC0415 - this process is a child of a watched one
 
-            children.hook_parts(names)
+            if hasattr(children, "hook_parts"):  # not while something that it imports itself has brought us here
+                children.hook_parts(names)
 
     def _look_at(self, cls: Any, module: str) -> None:
         """Have a class watched that has a step method of its own, or was named."""

@@ -119,6 +119,12 @@ def test_actors_that_cannot_be_heard_are_told_once(server, cluster, tmp_path):
     assert said.count("nothing is heard of the Ray actors that have parts of this trainer") == 1
 
 
+def test_a_worker_starts_without_a_word(tmp_path):
+    environ = {"LLM_TELEMETRY": "1", CHILDREN: str(tmp_path / "llm_telemetry-1-aa-bb")}
+    done = python("-c", "import ray, ray._private.function_manager", cwd=tmp_path, **environ)
+    assert done.stderr == ""
+
+
 def test_a_runtime_environment_of_ones_own_is_kept(monkeypatch):
     monkeypatch.setenv("LLM_TELEMETRY_THRESHOLD", "0.5")
     monkeypatch.delenv("LLM_TELEMETRY", raising=False)

@@ -49,7 +49,7 @@ def cluster(server):
         subprocess.run([RAY, "stop", "--force"], check=False, env=environ, capture_output=True, timeout=PATIENCE)
 
 
-@pytest.mark.parametrize("way", ["main", "async", "pool", "killed"])
+@pytest.mark.parametrize("way", ["main", "async", "pool", "killed", "collector killed"])
 def test_actors_of_another_machine_are_counted_in_their_step(server, cluster, tmp_path, way):
     payloads, rewards, asked, said = run(server, tmp_path, way, "environment", **cluster)
     check(payloads, rewards, asked)

@@ -124,6 +124,9 @@ def train(way, *, watched):
         if way == "killed":
             ray.kill(trainer.rewarders[0])  # SIGKILL
             trainer.rewarders[:] = actors(way)[1]
+        if way == "collector killed":
+            name = Path(os.environ["LLM_TELEMETRY_CHILDREN"]).name
+            ray.kill(ray.get_actor(name, namespace="llm_telemetry"), no_restart=False)  # SIGKILL
 
 
 @ray.remote

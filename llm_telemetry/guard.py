@@ -142,7 +142,7 @@ def _failing_open(function: Callable[P, R]) -> Callable[P, R | None]:
             return None
         finally:
             if _postponed:
-                _do_postponed(sys._getframe(1))
+                _do_postponed(sys._getframe().f_back)
 
     return call
 
@@ -170,7 +170,7 @@ def after_own_work(method: Callable[P, object]) -> Callable[P, None]:
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
-        if _is_own_work(sys._getframe(1)):
+        if _is_own_work(sys._getframe().f_back):
             _postponed.append((threading.get_ident(), functools.partial(do, *args, **kwargs)))
         else:
             do(*args, **kwargs)
@@ -178,8 +178,8 @@ def after_own_work(method: Callable[P, object]) -> Callable[P, None]:
     return call
 
 
-def _do_postponed(caller: FrameType) -> None:
-    """Do what this thread has put off, if `caller`, where it goes on, is no work of ours."""
+def _do_postponed(caller: FrameType | None) -> None:
+    """Do what this thread has put off, if `caller`, where it goes on, is no work of ours; at exit there is none."""
     me = threading.get_ident()
     while not _is_own_work(caller) and (own := next((one for one in _postponed.copy() if one[0] == me), None)):
         _postponed.remove(own)

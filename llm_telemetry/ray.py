@@ -55,8 +55,12 @@ def watch_init(module: ModuleType) -> None:
 
 
 def _init(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    env = attempt(_with_ours, kwargs.get("runtime_env"), _variables_of_job())
-    return wrapped(*args, **(kwargs if env is None else {**kwargs, "runtime_env": env}))
+    more = attempt(_runtime_env_in, kwargs)
+    return wrapped(*args, **(kwargs if more is None else more))
+
+
+def _runtime_env_in(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    return {**kwargs, "runtime_env": _with_ours(kwargs.get("runtime_env"), _variables_of_job())}
 
 
 def _variables_of_job() -> Iterable[str]:

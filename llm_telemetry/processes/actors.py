@@ -33,17 +33,18 @@ def watch_actors(manager: type) -> None:
 
 def _make(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     execute = wrapped(*args, **kwargs)
-    ours = getattr(execute.method, "__module__", None) == Collector.__module__  # it must not wait for itself
-    looking = None if ours else attempt(_looking, execute)
+    looking = attempt(_looking, execute)
     return execute if looking is None else looking
 
 
-def _looking(execute: Any) -> Callable[..., Any]:
+def _looking(execute: Any) -> Callable[..., Any] | None:
     """Return a function that calls an actor's method as `execute` does, or its hook, if there is one by now.
 
     It has the two attributes by which Ray tells a coroutine function and its own methods.
     """
     name = execute.name
+    if getattr(execute.method, "__module__", None) == Collector.__module__:
+        return None  # our own actor must not wait for itself
 
     def run(actor: Any, /, *args: Any, **kwargs: Any) -> Any:
         hook_class(type(actor))

@@ -2,6 +2,8 @@
 
 import ast
 import functools
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,19 @@ def test_an_interrupt_passes_every_guard():
     done = []
     guard.after_own_work(done.append)("at once")
     assert done == ["at once"]
+
+
+AT_EXIT = """
+import atexit
+from llm_telemetry import guard
+guard._postponed.append((-1, print))
+atexit.register(guard.guarded(print), "ended")
+"""
+
+
+def test_what_another_thread_has_put_off_is_in_no_guard_s_way_where_python_itself_calls():
+    ended = subprocess.run([sys.executable, "-c", AT_EXIT], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("ended\n", "")
 
 
 def test_a_failure_that_cannot_be_read_does_not_pass_the_startup_door(capsys):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry import api
 from llm_telemetry.activation import adopt, ending
 from llm_telemetry.clients import libraries as clients
-from llm_telemetry.clients.calls import unheard
+from llm_telemetry.clients.unheard import unheard
 from llm_telemetry.guard import guarded
 from llm_telemetry.handle import handles
 from llm_telemetry.hooks.patching import Key, Row, patches

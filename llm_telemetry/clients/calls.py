@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 import weakref
@@ -21,7 +20,9 @@ from llm_telemetry.clients.replies import (
     served_in,
     usage_in,
 )
+from llm_telemetry.clients.shapes import shape_of
 from llm_telemetry.clients.translations import as_chat
+from llm_telemetry.clients.unheard import before_call
 from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.scopes import Scope
@@ -29,43 +30,8 @@ from llm_telemetry.judging.attempts import Reply
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llm_telemetry.judging.attempts import Attempt
     from llm_telemetry.session.session import Session
-
-_shapes: dict[type, str] = {}
-"""The SDKs' classes for responses that are not complete when they come."""
-
-
-def know(cls: type, shape: str) -> None:
-    """Take instances of `cls` for a `"stream"`, or for a `"raw"` response that is still to be parsed."""
-    if _shapes.get(cls) != shape:
-        _shapes[cls] = shape
-        _shape_of.cache_clear()
-
-
-@functools.lru_cache(maxsize=1024)
-def _shape_of(kind: type) -> str | None:
-    """Tell what a response of this class is; asked once, so that more SDKs do not make a call slower."""
-    return next((_shapes[cls] for cls in kind.__mro__ if cls in _shapes), None)
-
-
-before_call: list[Callable[[], object]] = []
-"""Called when a call is about to be made."""
-
-
-class Unheard:
-    """How many requests for an LLM's answer this process has made while nobody was watched."""
-
-    calls = 0
-
-    def __init__(self) -> None:
-        self.looks: list[Callable[[], object]] = []
-        """Called at each of them: somebody may be found who is to be watched."""
-
-
-unheard = Unheard()
 
 _UNFINISHED = ("queued", "in_progress")
 
@@ -125,7 +91,7 @@ class OpenCall:
 
     def settle(self, result: Any) -> None:
         """Finish with a complete response; follow a stream, or a raw response that is still to be read."""
-        shape = _shape_of(type(result))  # type: ignore[arg-type]  # mypy: no type is Hashable
+        shape = shape_of(type(result))  # type: ignore[arg-type]  # mypy: no type is Hashable
         if shape is None:
             self.finish(result)
         elif shape == "stream":

@@ -12,9 +12,10 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from llm_telemetry.clients.calls import OpenCall, Tap, held_call, hold, unheard
+from llm_telemetry.clients.calls import OpenCall, Tap, held_call, hold
 from llm_telemetry.clients.openai import observe_close
 from llm_telemetry.clients.translations import as_chat
+from llm_telemetry.clients.unheard import unheard
 from llm_telemetry.clients.wire import Body, Failure, is_last, parsed
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Inner, drive

@@ -10,8 +10,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llm_telemetry.clients.calls import OpenCall, held, held_call, know
+from llm_telemetry.clients.calls import OpenCall, held, held_call
 from llm_telemetry.clients.replies import body_of
+from llm_telemetry.clients.shapes import know
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.hooks.observe import drive
 from llm_telemetry.hooks.patching import Row

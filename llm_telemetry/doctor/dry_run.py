@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from llm_telemetry import api
 from llm_telemetry.activation import launcher
-from llm_telemetry.clients import calls, libraries
+from llm_telemetry.clients import libraries, unheard
 from llm_telemetry.doctor.case import Case
 from llm_telemetry.doctor.wandb import check_wandb
 from llm_telemetry.runs.findings import Finding, Severity, count_to_do, format_findings
@@ -44,7 +44,7 @@ def run_dry(program: Sequence[str], *, module: bool) -> int:
     active.append(Session(Config(jsonl=False)))  # calls are heard only where somebody listens
     libraries.watch([])
     api.before_watching.append(look.at_trainer)
-    calls.before_call.append(look.at_call)
+    unheard.before_call.append(look.at_call)
     try:
         launcher.run(program, module=module)
     except SystemExit:
@@ -67,7 +67,7 @@ class _Look:
 
     def at_call(self) -> None:
         """End the program before anything is spent; a script of functions is looked for at its first call."""
-        for find in calls.unheard.looks:
+        for find in unheard.unheard.looks:
             find()
         self._end(_never("an LLM call was about to be made, and no trainer was found before it"))
 

@@ -179,7 +179,7 @@ def main():
     return 1 if wrong else 0
 
 
-ELSEWHERE = {"processes/actors.py": "ray", "trainers/actors.py": "ray"}
+ELSEWHERE = {"processes/actors.py": "ray", "trainers/actors.py": "ray", "ray.py": "ray"}
 """Whose hooks need a library that is in an environment of its own, see tests/matrix."""
 
 

@@ -26,7 +26,8 @@ from llm_telemetry.report.spending import find_cost_at_end, seconds_a_step
 from llm_telemetry.report.terminal import WIDTH, spark
 from llm_telemetry.runs.find import add_file, files_of, newest_file
 from llm_telemetry.runs.findings import format_count, show_path
-from llm_telemetry.runs.history import Reading, mean, scored
+from llm_telemetry.runs.history import mean, scored
+from llm_telemetry.runs.reading import Reading
 from llm_telemetry.settings.limits import API_FAILURES, PARSE_FAILURES, SUCCESS
 from llm_telemetry.tables import format_usd
 

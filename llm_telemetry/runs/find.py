@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_telemetry.runs.findings import show_path
-from llm_telemetry.runs.history import NoRunError, Reading
+from llm_telemetry.runs.history import NoRunError
+from llm_telemetry.runs.reading import Reading
 from llm_telemetry.runs.wandb_file import run_folders, run_id_of
 from llm_telemetry.runs.wandb_rows import read_offline, read_online
 from llm_telemetry.sinks.jsonl import line_in, read_lines, read_sequence

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import ALL_SPLITS, STEP_KEY
 from llm_telemetry.runs.findings import show_path
-from llm_telemetry.runs.history import NoRunError, Reading
+from llm_telemetry.runs.history import NoRunError
+from llm_telemetry.runs.reading import Reading
 from llm_telemetry.runs.wandb_file import read_rows, run_id_of
 
 if TYPE_CHECKING:

@@ -44,8 +44,8 @@ _numbers = itertools.count(1)
 class Session:
     """What is known about one watched trainer.
 
-    Events arrive from any thread, also from a finaliser in the middle of another event: they are queued, and booked
-    many at a time by whoever gets the lock. Nobody waits, nothing is booked twice or half.
+    Events come from any thread, also from a finaliser in the middle of another: they are queued, and booked many at a
+    time by whoever gets the lock. Nobody waits, nothing is booked twice or half.
 
     Args:
         config: The settings.
@@ -91,8 +91,6 @@ class Session:
         self._forward: SpoolWriter | None = None
         self.closed = False
 
-    # --- events
-
     def record(self, event: Event) -> None:
         """Take one event; from any thread, at any time."""
         if self._forward is not None:
@@ -122,8 +120,6 @@ class Session:
             if mine:
                 self._book()
         return self.counts
-
-    # --- other processes
 
     @property
     def is_child(self) -> bool:
@@ -156,8 +152,6 @@ class Session:
         self.children.wait_for_ranks()
         if self.children.unclosed != known:
             self._dirty.add("train")  # there is something to tell, whatever else there is
-
-    # --- steps
 
     @property
     def phase(self) -> Phase | None:
@@ -211,8 +205,6 @@ class Session:
             self.trains = self.trains is not False
             self.flush(Phase("train", step), manual=True, everything=True)
 
-    # --- payloads
-
     @owned
     @guarded
     def flush(self, phase: Phase, *, manual: bool = False, everything: bool = False) -> Payload | None:
@@ -257,10 +249,9 @@ class Session:
         counted = self.counts.collect(phase, split)  # first: what fails in it is counted in this very payload
         evidence = tuple(one._replace(split=split) for one in self.counts.evidence.kept(phase.split, phase.step))
         own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors()}
-        facts = self._facts() if self._facts is not None else {}
-        values = {**counted, **own, **self.children.facts(), **facts}
-        told = phase.step, split, values, keys.totals_in(values)
-        return Payload(*told, time.time(), self.state(), evidence, self.counts.steps)
+        values = {**counted, **own, **self.children.facts(), **(self._facts() if self._facts is not None else {})}
+        when, state, steps = time.time(), self.state(), self.counts.steps
+        return Payload(phase.step, split, values, keys.totals_in(values), when, state, evidence, steps)
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""

@@ -11,7 +11,8 @@ from llm_telemetry.report.changes import LEAST, MOST, find_change
 from llm_telemetry.report.datasets import find_changes, gap_between
 from llm_telemetry.report.sections import say_change
 from llm_telemetry.runs.find import read_run
-from llm_telemetry.runs.history import Point, Reading
+from llm_telemetry.runs.history import Point
+from llm_telemetry.runs.reading import Reading
 from tests.support.made_runs import drawn, payload, write_run
 
 

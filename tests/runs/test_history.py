@@ -14,7 +14,8 @@ import llm_telemetry
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import ALL_SPLITS
 from llm_telemetry.runs.find import add_file, find_run
-from llm_telemetry.runs.history import NoRunError, Reading
+from llm_telemetry.runs.history import NoRunError
+from llm_telemetry.runs.reading import Reading
 from llm_telemetry.sources import TAKEN, SourceNames
 from tests.support.children import lines_of, payloads_in
 from tests.support.left_runs import train

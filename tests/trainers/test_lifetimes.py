@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import types
 import weakref
 
 import pytest
@@ -99,7 +100,8 @@ def test_taking_telemetry_off_while_other_threads_open_streams_raises_nothing(tm
         pass
 
     class Call:
-        _session = holder = None
+        _outer = types.SimpleNamespace(session=None)
+        holder = None
 
         def finish(self):
             pass

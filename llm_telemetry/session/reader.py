@@ -80,8 +80,8 @@ class SpoolReader:
                 log.warning("what a child process has told cannot be, and is left out: %s", error)
             return None
 
-    def wait_for_ranks(self, seconds: float = 1.0) -> None:
-        """Give ranks, and processes of other machines, a moment to say that they are done, or to be gone."""
+    def wait_for_ranks(self, seconds: float = 1.0) -> int:
+        """Give ranks, and processes of other machines, a moment to say that they are done; return how many have not."""
         until = time.monotonic() + seconds
         while (late := [writer for writer, size in self._files() if self._may_tell(writer, size)]) and (
             time.monotonic() < until
@@ -90,6 +90,7 @@ class SpoolReader:
         if missing := sum(not writer.is_here for writer in late):
             self.unclosed += missing
             log.warning(UNCLOSED, missing)
+        return missing
 
     def _may_tell(self, writer: Writer, size: int) -> bool:
         if not writer.tells_its_end or not writer.may_write():

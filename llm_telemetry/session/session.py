@@ -148,9 +148,7 @@ class Session:
             deliver(self.children, self.rollouts, self.record, ending or self.phase)
 
     def _hear_the_last(self) -> None:
-        known = self.children.unclosed
-        self.children.wait_for_ranks()
-        if self.children.unclosed != known:
+        if self.children.wait_for_ranks():
             self._dirty.add("train")  # there is something to tell, whatever else there is
 
     @property

@@ -44,8 +44,8 @@ before_watching: list[Callable[[Any, Description], object]] = []
 def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of settings
     trainer: object = SCRIPT,
     *,
-    adapter: Adapter | type[Adapter] | str | None = None, step: str | None = None, validation: str | None = None,
-    executor: object | None = None, reward: object | None = None, judge: object | None = None,
+    adapter: Adapter | type[Adapter] | str | None = None, executor: object | None = None,
+    reward: object | None = None, judge: object | None = None, step: str | None = None, validation: str | None = None,
     steps: int | None = None, items: object | None = None, source: str | None = None, policy: object | None = None,
     threshold: float | Callable[[float], bool] | None = None,
     correct: str | None = None, unrewarded_is_wrong: bool | None = None,
@@ -56,8 +56,8 @@ def instrument(  # noqa: D417, PLR0913 - a keyword for each row of the table of 
     capture_failures: int | None = None, collectors: Sequence[Collector] | None = None,
     alarm: Mapping[str, float | None] | bool | None = None,
     stop_when: str | Callable[[Payload], object] | None = None,
-    run: object | None = None, resume: bool | None = None, rescue_rows: bool | None = None,
-    folder: str | os.PathLike[str] | None = None, spool: str | os.PathLike[str] | None = None,
+    run: object | None = None, folder: str | os.PathLike[str] | None = None,
+    spool: str | os.PathLike[str] | None = None, resume: bool | None = None, rescue_rows: bool | None = None,
     console: int | None = None, sinks: Sequence[Sink | ScalarWriter | str] | None = None, jsonl: bool | None = None,
     enabled: bool | None = None, strict: bool | None = None,
 ) -> Telemetry:

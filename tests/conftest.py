@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import socket
 import ssl
 from functools import cache, partial
 
@@ -47,10 +48,21 @@ def pytest_make_parametrize_id(config, val, argname):
     return re.sub(r" at 0x[0-9a-f]+", "", text) if " at 0x" in text else None
 
 
+def service_has_ended(address):
+    """Tell whether nobody is at this address of a W&B service any more."""
+    path, port = address.partition("-unix-")[2], address.partition("-tcp-localhost-")[2]
+    if not path and not port:
+        return False
+    with socket.socket(socket.AF_UNIX if path else socket.AF_INET) as client:
+        return client.connect_ex(path or ("localhost", int(port))) != 0
+
+
 @pytest.fixture(autouse=True)
 def _loud_and_clean(monkeypatch):
     monkeypatch.setattr(guard.failures, "strict", True)
     monkeypatch.delenv(CHILDREN, raising=False)  # programs that tests start are nobody's children
+    if service_has_ended(os.environ.get("WANDB_SERVICE", "")):
+        del os.environ["WANDB_SERVICE"]  # of an earlier test's; pytest has put it back
     yield
     for telemetry in list(handle.handles.values()):
         telemetry.uninstrument()

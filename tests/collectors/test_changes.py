@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from llm_telemetry.collectors.changes import MOST, MOST_MODELS, ChangesCollector
 from llm_telemetry.events import Call, Usage
 from llm_telemetry.testing import LLMServer, Reply
+from tests.support.sdk import need
 from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, train_step, watch
 
 
@@ -137,6 +138,8 @@ async def work(problem):
 
 @pytest.mark.parametrize("ask", [ask_chat, ask_stream, ask_responses, ask_messages])
 def test_a_judge_that_another_model_answers_for_from_step_3_on_is_told_then(ask, tmp_path, caplog):
+    if ask is ask_responses:
+        need(openai.OpenAI(api_key="k"), "responses")
     hears = Alerts()
     with LLMServer() as server:
         trainer = Trainer(

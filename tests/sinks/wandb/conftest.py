@@ -36,7 +36,8 @@ def lenient(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch, tmp_path):
-    """No test reaches a real server, or the user's settings."""
+    """No test reaches a real server, the user's settings, or those that an earlier test has left in W&B."""
+    _end_service()
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -46,6 +47,10 @@ def _offline(monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     yield
+    _end_service()
+
+
+def _end_service():
     if hasattr(sys.modules.get("wandb"), "teardown"):
         tear_down()
         importlib.import_module("wandb.sdk.lib.module").unset_globals()  # a run that was not finished is no run now

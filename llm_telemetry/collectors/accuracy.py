@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.collectors.aggregates import Sums, ratio
-from llm_telemetry.collectors.naming import Key, name_all
+from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
+from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -68,15 +68,12 @@ def describe(
         split: `train` or `val`.
     """
     window: defaultdict[str, AccuracySums] = defaultdict(AccuracySums)
-    overall = AccuracySums()
     for one in settled:
         window[name_of(one.rollout.source)].add(one)
     unbounded = {name_of(source) for source in strays}
-    logs: dict[str, float] = {}
-    for source, sums in sorted(window.items()):
-        overall = overall.merge(sums)
-        logs |= name_all(_values(sums, is_bounded=source not in unbounded), split, source)
-    return logs | name_all(_values(overall, is_bounded=not unbounded), split)
+    values = {source: _values(sums, is_bounded=source not in unbounded) for source, sums in window.items()}
+    overall = _values(merge_all(window, AccuracySums()), is_bounded=not unbounded)
+    return name_by_source(values, split) | name_all(overall, split)
 
 
 def _values(sums: AccuracySums, *, is_bounded: bool) -> dict[Key, float | None]:

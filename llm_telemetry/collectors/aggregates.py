@@ -11,7 +11,7 @@ import math
 import operator
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +51,14 @@ class Sums:
 def _reader(kind: type[Sums]) -> Callable[[Sums], tuple[Any, ...]]:
     """Return what reads all fields of such a bundle, in order; `fields` finds them anew each time."""
     return operator.attrgetter(*(f.name for f in fields(kind)))
+
+
+S = TypeVar("S", bound=Sums)
+
+
+def merge_all(window: Mapping[str, S], nothing: S) -> S:
+    """Return the sums of all names together, in the order of the names: floats come out the same each time."""
+    return functools.reduce(lambda whole, name: whole.merge(window[name]), sorted(window), nothing)
 
 
 def ratio(part: float, whole: float, scale: float = 1.0) -> float | None:

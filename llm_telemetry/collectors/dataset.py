@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.collectors.aggregates import Sums, ratio
-from llm_telemetry.collectors.naming import Key, name_all
+from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
+from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 from llm_telemetry.events import SPLITS, Rollout, Split, UnmatchedReward
 from llm_telemetry.guard import guarded
 from llm_telemetry.notices import Notices
@@ -162,11 +162,8 @@ class DatasetMetricsCollector:
             for source, sums in self._windows[split].items()
             if sums.count
         }
-        logs: dict[str, float] = {}
-        overall = SourceSums()
-        for source, sums in sorted(window.items()):
-            overall = overall.merge(sums)
-            logs |= name_all(_describe(sums), split, source)
+        logs = name_by_source({source: _describe(sums) for source, sums in window.items()}, split)
+        overall = merge_all(window, SourceSums())
         logs |= name_all(_describe(overall), split) if overall.count else {}
         if overall.count or self._unmatched[split]:
             logs |= name_all({keys.UNMATCHED_REWARDS: self._unmatched[split]}, split)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.collectors.aggregates import Sums, ratio
-from llm_telemetry.collectors.naming import Key, name_all
+from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
+from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -100,14 +100,12 @@ def is_contaminated(group: Group) -> bool:
 def describe(groups: Iterable[Group], name_of: Callable[[str], str], split: Split) -> dict[str, float]:
     """Return the keys of a window's groups: over all sources, and of each."""
     window: defaultdict[str, GroupSums] = defaultdict(GroupSums)
-    overall = GroupSums()
     for group in groups:
         window[name_of(group[0].rollout.source)].add(group)
-    logs: dict[str, float] = {}
-    for source, sums in sorted(window.items()):
-        overall = overall.merge(sums)
-        logs |= name_all(_values(sums), split, source)
-    return logs | name_all(_values(overall), split) if overall.count else {}
+    if not window:
+        return {}
+    values = {source: _values(sums) for source, sums in window.items()}
+    return name_by_source(values, split) | name_all(_values(merge_all(window, GroupSums())), split)
 
 
 def _values(sums: GroupSums) -> dict[Key, float | None]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.collectors.aggregates import Sums, ratio
+from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
 from llm_telemetry.collectors.eval_stats import contradictions, counters_of
-from llm_telemetry.collectors.naming import Key, name_all
+from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 from llm_telemetry.events import API_FAILURES, PARSE_FAILURES, SPLITS, Evaluation, Outcome, Split
 from llm_telemetry.guard import log
 from llm_telemetry.sources import SourceNames
@@ -157,11 +157,8 @@ class JudgeMetricsCollector:
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys `judge/…` (or `val/judge/…`) since the last `collect`; rates are 0 to 1."""
         window = self._windows[split]
-        overall = OutcomeSums()
-        logs: dict[str, float] = {}
-        for source, sums in sorted(window.by_source.items()):
-            overall = overall.merge(sums)
-            logs |= name_all(_brief(sums), split, source)
+        logs = name_by_source({source: _brief(sums) for source, sums in window.by_source.items()}, split)
+        overall = merge_all(window.by_source, OutcomeSums())
         if len(self._judges) > 1:
             for judge, sums in sorted(window.by_judge.items()):
                 logs |= name_all(_brief(sums), split, self._judge_name(judge, window))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums, ratio
-from llm_telemetry.collectors.naming import Key, name_all
+from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 from llm_telemetry.events import SPLITS
 
 if TYPE_CHECKING:
@@ -99,9 +99,7 @@ class LengthCollector:
         """Return the keys since the last `begin`."""
         self._add_up(split)
         window = self._verdicts[split]
-        logs: dict[str, float] = {}
-        for source, sums in sorted(window.items()):
-            logs |= name_all(_describe([sums]), split, source)
+        logs = name_by_source({source: _describe([sums]) for source, sums in window.items()}, split)
         thirds = thirds_of(self._asked[split], self._unparsed[split])
         rates = dict(zip((keys.UNPARSED_SHORT, keys.UNPARSED_MEDIUM, keys.UNPARSED_LONG), thirds, strict=False))
         return logs | name_all(_describe(window.values()), split) | name_all(rates, split)

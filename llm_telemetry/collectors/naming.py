@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Split
 
-_HOLES = {hole: "{" + hole + "}" for hole in ("role", "kind", "failure", "function", "k")}
+HOLES = ("role", "kind", "failure", "function", "k")
+"""What may differ in the keys of one family, beside the source."""
+_HOLES = {hole: "{" + hole + "}" for hole in HOLES}
 
 
 class Key(NamedTuple):
@@ -66,6 +68,11 @@ def name_all(values: Mapping[Key, float | None], split: Split, source: str = "",
     """Return `values` under their keys in a payload of `split`, without what is unknown: absent, never 0."""
     names = _names(split, source, **holes)
     return {names[key]: value for key, value in values.items() if value is not None}
+
+
+def name_by_source(values: Mapping[str, Mapping[Key, float | None]], split: Split) -> dict[str, float]:
+    """Return the values of each source under their keys, the sources in alphabetical order."""
+    return {key: value for one in sorted(values) for key, value in name_all(values[one], split, one).items()}
 
 
 class _Names(dict[Key, str]):

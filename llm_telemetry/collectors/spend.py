@@ -77,10 +77,6 @@ class Spend:
             tokens.add(prompt, cached, cache_write, completion)
         self.calls = []
 
-    def merge(self, other: Spend) -> Spend:
-        """Return what both took; associative and commutative."""
-        return merged((self, other))
-
     def usd(self, prices: PriceTable) -> Decimal | None:
         """Return the USD that are known; `None` where calls were made and of not one of them the cost is known."""
         self._add_up(prices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors import keys
+from llm_telemetry.collectors.naming import HOLES
 from llm_telemetry.runs.find import find_run
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from llm_telemetry.runs.history import Table
-
-HOLES = ("role", "kind", "failure", "function", "k")
 
 
 def load(run: str | Path | None = None) -> pd.DataFrame:

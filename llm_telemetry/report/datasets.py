@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,7 @@ from llm_telemetry.runs.history import Point, mean, scored, spent
 from llm_telemetry.tables import format_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llm_telemetry.report.changes import Change
     from llm_telemetry.runs.history import Run, Table
@@ -24,8 +25,9 @@ BEYOND = 3.0
 """Standard errors from which on a gap is beyond noise."""
 
 
-def find_changes(run: Run) -> dict[str, Change]:
-    """Return what has changed, by dataset."""
+@lru_cache(maxsize=1)
+def find_changes(run: Run) -> Mapping[str, Change]:
+    """Return what has changed, by dataset; the answer and the audit of a run both ask."""
     alpha = share_alpha(run)
     changes = {name: find_change(scored(run.train, name), alpha) for name in run.train.sources(keys.ACCURACY)}
     return {source: change for source, change in changes.items() if change is not None}

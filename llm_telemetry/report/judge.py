@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.report.changes import find_change, share_alpha
 from llm_telemetry.report.sections import Chart, Figures, Section, Series, format_percent, format_share, say_change
-from llm_telemetry.runs.history import Point, decided
+from llm_telemetry.runs.history import Point, decided, mean
 from llm_telemetry.settings.limits import API_FAILURES, PARSE_FAILURES, SUCCESS
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ def answer_judge(run: Run) -> Section:
         return Section("judge", title, ["No evaluation of a judge was seen in training."])
     shares = [count_share(train, rate) for rate in RATES]
     told = ", ".join(f"{format_percent(100 * share)} {name}" for share, name in zip(shares, _NAMES, strict=True))
-    is_well = shares[0] >= SUCCESS and shares[1] <= PARSE_FAILURES and shares[2] <= API_FAILURES
-    sentences = [f"The judge is {'' if is_well else 'not '}well: of {evaluations:,.0f} evaluations {told}."]
+    sentences = [f"The judge is {'not ' if rates_beyond(train) else ''}well: of {evaluations:,.0f} evaluations {told}."]
     change = find_health_change(run)
     if change is not None:
         sentences.append(say_change("The share with a verdict", change))
@@ -41,6 +41,14 @@ def answer_judge(run: Run) -> Section:
     return Section("judge", title, sentences, [_by_name(run), _by_kind(run)], [Chart("Evaluations", "%", lines)])
 
 
+def rates_beyond(table: Table) -> list[Key]:
+    """Return the rates of the judge, over all steps, that are beyond the alarm's default limits."""
+    success, parse, api = (count_share(table, rate) for rate in RATES)
+    beyond = (success < SUCCESS, parse > PARSE_FAILURES, api > API_FAILURES)
+    return [rate for rate, is_beyond in zip(RATES, beyond, strict=True) if is_beyond]
+
+
+@lru_cache(maxsize=1)
 def find_health_change(run: Run) -> Change | None:
     """Return since when the share of evaluations with a verdict is another one, in percent."""
     return find_change(_in_percent(decided(run.train, keys.SUCCESS_RATE)), share_alpha(run))
@@ -48,9 +56,7 @@ def find_health_change(run: Run) -> Change | None:
 
 def count_share(table: Table, rate: Key, source: str = "") -> float:
     """Return a rate of the judge over all steps, 0 to 1."""
-    points = decided(table, rate, source)
-    whole = sum(point.weight for point in points)
-    return sum(point.value * point.weight for point in points) / whole if whole else 0.0
+    return mean(decided(table, rate, source)) or 0.0
 
 
 def _in_percent(points: Sequence[Point]) -> list[Point]:

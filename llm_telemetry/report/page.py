@@ -13,7 +13,7 @@ from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.report.charts import draw_chart
-from llm_telemetry.runs.findings import Severity, show_path
+from llm_telemetry.runs.findings import MARKS, Severity, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST_EVIDENCE = 300
 """Captured evaluations on a page; beyond, those of each dataset and kind take turns."""
-_MARKS = {Severity.NOTE: "--", Severity.OK: "ok", Severity.WARNING: "!!", Severity.BROKEN: "!!"}
 _FIELDS = (("answer", "the judge's words"), ("returned", "the function returned"), ("error", "error"))
 _NONE = (
     "No evidence was captured, so no number here leads to the judge's words. "
@@ -112,7 +111,7 @@ def _first_cell(name: str, about: str, run: int) -> str:
 def _finding(finding: Finding) -> str:
     kind = finding.severity.name.lower()
     to_do = f"<small>{escape(finding.to_do)}</small>" if finding.to_do else ""
-    return f'<li><b class="{kind}">{_MARKS[finding.severity]}</b>{escape(finding.sentence)}{to_do}</li>'
+    return f'<li><b class="{kind}">{MARKS[finding.severity]}</b>{escape(finding.sentence)}{to_do}</li>'
 
 
 def _evidence(captured: Sequence[Mapping[str, Any]], run: int) -> str:

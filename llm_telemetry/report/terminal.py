@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llm_telemetry.runs.findings import Severity
+from llm_telemetry.runs.findings import MARKS, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ def _table_of(figures: Figures) -> Table:
 
 def _show_finding(finding: Finding, console: Console) -> None:
     if finding.severity is not Severity.DETAIL:
-        mark = "!!" if finding.severity >= Severity.WARNING else "ok" if finding.severity is Severity.OK else "--"
+        mark = MARKS[finding.severity]
         console.print(
             Padding(Text.assemble((mark, _STYLES.get(finding.severity, "dim")), f" {finding.sentence}"), (0, 2))
         )

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.events import ROLES
-from llm_telemetry.report.judge import RATES, count_share
+from llm_telemetry.report.judge import RATES, count_share, rates_beyond
 from llm_telemetry.report.sections import format_percent, format_seconds
 from llm_telemetry.report.spending import find_cost_at_end, seconds_a_step
 from llm_telemetry.report.terminal import WIDTH, spark
@@ -28,7 +28,6 @@ from llm_telemetry.runs.find import add_file, files_of, newest_file
 from llm_telemetry.runs.findings import format_count, show_path
 from llm_telemetry.runs.history import mean, scored
 from llm_telemetry.runs.reading import Reading
-from llm_telemetry.settings.limits import API_FAILURES, PARSE_FAILURES, SUCCESS
 from llm_telemetry.tables import format_usd
 
 if TYPE_CHECKING:
@@ -202,14 +201,9 @@ def _facts(run: Run) -> Iterator[str]:
 
 def _alarms(run: Run) -> Iterator[str]:
     """Yield what is not well: the judge by the alarm's default limits, and what is counted over the whole run."""
-    train, (success, parse, api) = run.train, RATES
-    if train.total(keys.EVALUATIONS):
-        limits = (
-            (count_share(train, success) < SUCCESS, success, "of the evaluations have a verdict"),
-            (count_share(train, parse) > PARSE_FAILURES, parse, "of the evaluations cannot be read"),
-            (count_share(train, api) > API_FAILURES, api, "of the evaluations got no answer"),
-        )
-        yield from (f"!! {format_percent(100 * count_share(train, rate))} {what}" for bad, rate, what in limits if bad)
+    train, words = run.train, dict(zip(RATES, ("have a verdict", "cannot be read", "got no answer"), strict=True))
+    for rate in rates_beyond(train) if train.total(keys.EVALUATIONS) else ():
+        yield f"!! {format_percent(100 * count_share(train, rate))} of the evaluations {words[rate]}"
     counted = ((keys.TELEMETRY_ERRORS, "failure of telemetry's own"), (keys.ROWS_DROPPED, "row dropped by W&B"))
     for key, what in counted:
         if number := int(run.latest.get(key.name, 0)):

@@ -25,7 +25,7 @@ class Severity(enum.IntEnum):
     """Nothing is watched, or what was seen is not where it belongs."""
 
 
-_MARKS = {
+MARKS = {
     Severity.DETAIL: "  ",
     Severity.NOTE: "--",
     Severity.OK: "ok",
@@ -55,7 +55,7 @@ def format_findings(findings: Iterable[Finding], *, verbose: bool = False) -> st
     lines: list[str] = []
     for place, severity, sentence, to_do in findings:
         if verbose or severity is not Severity.DETAIL:
-            lines.append(f"{_MARKS[severity]}  {place:<13} {sentence}\n")
+            lines.append(f"{MARKS[severity]}  {place:<13} {sentence}\n")
             lines += [f"{'':17} -> {to_do}\n"] if to_do else []
     return "".join(lines)
 

@@ -88,9 +88,9 @@ class Table:
         return key.sources(self.columns, self.split)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
-    """What a run's lines tell."""
+    """What a run's lines tell; each is one of its own, by which what was found in it is remembered."""
 
     name: str
     """Where it was read from, for people."""

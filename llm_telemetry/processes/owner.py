@@ -70,7 +70,7 @@ def _reader(session: Session) -> SpoolReader:
     if _is_taken(folder):
         return session.children
     if is_shared(folder):
-        return _shared_reader(folder) or session.children
+        return SharedReader(folder) if claim(folder) else session.children
     if is_owner(os.environ) or (_is_worker_of_ray() and claim(folder := reachable_folder(os.environ))):
         return SpoolReader(folder)
     return session.children
@@ -80,12 +80,6 @@ def _is_worker_of_ray() -> bool:
     """Tell a worker of Ray that has a trainer: the workers that it works with have the same folder, its driver's."""
     ray = sys.modules.get("ray._private.worker")
     return ray is not None and ray.global_worker.mode == ray.WORKER_MODE
-
-
-def _shared_reader(folder: Path) -> SpoolReader | None:
-    if not claim(folder):
-        return None
-    return SharedReader(folder)
 
 
 def _is_taken(folder: Path) -> bool:

@@ -108,11 +108,12 @@ class SpoolReader:
         if not is_private(self.folder):
             return []
         with os.scandir(self.folder) as entries:
-            ours = [(writer, entry) for entry in entries if (writer := Writer.of(entry.name)) and self._counts(writer)]
+            ours = [
+                (writer, entry)
+                for entry in entries
+                if (writer := Writer.of(entry.name)) and writer.name not in self._gone
+            ]
             return sorted((writer, entry.stat(follow_symlinks=False).st_size) for writer, entry in ours)
-
-    def _counts(self, writer: Writer) -> bool:
-        return writer.name not in self._gone
 
     def _new_lines(self) -> Iterator[bytes]:
         """Yield the lines that have come; the file of a process that has ended is gone when it has been read."""

@@ -12,8 +12,10 @@ import os
 import posixpath
 import re
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from llm_telemetry.notices import Notices
 from llm_telemetry.objects import stored_in
@@ -30,7 +32,9 @@ LARGEST_BATCH = 1_000
 LONGEST_WAIT = 10.0
 """Seconds that MLflow has at the end to store what is under way."""
 _MLFLOW_NAME = re.compile(r"[\w./ :-]{1,250}")
-REFUSED_NAME = "MLflow takes no metric of the name %r, and of others like it: they are in the JSONL alone"
+REFUSED_NAME = (
+    "MLflow takes no metric of the name %r, and of others like it: they are in the JSONL alone, see docs/trackers.md"
+)
 
 
 class TrackerRun(Protocol):
@@ -150,7 +154,11 @@ def _find_swanlab(_trainer: Any, _callback: Any) -> Any:
 
 
 class MlflowRun:
-    """A run of MLflow, which takes numbers after its end too; a thread of MLflow's stores them."""
+    """A run of MLflow, which takes numbers after its end too.
+
+    One thread of ours stores them, one batch after the other. MLflow's own threads would store several at once, and
+    its store of files then loses a batch: two threads that make the same folder fail with `FileExistsError`.
+    """
 
     is_open = True
 
@@ -159,7 +167,11 @@ class MlflowRun:
         self._client = self._module.MlflowClient()
         self._id = run.info.run_id
         self._own = own
-        self._under_way: list[Any] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="llm_telemetry")
+        self._under_way: list[Future[Any]] = []
+        self._files = urlsplit(self._client.tracking_uri).scheme in ("", "file")
+        self._names: dict[str, bool] = {}
+        self._folders: set[str] = set()
         self._say = Notices()
 
     def add(self, values: Mapping[str, float], step: int, time: float) -> None:
@@ -172,19 +184,34 @@ class MlflowRun:
         stamp = int(time * 1000)
         metrics = [metric(key, float(value), stamp, step) for key, value in values.items() if self._takes(key)]
         for first in range(0, len(metrics), LARGEST_BATCH):
-            batch = metrics[first : first + LARGEST_BATCH]
-            self._under_way.append(self._client.log_batch(self._id, metrics=batch, synchronous=False))
-        done = [one for one in self._under_way if all(future.done() for future in _futures(one))]
+            self._store(metrics[first : first + LARGEST_BATCH])
+        done = [one for one in self._under_way if one.done()]
         self._under_way = [one for one in self._under_way if one not in done]
         for one in done:
-            one.wait()  # raises what went wrong
+            one.result()  # raises what went wrong
+
+    def _store(self, batch: list[Any]) -> None:
+        try:
+            self._under_way.append(self._thread.submit(self._client.log_batch, self._id, metrics=batch))
+        except RuntimeError:  # the interpreter ends, and its threads take nothing more
+            self._client.log_batch(self._id, metrics=batch)
 
     def _takes(self, key: str) -> bool:
-        """Tell names that MLflow takes; another would spoil the whole batch, and the trainer's numbers in it."""
-        taken = bool(_MLFLOW_NAME.fullmatch(key)) and posixpath.normpath(key) == key and not key.startswith((".", "/"))
-        if not taken:
+        """Tell names that MLflow takes; another would spoil the whole batch."""
+        if key not in self._names:
+            self._names[key] = self._is_name(key)
+        if not self._names[key]:
             self._say(REFUSED_NAME, key)
-        return taken
+        return self._names[key]
+
+    def _is_name(self, key: str) -> bool:
+        if not _MLFLOW_NAME.fullmatch(key) or posixpath.normpath(key) != key or key.startswith((".", "/")):
+            return False
+        above = {key[: slash.start()] for slash in re.finditer("/", key)}
+        if self._files and (key in self._folders or any(self._names.get(name) for name in above)):
+            return False  # a name is a file, and what stands before a slash a folder: it can only be one of them
+        self._folders |= above
+        return True
 
     def close(self) -> None:
         """Wait for what is under way; end a run of our own.
@@ -193,15 +220,14 @@ class MlflowRun:
             MlflowException: It could not be stored.
             TimeoutError: It takes too long.
         """
-        for one in self._under_way:
-            for future in _futures(one):
-                future.result(LONGEST_WAIT)
-        if self._own:
-            self._client.set_terminated(self._id)
-
-
-def _futures(operation: Any) -> Any:
-    return getattr(operation, "_operation_futures", ())
+        try:
+            wait(self._under_way, LONGEST_WAIT)
+            for one in self._under_way:
+                one.result(0)
+            if self._own:
+                self._client.set_terminated(self._id)
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _find_mlflow(_trainer: Any, _callback: Any) -> Any:

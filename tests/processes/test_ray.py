@@ -2,12 +2,7 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -15,11 +10,11 @@ import llm_telemetry.ray
 from llm_telemetry.settings.words import CHILDREN
 from llm_telemetry.testing import LLMServer
 from tests.processes.programs.ray_train import ITEMS, SOURCES
-from tests.support.children import PATIENCE, ROOT, payloads_in, python
+from tests.support import ray_cluster
+from tests.support.children import payloads_in, python
 
 PROGRAM = ("-m", "tests.processes.programs.ray_train")
 REPLIES = ("yes", "yes", "no", "I cannot tell")
-RAY = Path(sys.executable).with_name("ray")
 
 
 def reply(request):
@@ -33,22 +28,13 @@ def server():
         yield server
 
 
-def variables(server, folder):
-    known = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none", "RAY_AUTH_MODE": "disabled"}
-    return {**known, "PYTHONPATH": str(ROOT), "RAY_TMPDIR": folder}
-
-
 @pytest.fixture(scope="module")
 def cluster(server):
     """A cluster that is up before there is a program, and knows nothing of us."""
-    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:  # sockets have short names
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("LLM_TELEMETRY")}
-        environ = clean | variables(server, folder)
-        start = ["start", "--head", "--port=0", "--num-cpus=6", "--include-dashboard=false", "--disable-usage-stats"]
-        done = subprocess.run([RAY, *start], check=False, env=environ, capture_output=True, text=True, timeout=PATIENCE)
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield variables(server, folder)
-        subprocess.run([RAY, "stop", "--force"], check=False, env=environ, capture_output=True, timeout=PATIENCE)
+    with ray_cluster.folder() as folder:
+        known = ray_cluster.variables(server, folder)
+        with ray_cluster.node("--head", "--port=0", "--num-cpus=6", "--include-dashboard=false", **known):
+            yield known
 
 
 def run(server, folder, *arguments, **environ):
@@ -82,8 +68,8 @@ def test_actors_of_a_cluster_that_is_up_already_are_counted_exactly(server, clus
 
 
 def test_with_the_variable_alone_the_actors_of_a_cluster_of_ones_own_are_counted_exactly(server, tmp_path):
-    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
-        environ = {**variables(server, folder), "LLM_TELEMETRY": "1", "LLM_TELEMETRY_CONSOLE": "0"}
+    with ray_cluster.folder() as folder:
+        environ = {**ray_cluster.variables(server, folder), "LLM_TELEMETRY": "1", "LLM_TELEMETRY_CONSOLE": "0"}
         payloads, rewards, asked, _ = run(server, tmp_path, "main", "local", **environ)
     check(payloads, rewards, asked)
     assert list(tmp_path.glob("llm_telemetry-*")) == []

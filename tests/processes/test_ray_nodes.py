@@ -1,16 +1,10 @@
 """Ray over two machines: what actors on the other one do is counted in its step, by way of the collector."""
 
-import os
-import re
-import subprocess
-import tempfile
-
 import pytest
 
 from llm_telemetry.testing import LLMServer
-from tests.processes.test_ray import RAY, check, reply, run, variables
-from tests.support import machines
-from tests.support.children import PATIENCE
+from tests.processes.test_ray import check, reply, run
+from tests.support import machines, ray_cluster
 
 pytestmark = machines.several_machines
 
@@ -24,29 +18,12 @@ def server():
 @pytest.fixture(scope="module")
 def cluster(server):
     """A head here, and a node that takes itself for another machine, with its own folder for temporary files."""
-    with (
-        tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as here,
-        tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as there,
-    ):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("LLM_TELEMETRY")}
-        environ = clean | variables(server, here)
-        start = ["start", "--head", "--port=0", "--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats"]
-        done = subprocess.run([RAY, *start], check=False, env=environ, capture_output=True, text=True, timeout=PATIENCE)
-        assert done.returncode == 0, done.stdout + done.stderr
-        address = re.search(r"--address='([^']+)'", done.stdout)[1]
-        node = [
-            "start",
-            f"--address={address}",
-            "--num-cpus=4",
-            '--resources={"far": 10}',
-            "--disable-usage-stats",
-            "--block",
-        ]
-        other = machines.start_program("far", RAY, *node, env=environ | {"TMPDIR": there, "RAY_TMPDIR": there})
-        yield {**variables(server, here), "FAR": "1"}
-        other.kill()
-        other.wait(PATIENCE)
-        subprocess.run([RAY, "stop", "--force"], check=False, env=environ, capture_output=True, timeout=PATIENCE)
+    with ray_cluster.folder() as here, ray_cluster.folder() as there:
+        known = ray_cluster.variables(server, here, FAR="1")
+        with ray_cluster.node("--head", "--port=0", "--num-cpus=2", "--include-dashboard=false", **known) as address:
+            to_join = (f"--address={address}", "--num-cpus=4", '--resources={"far": 10}')
+            with ray_cluster.node(*to_join, machine="far", **known | {"TMPDIR": there, "RAY_TMPDIR": there}):
+                yield known
 
 
 @pytest.mark.parametrize("way", ["main", "async", "pool", "killed", "collector killed"])

@@ -85,16 +85,16 @@ def _draw_together(points: Sequence[Point]) -> list[Point]:
 def _cuts(points: Sequence[Point], start: int, stop: int, alpha: float) -> Iterator[int]:
     """Yield where the levels of `points[start:stop]` begin, the first one's left out."""
     part = points[start:stop]
-    cut = _best_split(part)
-    if cut is not None and _is_beyond_noise(part, alpha):
+    gain, cut = _best_split(part)
+    if gain > 0 and _is_beyond_noise(part, gain, alpha):
         yield start + cut
         yield from _cuts(points, start, start + cut, alpha)
         yield from _cuts(points, start + cut, stop, alpha)
 
 
-def _best_split(points: Sequence[Point]) -> int | None:
-    best, where = max(zip(_gains(points)[LEAST : len(points) - LEAST + 1], count(LEAST)), default=(0.0, 0), key=_first)
-    return where if best > 0 else None
+def _best_split(points: Sequence[Point]) -> tuple[float, int]:
+    """Return the largest gain, and how many points are before that split."""
+    return max(zip(_gains(points)[LEAST : len(points) - LEAST + 1], count(LEAST)), default=(0.0, 0), key=_first)
 
 
 def _gains(points: Sequence[Point]) -> list[float]:
@@ -111,8 +111,8 @@ def _explained(deviations: Iterable[float], weights: Iterable[float]) -> list[fl
     return [0.0, *map(truediv, map(mul, map(mul, sums, sums), repeat(whole)), products), 0.0]
 
 
-def _is_beyond_noise(points: Sequence[Point], alpha: float) -> bool:
-    """Tell whether fewer than `alpha` of random orders of the points have as good a split.
+def _is_beyond_noise(points: Sequence[Point], gain: float, alpha: float) -> bool:
+    """Tell whether fewer than `alpha` of random orders of the points have a split of such a gain.
 
     No order is tried where the split explains so much that a normal tail, with half its exponent and for all splits
     together, is below `alpha`: that is most of the changes which one can see.
@@ -120,7 +120,7 @@ def _is_beyond_noise(points: Sequence[Point], alpha: float) -> bool:
     middle, steps = mean(points) or 0.0, len(points)
     deviations = [(point.weight * (point.value - middle), point.weight) for point in points]
     total = math.fsum(pull * pull / weight for pull, weight in deviations)
-    best = max(_gains(points)[LEAST : steps - LEAST + 1]) * (1 - 1e-9)
+    best = gain * (1 - 1e-9)
     if steps * best > 4 * math.log(2 * steps / alpha) * total:
         return True
     orders = math.ceil(ORDERS / alpha)

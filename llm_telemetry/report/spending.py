@@ -49,14 +49,19 @@ def answer_costs(run: Run) -> Section:
     return Section("costs", title, sentences, [_by_role(run, total), _by_dataset(run)], charts)
 
 
-def count_correct(table: Table) -> int:
-    """Return how many rollouts were right."""
-    return round(sum(point.value * point.weight / 100 for point in scored(table)))
+def count_correct(table: Table, source: str = "") -> int:
+    """Return how many rollouts were right, of all datasets or of one."""
+    return sum(map(_correct, scored(table, source)))
+
+
+def _correct(point: Point) -> int:
+    """Return how many of a step's rollouts were right, given its accuracy in percent."""
+    return round(point.value * point.weight / 100)
 
 
 def cheapest_steps(table: Table, most: int = 3) -> list[Point]:
     """Return the steps whose correct rollouts cost least, with the USD of one."""
-    right = {point.step: point.value * point.weight / 100 for point in scored(table)}
+    right = {point.step: _correct(point) for point in scored(table)}
     costs = table.points(keys.STEP_COST)
     each = [Point(step, usd / right[step], right[step]) for step, usd, _ in costs if right.get(step)]
     return sorted(each, key=lambda point: point.value)[:most]
@@ -137,7 +142,7 @@ def _by_dataset(run: Run) -> Figures:
     rows = []
     for source in run.train.sources(keys.AVG_COST):
         each, count = cost_each(run.train, source) or 0.0, run.train.total(keys.COUNT, source)
-        right = sum(point.value * point.weight / 100 for point in scored(run.train, source))
+        right = count_correct(run.train, source)
         spent = each * count
         rows.append((source, format_usd(spent), format_usd(each), format_usd(spent / right) if right else "-"))
     return Figures("By dataset, in training", ("dataset", "USD", "a rollout", "a correct one"), rows, "source")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from llm_telemetry.collectors.keys import is_shared
 from llm_telemetry.events import STEP_KEY
 from llm_telemetry.runs.wandb_file import read_project, read_rows, run_folders, run_id_of
+from llm_telemetry.settings.words import is_running
 from llm_telemetry.sinks.jsonl import FILE_NAME, read_lines
 
 if TYPE_CHECKING:
@@ -89,16 +90,8 @@ def _own(prefix: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
 
 
 def _is_alive(host: str, pid: int) -> bool:
-    """Tell whether a process of this very machine is alive; one elsewhere is taken for gone."""
-    if host != platform.node() or pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    """Tell whether another process of this very machine is alive; one elsewhere is taken for gone."""
+    return host == platform.node() and pid != os.getpid() and is_running(pid)
 
 
 def missing_in(rows: Iterable[Mapping[str, Any]], payloads: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

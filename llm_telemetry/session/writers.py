@@ -6,7 +6,7 @@ import os
 import re
 from typing import NamedTuple
 
-from llm_telemetry.settings.words import machine
+from llm_telemetry.settings.words import is_running, machine
 
 _NAME = re.compile(r"(\d{1,9})-([0-9a-f]+)-([0-9a-f]+)(?:-rank(\w+))?\.jsonl")
 
@@ -51,15 +51,7 @@ class Writer(NamedTuple):
 
     def may_write(self) -> bool:
         """Tell whether it may still write; one of which nothing can be known may."""
-        if os.name != "posix" or not self.is_here:
-            return True
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except (OSError, OverflowError):
-            return True
-        return True
+        return not self.is_here or is_running(self.pid)
 
     def __str__(self) -> str:
         """Name it for people."""

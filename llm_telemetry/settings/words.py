@@ -103,6 +103,19 @@ def machine() -> str:
 _machine: list[str] = []
 
 
+def is_running(pid: int) -> bool:
+    """Tell whether a process of this machine is alive; one of which nothing can be known is."""
+    if os.name != "posix":  # elsewhere a signal of 0 would end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def _said_by(look: Callable[[str], str], path: str) -> str:
     try:
         return look(path)

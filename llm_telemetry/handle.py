@@ -24,6 +24,7 @@ from llm_telemetry.sinks.trackers.sink import Trackers, is_tracker
 from llm_telemetry.sinks.wandb.sink import WandbSink
 from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers import kinds
+from llm_telemetry.trainers.frameworks import table as frameworks
 from llm_telemetry.trainers.length import steps_of
 from llm_telemetry.trainers.wiring import hook_all, unhook
 
@@ -63,8 +64,8 @@ class Telemetry(Lifecycle):
         sinks = self._make_sinks(clean_source(type(trainer).__name__).strip("_"), found, description.as_json(version))
         self._session = Session(config, sinks, self._place.facts)
         self._session.before_phase.append(self._begin)
-        self._session.before_flush += [patches.verify, clients.catch_up]
-        if found.rows_are_steps:  # there is no step at whose start the run could be looked for
+        self._session.before_flush += [patches.verify, clients.catch_up, frameworks.arrivals.catch_up]
+        if found.rows_are_steps or found.log_takes_payloads:  # no step begins at which to look for it
             self._session.before_flush.append(self._begin)
         _expect(self._session, found)
         self._hooks: list[Key] = []
@@ -83,7 +84,8 @@ class Telemetry(Lifecycle):
         if config.run is not False:
             ends_row = self._end_step if found.rows_are_steps else lambda _step: None
             ours: dict[str, Any] = {"before_end": self._flush_now, "before_row": ends_row, "name": name}
-            wandb = WandbSink(config.run, rescue_rows=config.rescue_rows, **ours)
+            writes = not found.log_takes_payloads
+            wandb = WandbSink(config.run, rescue_rows=config.rescue_rows, writes=writes, **ours)
         self._place = Place(config, wandb)
         self._jsonl = JsonlSink(self._place, watched)
         own: list[Any] = [

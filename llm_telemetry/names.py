@@ -25,6 +25,11 @@ TRAINER_MODULES = (
     *(f"swift.{room}.grpo_trainer" for room in ("rlhf_trainers", "trainers.rlhf_trainer")),
 )
 """Modules of installed libraries whose trainers are looked at as the user's own."""
+FRAMEWORKS = (
+    *("verl.utils.tracking", "verl.experimental.reward_loop.reward_loop"),
+    *("verl.trainer.ppo.ray_trainer", "verl.trainer.ppo.v1.trainer_base"),
+)
+"""Modules of frameworks in which something is hooked; `trainers.frameworks.table` says what."""
 VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate", "_validate", "validation_step", "eval_step")
 TRAINING_METHODS = ("train", "fit", "run")
 """Methods by which training begins, as do those that take the steps: what a trainer is made of is known by then."""

@@ -17,6 +17,7 @@ from llm_telemetry.clients import libraries as clients
 from llm_telemetry.session import sessions
 from llm_telemetry.settings.words import CHILDREN
 from llm_telemetry.trainers import wiring
+from llm_telemetry.trainers.frameworks import table as frameworks
 from tests.support.once import Shared
 
 # A client loads all certificates, which takes 40 ms of CPU; there are thousands of clients here, and none speaks TLS.
@@ -66,8 +67,9 @@ def _loud_and_clean(monkeypatch):
     yield
     for telemetry in list(handle.handles.values()):
         telemetry.uninstrument()
-    for watch in list(clients._watches):  # a child's, which would end with its process
-        clients.forget(watch.keys)
+    for arrivals in (clients.arrivals, frameworks.arrivals):
+        for watch in list(arrivals._watches):  # a child's, which would end with its process
+            arrivals.forget(watch.keys)
     assert sessions.active == []
     assert wiring.patches._applied == {}
 

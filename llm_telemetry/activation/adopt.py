@@ -99,7 +99,7 @@ def _hook(cls: type, name: str, kind: Kind, settings: Mapping[str, Any]) -> None
     if isinstance(method, Hook | staticmethod | classmethod) or not callable(method):
         return
     adopt = functools.partial(_adopt, settings=settings)
-    patches.apply(Row(cls, name, functions.hook(kind.opens(""), functions.parameters_of(method)[1:], _nobody, adopt)))
+    patches.apply(Row(cls, name, kind.hook(kind.opens(""), functions.parameters_of(method)[1:], _nobody, adopt)))
 
 
 def _hook_early(cls: type, doors: set[str], settings: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import os
 import sys
 
 from llm_telemetry.hooks.imports import STDLIB, ImportWatcher, is_class, is_library
-from llm_telemetry.names import ACTORS, HTTP, MAINS, RAY, REWARD_STEPS, SDKS, STEP_METHODS, TRAINER_MODULES
+from llm_telemetry.names import ACTORS, FRAMEWORKS, HTTP, MAINS, RAY, REWARD_STEPS, SDKS, STEP_METHODS, TRAINER_MODULES
 from llm_telemetry.settings.words import (
     CHILDREN,
     TRAINER,
@@ -93,7 +93,8 @@ class Finder(ImportWatcher):
         """Know the trainers that the user has named, as pairs of a module and a dotted name in it."""
         self._targets = tuple(targets)
         self._found: set[tuple[str, str]] = set()
-        self._always = {ACTORS, RAY, *SDKS, *HTTP, *TRAINER_MODULES, _DEMO, *(module for module, _ in self._targets)}
+        named = (module for module, _ in self._targets)
+        self._always = {ACTORS, RAY, *SDKS, *HTTP, *TRAINER_MODULES, *FRAMEWORKS, _DEMO, *named}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -155,6 +156,10 @@ class Finder(ImportWatcher):
             from llm_telemetry.ray import watch_init  # noqa: PLC0415 - this program is about to start its workers
 
             watch_init(module)
+        elif names["__name__"] in FRAMEWORKS:
+            from llm_telemetry.activation import frameworks  # noqa: PLC0415 - this is what waiting was for
+
+            frameworks.watch_module(module)
         elif names["__name__"] in self.clients:
             self.watch_clients(names["__name__"])
         elif names["__name__"] in HTTP:

@@ -52,7 +52,23 @@ def hook(
     owner: Callable[[], Any],
     adopt: Callable[[Any], Session | None] | None = None,
 ) -> Any:
-    """Return the wrapt wrapper for one function.
+    """Return the wrapt wrapper for one function; the arguments are those of `opener`."""
+    open_span = opener(make_span, parameters, owner, adopt)
+
+    def watch(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        span = open_span(instance, args, kwargs)
+        return wrapped(*args, **kwargs) if span is None else drive(span, wrapped, args, kwargs)
+
+    return watch
+
+
+def opener(
+    make_span: MakeSpan,
+    parameters: Sequence[str],
+    owner: Callable[[], Any],
+    adopt: Callable[[Any], Session | None] | None = None,
+) -> Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Span | None]:
+    """Return what opens the span of a call, given the object that the function is called on, and the arguments.
 
     Args:
         make_span: Makes the span; `None` when this call is none of our business.
@@ -70,11 +86,7 @@ def hook(
             return None
         return make_span(session, scope_in(session), {**dict(zip(parameters, args, strict=False)), **kwargs})
 
-    def watch(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        span = open_span(instance, args, kwargs)
-        return wrapped(*args, **kwargs) if span is None else drive(span, wrapped, args, kwargs)
-
-    return watch
+    return open_span
 
 
 def parameters_of(function: Any) -> tuple[str, ...]:

@@ -83,11 +83,11 @@ def _phase_span(split: Split) -> MakeSpan:
 
 
 def _number_in(fields: Mapping[str, Any]) -> int | None:
-    numbers = (_whole(fields.get(name)) for name in STEP_FIELDS)
+    numbers = (whole_number(fields.get(name)) for name in STEP_FIELDS)
     return next((number for number in numbers if number is not None), None)
 
 
-def _whole(value: Any) -> int | None:
+def whole_number(value: Any) -> int | None:
     """Return a step's number, numpy's integers included."""
     return operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else None
 
@@ -109,7 +109,7 @@ def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
     return rollouts
 
 
-def _scope_of(outer: Scope, role: Role, rollouts: Sequence[OpenRollout]) -> Scope:
+def scope_of(outer: Scope, role: Role, rollouts: Sequence[OpenRollout]) -> Scope:
     """Return the scope of the calls for a rollout, or for a batch, with its source if it has only one."""
     sources = {rollout.source for rollout in rollouts}
     if len(rollouts) == 1:
@@ -127,7 +127,7 @@ class Execution:
         self._outer = outer
         self._given = given
         self.rollouts = _open_all(outer, given)
-        self._scope = _scope_of(outer, "executor", self.rollouts)
+        self._scope = scope_of(outer, "executor", self.rollouts)
 
     def begin(self) -> Scope:
         """Return the scope of the executor's calls; rewards of a batch may be computed before the whole is done."""
@@ -166,7 +166,7 @@ class Reward:
         if len(self._wanted) == 1 and self._wanted[0].source is None:
             expected = outer.session.rollouts.expected(self._wanted[0], self._last)
             self._wanted[0].source = None if expected is None else expected.source
-        self._scope = _scope_of(outer, "judge", self._wanted)
+        self._scope = scope_of(outer, "judge", self._wanted)
 
     @property
     def _last(self) -> OpenRollout | None:

@@ -167,7 +167,8 @@ class Session:
     @owned
     def open_phase(self, split: Split, step: int | None) -> Phase:
         """Begin a training step or a validation; without a number it is the next, or the current, step."""
-        for prepare in self.before_phase:
+        hear = [self._hear_children] if split == "val" else []  # what others have seen so far is no part of it
+        for prepare in (*self.before_phase, *hear):
             prepare()
         if step is None:
             step = self.step + 1 if split == "train" else self._phases[-1].step if self._phases else self.step

@@ -22,6 +22,8 @@ class Found(NamedTuple):
     """Whether this is a trainer beyond doubt. With `LLM_TELEMETRY=1` others are not watched unless they are named."""
     rows_are_steps: bool = False
     """Whether the owner's own `wandb.log` ends its steps: there is no function that does."""
+    log_takes_payloads: bool = False
+    """Whether the owner's own log call takes payloads along: they are not written to W&B besides."""
     answers_itself: bool = False
     """Whether an engine of the trainer's own answers, so that rollouts without a call are as they should be."""
     trains: bool | None = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from llm_telemetry.lifecycle import spans
+from llm_telemetry.lifecycle import functions, spans
 from llm_telemetry.lifecycle.evaluation import judge, judging_reward
 from llm_telemetry.trainers.parts import Part
 
@@ -34,6 +34,8 @@ class Kind(NamedTuple):
     """Whether processes that the trainer starts are told of it; a step is only its owner's."""
     clients: Role | None = None
     """The role of LLM clients that the function's object holds."""
+    hook: Callable[..., Any] = functions.hook
+    """Returns the wrapper that opens the spans; its arguments are those of `functions.hook`."""
 
     def of(self, owner: Any, name: str, label: str = "") -> Watched:
         """Say that `owner.name` is such a function.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from llm_telemetry.guard import attempt, guarded
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.trainers.by_shape import ByShape
+from llm_telemetry.trainers.frameworks.adapter import Logging
+from llm_telemetry.trainers.frameworks.table import FRAMEWORKS
 from llm_telemetry.trainers.module import ModuleFunctions
 from llm_telemetry.trainers.script import Functions
 from llm_telemetry.trainers.trl import TRL
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
 GROUP = "llm_telemetry.adapters"
 """The entry points of installed packages that bring adapters: each a class without arguments, or an instance."""
-BUILT_IN: tuple[Adapter, ...] = (Functions(), ModuleFunctions(), TRL(), ByShape())
+BUILT_IN: tuple[Adapter, ...] = (
+    *(Functions(), ModuleFunctions(), TRL()),
+    *map(Logging, FRAMEWORKS),
+    ByShape(),
+)
 """Ours. The last one takes every trainer."""
 
 C = TypeVar("C", bound="type[Adapter]")

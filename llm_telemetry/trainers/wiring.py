@@ -13,6 +13,7 @@ from llm_telemetry.hooks.patching import Row, patches
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.objects import stored_in, weakly
 from llm_telemetry.settings.config import InstrumentError
+from llm_telemetry.trainers.frameworks import table as frameworks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +44,7 @@ def hook_all(session: Session, trainer: Any, watched: Sequence[Watched]) -> list
                 if (key := patches.apply(row)) is not None:
                     keys.append(key)  # noqa: PERF401 - what is applied before a failure has to be known
             clients.watch(keys)
+            frameworks.arrivals.watch(keys)
             _know_clients(session, trainer, watched)
             undo.pop_all()
     except TypeError as error:
@@ -53,6 +55,7 @@ def hook_all(session: Session, trainer: Any, watched: Sequence[Watched]) -> list
 def unhook(keys: list[Key]) -> None:
     """Take back what `hook_all` did."""
     clients.forget(keys)
+    frameworks.arrivals.forget(keys)
     patches.undo(keys)
 
 
@@ -61,7 +64,7 @@ def _rows(session: Session, watched: Sequence[Watched]) -> Iterator[Row]:
     for kind, part in watched:
         session.parts.add(part.owner)
         owner = part.owner if part.name in stored_in(part.owner) else type(part.owner)
-        hook = functions.hook(kind.opens(part.label), functions.parameters_of(part.function), weakly(part.owner))
+        hook = kind.hook(kind.opens(part.label), functions.parameters_of(part.function), weakly(part.owner))
         yield Row(owner, part.name, hook)
 
 

@@ -37,6 +37,7 @@ class WandbSink:
     Args:
         run: The run to write to; `None` means `wandb.run`, whichever that is when a payload comes.
         rescue_rows: Keep the trainer's rows that W&B drops alive, under `rescued/` and `rescued/step`.
+        writes: Whether payloads become rows; else somebody else brings them to the run, and it only hears alerts.
         before_end: Called when a run is about to end, while it still takes payloads.
         before_row: Called with its number when the trainer is about to fill or to close a row; what it returns is
             called when that is done, and may raise.
@@ -44,11 +45,12 @@ class WandbSink:
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what others say and do, by keyword
         self,
         run: Any | None = None,
         *,
         rescue_rows: bool = False,
+        writes: bool = True,
         before_end: Callable[[], object] = lambda: None,
         before_row: Callable[[int], Callable[[], None] | None] = lambda _step: None,
         name: str = "trainer",
@@ -57,6 +59,7 @@ class WandbSink:
         self._before_end = before_end
         self._before_row = before_row
         self._rescue_rows = rescue_rows
+        self._writes = writes
         self._name = name
         self._tally = Tally()
         self._say = Notices()
@@ -93,12 +96,12 @@ class WandbSink:
 
         A payload that comes before the first run waits for it; one that comes after a run's end has no run.
         """
-        rider = self._attached()
+        rider = self._attached() if self._writes else None
         if rider is not None:
             _hand(payload, rider)
-        elif self._target() is None and not self._had_run:
+        elif self._writes and self._target() is None and not self._had_run:
             self._wait(payload)
-        elif self._had_run:
+        elif self._writes and self._had_run:
             self._tally.missed += 1
             self._say(ENDED, payload.step)
 

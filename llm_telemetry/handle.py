@@ -64,7 +64,7 @@ class Telemetry(Lifecycle):
         sinks = self._make_sinks(clean_source(type(trainer).__name__).strip("_"), found, description.as_json(version))
         self._session = Session(config, sinks, self._place.facts)
         self._session.before_phase.append(self._begin)
-        self._session.before_flush += [patches.verify, clients.catch_up, frameworks.arrivals.catch_up]
+        self._session.before_flush += [patches.verify, clients.catch_up]
         if found.rows_are_steps or found.log_takes_payloads:  # no step begins at which to look for it
             self._session.before_flush.append(self._begin)
         _expect(self._session, found)
@@ -73,6 +73,8 @@ class Telemetry(Lifecycle):
             undo.callback(self._let_go)
             join_ranks(self._session)
             self._hooks = hook_all(self._session, trainer, found.watched)
+            if found.log_takes_payloads:
+                frameworks.arrivals.watch(self._hooks)
             tell_children(self._session, found.watched)
             active.append(self._session)
             undo.pop_all()

@@ -44,7 +44,6 @@ def hook_all(session: Session, trainer: Any, watched: Sequence[Watched]) -> list
                 if (key := patches.apply(row)) is not None:
                     keys.append(key)  # noqa: PERF401 - what is applied before a failure has to be known
             clients.watch(keys)
-            frameworks.arrivals.watch(keys)
             _know_clients(session, trainer, watched)
             undo.pop_all()
     except TypeError as error:

@@ -178,7 +178,7 @@ trainer.train_step()
 def test_a_failure_of_ours_does_not_reach_the_import(tmp_path):
     done = python("-c", BROKEN, cwd=tmp_path)
     assert done.stdout == "Client False\n"
-    assert "llm_telemetry: failed in arrived" in done.stderr
+    assert "llm_telemetry: failed in Arrivals.arrived" in done.stderr
 
 
 ABSENT = """

@@ -20,7 +20,7 @@ from llm_telemetry.session.rollouts import fresh_id
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from llm_telemetry.events import Evidence, Id, Judged
     from llm_telemetry.hooks.observe import Span
@@ -48,22 +48,46 @@ class OpenEvaluation:
     Args:
         scope: Where it is called.
         name: The judge's name.
-        items: What it judges.
+        items: What it judges, or what tells that, once, when a call is made.
+        rollout: What its calls are for; by default the first item's, if all are of one source.
         implied: There is no function, only calls that are said to be a judge's: without a call, nothing was judged.
     """
 
-    __slots__ = ("__weakref__", "_attempts", "_items", "_looks", "_name", "_scope", "_taken", "implied", "key")
+    __slots__ = ("__weakref__", "_attempts", "_looks", "_made", "_make", "_name", "_scope", "_taken", "implied", "key")
 
-    def __init__(self, scope: Scope, name: str, items: Sequence[Item], *, implied: bool = False) -> None:
-        rollout = items[0].rollout if len({one.rollout.source for one in items}) == 1 else None
+    def __init__(
+        self,
+        scope: Scope,
+        name: str,
+        items: Sequence[Item] | Callable[[], Sequence[Item]],
+        rollout: Any = None,
+        *,
+        implied: bool = False,
+    ) -> None:
+        self._made: list[Sequence[Item]] = []
+        if callable(items):
+            self._make = items
+        else:
+            self._made.append(items)
+            rollout = _shared(items)
         self._scope = Scope(scope.session, scope.phase, "judge", rollout, self, None, scope.source)
         self._name = name
-        self._items = items
         self._attempts: list[Attempt] = []
         self._looks = 0
         self._taken: set[Id] = set()
         self.implied = implied
         self.key = fresh_id()
+
+    @property
+    def _items(self) -> Sequence[Item]:
+        if not self._made:
+            self._made.append(self._make())  # of several threads that get here at once, the first one's count
+        return self._made[0]
+
+    @property
+    def keys(self) -> list[Id]:
+        """The keys of the items' rollouts; none where nothing has asked for them."""
+        return [item.rollout.key for item in self._items] if self._made else []
 
     @property
     def rollout(self) -> Id | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 from collections.abc import Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -58,16 +57,22 @@ def _asked(name: str, sources: Sequence[str | None], note: Note, keys: Sequence[
     label = clean_source(name).strip("_")
 
     def open_span(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
-        if scope.evaluation is not None or not (rows := rows_of(fields)):
+        if scope.evaluation is not None or not (count := len(fields.get("completions") or ())):
             return None
-        items = [
-            Item(one, row["completion"] or row["prompt"], row["prompt"], judged_in(row, one.problem))
-            for row, source in itertools.zip_longest(rows, sources[: len(rows)])
-            for one in [_rollout(session, scope, row, source)]
-        ]
-        for own, item in zip(keys, items, strict=False) if len(keys) == len(items) else ():
-            own.append(item.rollout.key)
-        return AskedFunction(OpenEvaluation(scope, label, items, implied=True), len(rows), note)
+        given = {name: value.copy() if isinstance(value, list) else value for name, value in fields.items()}
+        told = (*sources[:count], *[None] * (count - len(sources)))
+        first = _rollout(session, scope, next(rows_of(given)), told[0])
+
+        def items() -> list[Item]:
+            rows = list(rows_of(given))
+            rest = (_rollout(session, scope, row, source) for row, source in zip(rows[1:], told[1:], strict=False))
+            return [
+                Item(one, row["completion"] or row["prompt"], row["prompt"], judged_in(row, one.problem))
+                for row, one in zip(rows, (first, *rest), strict=True)
+            ]
+
+        shared = first if len(set(told)) == 1 else None
+        return AskedFunction(OpenEvaluation(scope, label, items, shared, implied=True), count, note, keys)
 
     return open_span
 
@@ -83,10 +88,11 @@ def _rollout(session: Session, scope: Scope, row: dict[str, Any], source: str | 
 class AskedFunction:
     """A reward function at work; without a call to a judge in it, nothing was judged."""
 
-    def __init__(self, evaluation: OpenEvaluation, count: int, note: Note) -> None:
+    def __init__(self, evaluation: OpenEvaluation, count: int, note: Note, keys: Sequence[list[Id]]) -> None:
         self._evaluation = evaluation
         self._count = count
         self._note = note
+        self._keys = keys
 
     def begin(self) -> Scope:
         """Return the scope of the judge's calls."""
@@ -95,20 +101,21 @@ class AskedFunction:
     def end(self, result: Any, error: BaseException | None) -> None:
         """Note what it has returned, and what was judged."""
         self._evaluation.end(result, error)
+        asked = self._evaluation.keys
+        for own, key in zip(self._keys, asked, strict=False) if len(self._keys) == len(asked) else ():
+            own.append(key)
         if error is None:
             self._note(rewards_in(result, self._count))
 
 
-def rows_of(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a reward function's arguments by item: the columns of the dataset, prompt and completion as texts."""
+def rows_of(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a reward function's arguments by item: the columns of the dataset, prompt and completion as texts."""
     completions = fields.get("completions") or ()
     prompts = fields.get("prompts") or [None] * len(completions)
     count = len(completions)
     columns = {name: value for name, value in fields.items() if isinstance(value, list) and len(value) == count}
-    return [
-        {**{name: values[i] for name, values in columns.items()}, "prompt": text_of(p), "completion": text_of(c)}
-        for i, (p, c) in enumerate(zip(prompts, completions, strict=False))
-    ]
+    for i, (p, c) in enumerate(zip(prompts, completions, strict=False)):
+        yield {**{name: values[i] for name, values in columns.items()}, "prompt": text_of(p), "completion": text_of(c)}
 
 
 def text_of(messages: Any) -> str:

@@ -124,7 +124,7 @@ def names_of(trainer: Any) -> list[str]:
 def _rows(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the items: the dataset's columns, and the prompt as a text."""
     given = next((fields[name] for name in ("inputs", "samples") if isinstance(fields.get(name), Sequence)), None)
-    return rows_of(fields) if given is None else [_row(one) for one in given]
+    return list(rows_of(fields)) if given is None else [_row(one) for one in given]
 
 
 def _row(item: Any) -> dict[str, Any]:

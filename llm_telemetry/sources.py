@@ -30,11 +30,16 @@ class SourceNames:
     def __init__(self, limit: int = MAX_SOURCES) -> None:
         """Allow `limit` names."""
         self._limit = limit
+        self._named: dict[str, str] = {}
+        """What was named before, by the raw name, as far as it has a key of its own."""
         self._raw_by_clean: dict[str, str] = {}
         self._told: set[str] = set()
 
     def __call__(self, raw: str) -> str:
         """Return the name that `raw` has in keys."""
+        return self._named.get(raw) or self._name(raw)
+
+    def _name(self, raw: str) -> str:
         clean = clean_source(raw)
         clean += "_" * (clean in TAKEN)
         first = self._raw_by_clean.get(clean)
@@ -43,6 +48,7 @@ class SourceNames:
                 self._tell(OVERFLOW, "more than %d sources: the others count as 'other'", self._limit)
                 return OVERFLOW
             self._raw_by_clean[clean] = raw
+            self._named[raw] = clean
         elif first != raw:
             self._tell(clean, "the sources %r and %r share the key %r", first, raw, clean)
         return clean

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -185,7 +186,8 @@ def rates_of(window: Iterable[Seen], anchors: Iterable[Seen] = ()) -> list[Rate]
 
     Disagreement is that of verdicts: what has none can contradict nothing, and would make the rate look small.
     """
-    counts, known = Counter(seen.outcome for seen in window), Counter(seen.outcome for seen in anchors)
+    outcome = itemgetter(0)
+    counts, known = Counter(map(outcome, window)), Counter(map(outcome, anchors))
     changed = known[_NOW_RIGHT] + known[_NOW_WRONG]
     verdicts = counts[_VERDICT] + counts[_DISAGREEMENT]
     return [

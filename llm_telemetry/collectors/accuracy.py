@@ -11,7 +11,7 @@ from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
 from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Sequence
 
     from llm_telemetry.collectors.ledger import Settled
     from llm_telemetry.events import Split
@@ -57,7 +57,7 @@ class AccuracySums(Sums):
 
 
 def describe(
-    settled: Iterable[Settled], strays: Collection[str], name_of: Callable[[str], str], split: Split
+    settled: Sequence[Settled], strays: Collection[str], name_of: Callable[[str], str], split: Split
 ) -> dict[str, float]:
     """Return the keys of a window, over all sources and of each that a judge was asked about.
 
@@ -67,6 +67,8 @@ def describe(
         name_of: Gives sources the names that they have in keys.
         split: `train` or `val`.
     """
+    if not any(one.outcomes for one in settled):
+        return {}
     window: defaultdict[str, AccuracySums] = defaultdict(AccuracySums)
     for one in settled:
         window[name_of(one.rollout.source)].add(one)

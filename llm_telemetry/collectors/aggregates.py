@@ -37,8 +37,9 @@ class Sums:
 
     def to_state(self) -> dict[str, float | str]:
         """Return what JSON can hold; decimals as text, so that no cent is lost."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
+        kind: Any = type(self)
+        values = zip(_names(kind), _reader(kind)(self), strict=True)
+        return {name: str(value) if isinstance(value, Decimal) else value for name, value in values}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
@@ -48,9 +49,15 @@ class Sums:
 
 
 @functools.cache
-def _reader(kind: type[Sums]) -> Callable[[Sums], tuple[Any, ...]]:
-    """Return what reads all fields of such a bundle, in order; `fields` finds them anew each time."""
-    return operator.attrgetter(*(f.name for f in fields(kind)))
+def _names(kind: Any) -> tuple[str, ...]:
+    """Return the fields of such a bundle, in order; `fields` finds them anew each time."""
+    return tuple(f.name for f in fields(kind))
+
+
+@functools.cache
+def _reader(kind: Any) -> Callable[[Sums], tuple[Any, ...]]:
+    """Return what reads all fields of such a bundle, in order."""
+    return operator.attrgetter(*_names(kind))
 
 
 S = TypeVar("S", bound=Sums)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.naming import name_all
 from llm_telemetry.events import SPLITS, Split
-from llm_telemetry.guard import log
+from llm_telemetry.notices import Notices
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,6 +37,7 @@ class AttemptsCollector:
     def __init__(self, names: SourceNames, most: int = MOST) -> None:
         self._names = names
         self._most = most
+        self._tell = Notices()
         self._windows: dict[Split, dict[tuple[str, str | int | None], Tries]] = {split: {} for split in SPLITS}
 
     def add_rollout(self, rollout: Rollout, correct: bool | None) -> None:
@@ -53,7 +54,7 @@ class AttemptsCollector:
             by_source[""].append(tries)
             by_source[source].append(tries)
         if len(by_source[""]) > self._most:
-            log.warning(TOO_MANY, self._most)
+            self._tell(TOO_MANY, self._most)
             return {}
         if any(problem is None for _, problem in self._windows[split]):
             return {}  # attempts at they know not what

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums, ratio
 from llm_telemetry.collectors.naming import Key, name_all
-from llm_telemetry.events import SPLITS
 
 if TYPE_CHECKING:
     from llm_telemetry.events import Evaluation, Split
@@ -42,7 +41,7 @@ class ConsistencyCollector:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._verdicts: dict[int, bool] = {}
-        self._windows: dict[Split, AnchorSums] = defaultdict(AnchorSums, {split: AnchorSums() for split in SPLITS})
+        self._windows: defaultdict[Split, AnchorSums] = defaultdict(AnchorSums)
 
     def add_evaluation(self, evaluation: Evaluation) -> bool | None:
         """Take a final evaluation; return whether its verdict is the one before, `None` where there is none before."""
@@ -69,11 +68,12 @@ class ConsistencyCollector:
 
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys since the last `begin`; none where nothing is known of what was judged."""
-        return name_all(_describe(self._windows[split]), split)
+        sums = self._windows.get(split)
+        return {} if sums is None else name_all(_describe(sums), split)
 
     def begin(self, split: Split) -> None:
         """Begin a new window; what is remembered stays."""
-        self._windows[split] = AnchorSums()
+        self._windows.pop(split, None)
 
 
 def _describe(sums: AnchorSums) -> dict[Key, float | None]:

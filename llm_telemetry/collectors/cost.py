@@ -199,7 +199,8 @@ class CostTracker:
     def state(self) -> dict[str, Any]:
         """Return the sums of the run, for `restore` in another process."""
         self._price_pending()
-        return {"roles": {role: sums.to_state() for role, sums in self._run.items()}, "samples": self._samples}
+        roles = {role: sums.to_state() for role, sums in self._run.items() if sums != RoleSums()}
+        return {"roles": roles, "samples": self._samples}
 
     @exactly
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -156,9 +156,8 @@ class DatasetMetricsCollector:
             costs: USD that were spent on the rollouts and counted elsewhere, by the source's name in keys.
         """
         spent = {source: SourceSums(costed=1, cost=usd) for source, usd in (costs or {}).items()}
-        nothing = SourceSums()
         window = {
-            source: sums.merge(spent.get(source, nothing))
+            source: sums.merge(spent[source]) if source in spent else sums
             for source, sums in self._windows[split].items()
             if sums.count
         }

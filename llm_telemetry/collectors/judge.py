@@ -157,6 +157,8 @@ class JudgeMetricsCollector:
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys `judge/…` (or `val/judge/…`) since the last `collect`; rates are 0 to 1."""
         window = self._windows[split]
+        if not window.by_source:
+            return name_all({keys.TOTAL_EVALUATIONS: self._run[split] or None}, split)
         logs = name_by_source({source: _brief(sums) for source, sums in window.by_source.items()}, split)
         overall = merge_all(window.by_source, OutcomeSums())
         if len(self._judges) > 1:

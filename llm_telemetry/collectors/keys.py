@@ -273,7 +273,12 @@ def _patterns() -> list[tuple[re.Pattern[str], Key, Split]]:
 
 def sum_over_roles(payload: Payload, key: Key) -> float:
     """Return what a `key` with the hole `{role}` comes to in a payload over all roles."""
-    return sum(payload.values.get(key.of(payload.split, role=role), 0) for role in ROLES)
+    return sum(payload.values.get(name, 0) for name in _over_roles(key, payload.split))
+
+
+@functools.cache
+def _over_roles(key: Key, split: Split) -> list[str]:
+    return [key.of(split, role=role) for role in ROLES]
 
 
 def totals_in(values: Mapping[str, float]) -> dict[str, float]:

@@ -22,6 +22,7 @@ MOST = 65_536
 PATIENCE = 3
 """Payloads of its split that what belongs to a rollout waits for its close."""
 _UNKNOWN = 0, 0
+_NOTHING = Spend()
 _WITH_VERDICT = frozenset(VERDICTS)
 _WITHOUT = frozenset(FAILED)
 FULL = (
@@ -126,6 +127,8 @@ class Ledger:
 
     def _settle(self, rollout: Rollout, correct: bool | None) -> Settled:
         accounts = [account for key in rollout.keys if (account := self._accounts.get(key)) is not None]
+        if not accounts:
+            return Settled(rollout, correct, (), _NOTHING)
         if len(accounts) == 1 and len(accounts[0].outcomes) == 1:  # as nearly all are
             ((_, outcome),) = accounts[0].outcomes.values()
             return Settled(rollout, correct, (outcome,), accounts[0], accounts[0].rule)

@@ -98,6 +98,8 @@ class LengthCollector:
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys since the last `begin`."""
         self._add_up(split)
+        if not self._asked[split]:
+            return {}
         window = self._verdicts[split]
         logs = name_by_source({source: _describe([sums]) for source, sums in window.items()}, split)
         thirds = thirds_of(self._asked[split], self._unparsed[split])

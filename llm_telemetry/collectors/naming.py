@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from llm_telemetry.sources import TAKEN
 
@@ -18,8 +19,12 @@ HOLES = ("role", "kind", "failure", "function", "k")
 _HOLES = {hole: "{" + hole + "}" for hole in HOLES}
 
 
-class Key(NamedTuple):
-    """One key, or one family of keys that differ in what stands in their holes."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Key:
+    """One key, or one family of keys that differ in what stands in their holes.
+
+    Each is a constant, and itself alone: dicts find it by what it is, and need not read its texts at each flush.
+    """
 
     name: str
     """As it is in training, over all sources; `{role}`, `{kind}`, `{failure}`, `{function}` and `{k}` are holes."""

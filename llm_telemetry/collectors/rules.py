@@ -71,8 +71,8 @@ class RuleNames:
 
 def verdict_of(one: Settled) -> bool | None:
     """Return what the judges say of a rollout; `None` where they do not say yes or no, or not the same."""
-    said = set(one.outcomes)
-    return "correct" in said if said in ({"correct"}, {"incorrect"}) else None
+    first = one.outcomes[0] if one.outcomes else None
+    return first == "correct" if first in ("correct", "incorrect") and len(set(one.outcomes)) == 1 else None
 
 
 def _describe(sums: RuleSums) -> dict[Key, float | None]:

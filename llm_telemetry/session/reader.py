@@ -117,7 +117,8 @@ class SpoolReader:
 
     def _new_lines(self) -> Iterator[bytes]:
         """Yield the lines that have come; the file of a process that has ended is gone when it has been read."""
-        writers = [writer for writer, _ in self._files()]
+        if not (writers := [writer for writer, _ in self._files()]):
+            return
         ended = {writer for writer in writers if writer.name in self._closed or not writer.may_write()}
         self.heard.update((writer.machine, writer.pid) for writer in writers)
         for writer, size in self._files():  # after asking who is alive: what somebody wrote last is read

@@ -22,6 +22,7 @@ FILE_NAME = "llm_telemetry.jsonl"
 """The file's name in a W&B run's folder."""
 MOST_WAITING = 1_000
 """Lines that are kept in memory while they cannot be written."""
+_encode = json.JSONEncoder(default=float, allow_nan=False).encode
 _TAIL = 1 << 20
 """Bytes at the end of a file in which its last line is looked for first."""
 LEFT = "%d lines could not be written to %s, and are lost with this process: is the disk full, or the folder gone?"
@@ -56,6 +57,7 @@ class JsonlSink:
         self._place = place
         self._watched = watched
         self._file: int | None = None
+        self._inode: tuple[int, int] | None = None
         self._torn = False
         self._lock = threading.Lock()
         self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
@@ -73,7 +75,7 @@ class JsonlSink:
             OSError: The folder cannot be written, or the disk is full; the line is kept.
             ValueError: There is a number in it that JSON cannot hold; the line is lost.
         """
-        self._waiting.append(json.dumps(self._told(payload), default=float, allow_nan=False))
+        self._waiting.append(_encode(self._told(payload)))
         while self._waiting and self._lock.acquire(blocking=False):
             try:
                 self._write_waiting()
@@ -118,8 +120,8 @@ class JsonlSink:
         while self._waiting:
             file, is_empty = self._opened()
             sequence = (self._place.sequence() if self._sequence is None else self._sequence) + 1
-            head = {"sequence": sequence, **({"watched": self._watched} if is_empty and self._watched else {})}
-            line = json.dumps(head)[:-1] + ", " + self._waiting[0][1:]
+            watched = f'"watched": {_encode(self._watched)}, ' if is_empty and self._watched else ""
+            line = f'{{"sequence": {sequence}, {watched}{self._waiting[0][1:]}'
             if '"evidence": [' in line:
                 _hide(file)
             self._append(file, ("\n" * self._torn + line + "\n").encode())
@@ -140,17 +142,16 @@ class JsonlSink:
 
     def _opened(self) -> tuple[int, bool]:
         """Return the file, and whether it is empty; made anew where somebody has removed or replaced it."""
-        if self._file is not None and not self._is_in_place(self._file):
+        found = None
+        if self._file is not None and self.path is not None:
+            with suppress(FileNotFoundError):
+                found = self.path.stat()
+        if self._file is None or found is None or (found.st_dev, found.st_ino) != self._inode:
             self._close()
-        if self._file is None:
             self._file = self._open()
-        return self._file, os.fstat(self._file).st_size == 0
-
-    def _is_in_place(self, file: int) -> bool:
-        try:
-            return self.path is not None and os.path.samestat(os.fstat(file), self.path.stat())
-        except FileNotFoundError:
-            return False
+            found = os.fstat(self._file)
+            self._inode = found.st_dev, found.st_ino
+        return self._file, found.st_size == 0
 
     def _open(self) -> int:
         path = self.path or self._place.path()

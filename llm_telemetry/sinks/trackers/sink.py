@@ -15,7 +15,7 @@ from llm_telemetry.sinks.trackers.runs import TRACKERS, Tracker, TrackerRun
 from llm_telemetry.sinks.wandb.rows import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from llm_telemetry.events import Payload
@@ -149,8 +149,9 @@ class Trackers:
 
     def write(self, payload: Payload) -> None:
         """Give `payload` to each tracker; the trainer may have got another callback since the last."""
+        kinds = {cls.__name__ for callback in _callbacks(self._trainer()) for cls in type(callback).__mro__}
         for name, tracker in TRACKERS.items():
-            if name not in self._by_name and _callback(self._trainer(), tracker) is not None:
+            if tracker.callback in kinds and name not in self._by_name:
                 self._add(name)
         for sink in self._sinks:
             sink.write(payload)
@@ -170,10 +171,15 @@ def _itself(writer: Any) -> Any:
     return writer
 
 
+def _callbacks(trainer: Any) -> Sequence[Any]:
+    handler: Mapping[str, Any] = stored_in(stored_in(trainer).get("callback_handler"))
+    callbacks: Sequence[Any] = handler.get("callbacks", ())
+    return callbacks
+
+
 def _callback(trainer: Any, tracker: Tracker) -> Any:
     """Return the callback by which a trainer of transformers writes to a tracker: what `args.report_to` has become."""
-    callbacks: Mapping[str, Any] = stored_in(stored_in(trainer).get("callback_handler"))
-    for callback in callbacks.get("callbacks", ()):
+    for callback in _callbacks(trainer):
         if any(cls.__name__ == tracker.callback for cls in type(callback).__mro__):
             return callback
     return None

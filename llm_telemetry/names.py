@@ -28,6 +28,9 @@ TRAINER_MODULES = (
 FRAMEWORKS = (
     *("verl.utils.tracking", "verl.experimental.reward_loop.reward_loop"),
     *("verl.trainer.ppo.ray_trainer", "verl.trainer.ppo.v1.trainer_base"),
+    *("skyrl.train.utils.tracking", "skyrl.train.generators.skyrl_gym_generator", "skyrl.train.trainer"),
+    *(f"tinker_cookbook.{name}" for name in ("utils.ml_log", "rl.rollouts", "rl.metric_util", "rl.train")),
+    *("art.model", "art.rewards.ruler"),
 )
 """Modules of frameworks in which something is hooked; `trainers.frameworks.table` says what."""
 VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate", "_validate", "validation_step", "eval_step")

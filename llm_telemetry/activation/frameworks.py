@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llm_telemetry.activation.adopt import watch_class
+from llm_telemetry.hooks.imports import is_class
 from llm_telemetry.processes.children import join_owner
 from llm_telemetry.trainers.frameworks.table import FRAMEWORKS, arrivals
 
@@ -25,5 +26,5 @@ def watch_module(module: ModuleType) -> None:
     arrivals.arrived(module.__name__)
     for log in (framework.log for framework in FRAMEWORKS if framework.log.module == module.__name__):
         cls = getattr(module, log.path.partition(".")[0], None)
-        if isinstance(cls, type):
-            watch_class(cls)
+        for one in [one for one in vars(module).values() if is_class(one) and is_class(cls) and cls in one.__mro__]:
+            watch_class(one)  # a subclass may have an `__init__` that does not call its parent's

@@ -49,7 +49,7 @@ class Logging(Adapter):
 
     def entrances(self, cls: type) -> Sequence[tuple[str, Kind]]:
         """Return the log method: the owner is known, with `LLM_TELEMETRY=1`, as soon as its logger is made."""
-        return [(self._method, self._log)] if self._has_log(cls) else ()
+        return [(self._method, self._log)] if any(map(self._has_log, cls.__mro__)) else ()
 
     @property
     def _log(self) -> Kind:

@@ -29,28 +29,34 @@ _logged: WeakKeyDictionary[Session, dict[Split, Payload]] = WeakKeyDictionary()
 """By session, the payloads that rows have taken along."""
 
 
-def log(data: str = "data", step: str = "step") -> Kind:
+def log(data: str = "data", step: str = "step", split: str = "") -> Kind:
     """Return the kind of a log call; one within another is a part of it.
 
     Args:
         data: The parameter that is given what is logged, by key. What is passed on is a copy with our keys; the
             caller's own object, and its own keys, stay as they are.
         step: The parameter that is given the step's number; without a number steps are counted.
+        split: The parameter that is given the split, where rows of validations are told so; a step ends with those of
+            `train`.
     """
-    return Kind("log", lambda _label: partial(_open, step), in_children=False, hook=partial(_hook, data))
+    return Kind("log", lambda _label: partial(_open, step, split), in_children=False, hook=partial(_hook, data))
 
 
 class LoggedStep:
     """A row being logged."""
 
-    def __init__(self, session: Session, scope: Scope, step: int | None) -> None:
+    def __init__(self, session: Session, scope: Scope, step: int | None, *, is_validation: bool = False) -> None:
         self._session = session
         self._scope = scope
         self._step = session.step + 1 if step is None else step
+        self._is_validation = is_validation
 
     def begin(self) -> Scope:
-        """End the step, so that its payload is in this very row."""
-        self._session.end_window(self._step)
+        """End the step, or the validation, so that its payload is in this very row."""
+        if self._is_validation:
+            self._session.close_phase(self._session.open_phase("val", self._step), None)
+        else:
+            self._session.end_window(self._step)
         return self._scope
 
     def end(self, _result: Any, error: BaseException | None) -> None:
@@ -59,8 +65,9 @@ class LoggedStep:
             self._session.stopping.stop()
 
 
-def _open(step: str, session: Session, scope: Scope, fields: dict[str, Any]) -> Span:
-    return LoggedStep(session, scope, attempt(whole_number, fields.get(step)))
+def _open(step: str, split: str, session: Session, scope: Scope, fields: dict[str, Any]) -> Span:
+    is_validation = fields.get(split, "train") != "train"
+    return LoggedStep(session, scope, attempt(whole_number, fields.get(step)), is_validation=is_validation)
 
 
 def _hook(

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from llm_telemetry.hooks.arrivals import Arrivals
 from llm_telemetry.names import FRAMEWORKS as MODULES
+from llm_telemetry.trainers.frameworks.art import ART
+from llm_telemetry.trainers.frameworks.skyrl import SKYRL
+from llm_telemetry.trainers.frameworks.tinker import TINKER
 from llm_telemetry.trainers.frameworks.verl import VERL
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from llm_telemetry.hooks.patching import Row
     from llm_telemetry.trainers.frameworks.framework import Framework
 
-FRAMEWORKS: tuple[Framework, ...] = (VERL,)
+FRAMEWORKS: tuple[Framework, ...] = (VERL, SKYRL, TINKER, ART)
 
 
 def _rows(module: str) -> Iterable[Row]:

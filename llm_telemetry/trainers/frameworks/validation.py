@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def validation(step: str) -> Kind:
-    """Return the kind of a method that validates, and logs nothing itself: the next row takes its payload along.
+    """Return the kind of a function that validates, and logs nothing itself: the next row takes its payload along.
 
     Args:
-        step: The attribute of its object that holds the number of the step.
+        step: The parameter that is given the number of the step, or the attribute of its object that holds it.
     """
     return Kind("validation", lambda _label: _open, in_children=False, hook=partial(_hook, step))
 
@@ -41,11 +41,12 @@ def _hook(
     owner: Callable[[], Any],
     adopt: Callable[[Any], Session | None] | None = None,
 ) -> Any:
-    """Return the wrapper of such a method; but for `step`, the arguments are those of `functions.hook`."""
+    """Return the wrapper of such a function; but for `step`, the arguments are those of `functions.hook`."""
     open_span = opener(make_span, parameters, owner, adopt)
 
     def watch(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         number = (attempt(stored_in, instance) or {}).get(step)
+        number = {**dict(zip(parameters, args, strict=False)), **kwargs}.get(step, number)
         span = open_span(instance, args, {**kwargs, "step": number})
         return wrapped(*args, **kwargs) if span is None else drive(span, wrapped, args, kwargs)
 

@@ -1,0 +1,51 @@
+"""Judges of a framework's own: what they are given, and what of their result is the verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llm_telemetry.lifecycle.evaluation import judge
+from llm_telemetry.trainers.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from llm_telemetry.hooks.observe import Span
+    from llm_telemetry.hooks.scopes import Scope
+    from llm_telemetry.lifecycle.functions import MakeSpan
+    from llm_telemetry.session.session import Session
+
+    Given = Callable[[Mapping[str, Any]], dict[str, Any]]
+    Read = Callable[[Any], Any]
+
+
+def judging(given: Given = dict, read: Read = lambda result: result) -> Kind:
+    """Return the kind of a judge function; one within another is a part of it.
+
+    Args:
+        given: Returns what is judged, under usual names, from the function's arguments by name.
+        read: Returns the verdict, or that of each item, from what the function has returned.
+    """
+
+    def opens(label: str) -> MakeSpan:
+        open_evaluation = judge(label)
+
+        def open_judging(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
+            evaluation = open_evaluation(session, scope, given(fields))
+            return None if evaluation is None else _Judging(evaluation, read)
+
+        return open_judging
+
+    return Kind("judges", opens)
+
+
+class _Judging:
+    def __init__(self, evaluation: Span, read: Read) -> None:
+        self._evaluation = evaluation
+        self._read = read
+
+    def begin(self) -> Scope:
+        return self._evaluation.begin()
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        self._evaluation.end(self._read(result) if error is None else None, error)

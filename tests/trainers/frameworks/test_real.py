@@ -1,0 +1,95 @@
+"""The real frameworks, unedited, by the variable alone: what is told against what the server and the programs know."""
+
+import json
+import math
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.support.children import payloads_in, python
+
+STEP = "llm_telemetry/step"
+PLAYS = ("tinker", "skyrl", "skyrl step-wise", "art")
+
+
+class Played:
+    """What one program has told, and its truth."""
+
+    def __init__(self, name, folder):
+        play, *more = name.split()
+        environ = {
+            "LLM_TELEMETRY": "1",
+            "LLM_TELEMETRY_CONSOLE": "0",
+            "LLM_TELEMETRY_FOLDER": str(folder / "out"),
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it looks for a newer one
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+        }
+        program = f"tests.trainers.frameworks.programs.play_{play}"
+        done = python("-W", "ignore", "-m", program, str(folder / "log"), *more, cwd=folder, **environ)
+        self.name = play
+        self.truth = json.loads(done.stdout.splitlines()[-1])
+        self.output = done.stdout + done.stderr
+        self.payloads = payloads_in(folder / "out")
+        self.logged = [
+            json.loads(line) for path in (folder / "log").rglob("*.jsonl") for line in path.read_text().splitlines()
+        ]
+
+    def total(self, *keys):
+        return sum(payload.get(key, 0) for payload in self.payloads for key in keys)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    return cache(lambda name: Played(name, tmp_path_factory.mktemp(name.replace(" ", "_"))))
+
+
+@pytest.fixture(params=PLAYS)
+def told(request, played):
+    return played(request.param)
+
+
+def test_every_rollout_counts_by_its_source_in_the_step_in_which_it_was_rewarded(told):
+    for place, rewards in told.truth["rewards"].items():
+        split, step, source = place.split()
+        prefix = "val" if split == "val" else "dataset"
+        (payload,) = (one for one in told.payloads if one[STEP] == int(step) and f"{prefix}/{source}/count" in one)
+        assert payload[f"{prefix}/{source}/count"] == len(rewards)
+        assert math.isclose(payload[f"{prefix}/{source}/avg_reward"], sum(rewards) / len(rewards))
+        right = sum(reward >= 0.9 for reward in rewards)
+        assert math.isclose(payload[f"{prefix}/{source}/accuracy"], 100 * right / len(rewards))
+    rewarded = sum(map(len, told.truth["rewards"].values()))
+    assert told.total("dataset/count", "val/count") == rewarded + told.total("dataset/failed", "val/failed")
+
+
+def test_every_call_of_the_judge_is_the_judges(told):
+    books = told.truth["books"]
+    assert told.total("llm/judge/calls", "val/llm/judge/calls") == books["calls"]
+    assert told.total("tokens/judge/prompt", "val/tokens/judge/prompt") == books["prompt"]
+    assert told.total("tokens/judge/completion", "val/tokens/judge/completion") == books["completion"]
+
+
+def test_every_evaluation_has_its_outcome_and_none_a_source_that_is_not_known(told):
+    outcomes = Counter(told.truth.get("outcomes", {"success": told.truth["books"]["calls"]}))
+    assert told.total("judge/calls", "val/judge/calls") == outcomes.total()
+    rates = [
+        (one, f"{prefix}judge/") for one in told.payloads for prefix in ("", "val/") if f"{prefix}judge/calls" in one
+    ]
+    failed = sum(one[f"{key}calls"] * (1 - one[f"{key}success_rate"]) for one, key in rates)
+    assert round(failed) == outcomes["failure"]
+    assert not [key for one in told.payloads for key in one if key.startswith(("judge/unknown/", "val/judge/unknown/"))]
+
+
+def test_the_frameworks_own_log_has_each_payload_at_its_step(told):
+    if told.name == "skyrl":
+        assert told.output.count(f"'{STEP}'") == 3  # its console
+        return
+    split = "train/" if told.name == "art" else ""
+    rows = [(row["step"], row[f"{split}{STEP}"]) for row in told.logged if f"{split}{STEP}" in row]
+    assert rows == [(step, step) for step in sorted({one[STEP] for one in told.payloads if one.get("dataset/count")})]
+
+
+def test_nothing_of_ours_has_failed(told):
+    assert told.payloads[-1]["telemetry/errors"] == 0
+    assert "llm_telemetry:" not in told.output

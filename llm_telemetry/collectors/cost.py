@@ -6,14 +6,14 @@ import functools
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums
 from llm_telemetry.collectors.base import to_usd
 from llm_telemetry.collectors.naming import name_all
-from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable, service_of
-from llm_telemetry.collectors.spend import Tokens
+from llm_telemetry.collectors.pricing import EXACT, PriceTable
+from llm_telemetry.collectors.spend import Bucket, Tokens, bucket_of
 from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
 from llm_telemetry.guard import attempt
 from llm_telemetry.notices import Notices
@@ -36,22 +36,6 @@ STANDARD = (
 )
 _MOST_NAMES = 20
 """Of models without a price: a policy may have a new name at every checkpoint."""
-
-
-class _Bucket(NamedTuple):
-    """Calls that cost the same per token."""
-
-    split: Split
-    role: Role
-    source: str
-    requested_model: str | None
-    model: str | None
-    tier: int
-    service: str
-
-
-_Key = tuple[Split, Role, str, str | None, str | None, int, str]
-"""A `_Bucket` that is not named yet: this is made for every call."""
 
 
 @dataclass(slots=True)
@@ -100,7 +84,7 @@ class CostTracker:
         self._prices = prices or PriceTable()
         self._names = names or SourceNames()
         self._tell = Notices()
-        self._pending: defaultdict[_Key, Tokens] = defaultdict(Tokens)
+        self._pending: defaultdict[tuple[Split, Role, str, Bucket], Tokens] = defaultdict(Tokens)
         self._run: dict[Role, RoleSums] = {role: RoleSums() for role in ROLES}
         self._window: dict[Split, RoleSums] = {split: RoleSums() for split in SPLITS}
         self._by_source: dict[Split, defaultdict[str, Decimal]] = {split: defaultdict(Decimal) for split in SPLITS}
@@ -110,16 +94,15 @@ class CostTracker:
 
     def add_call(self, call: Call) -> None:
         """Count one call; its tokens wait for their price."""
-        role, split, source, requested, model, usage, error = call[:7]
+        role, split, source, _, _, usage, error = call[:7]
         prompt, completion, cached, _, cache_write = usage or _NO_USAGE
         if prompt is None or completion is None:
             for sums in (self._run[role], self._window[split]):
                 sums.calls += 1
                 sums.unmetered += error is None
             return
-        service = service_of(call)
-        tier = self._prices.tier((model, requested), prompt, service) if prompt > SMALLEST_TIER else 0
-        self._pending[split, role, source, requested, model, tier, service].add(prompt, cached, cache_write, completion)
+        bucket = bucket_of(call, prompt, self._prices)
+        self._pending[split, role, source, bucket].add(prompt, cached, cache_write, completion)
 
     @exactly
     def add_cost(
@@ -228,27 +211,22 @@ class CostTracker:
     def _price_pending(self) -> None:
         for key in list(self._pending):
             tokens = self._pending.pop(key)  # first: what fails behind this must not be booked once more
-            bucket = _Bucket(*key)
-            usd = attempt(self._priced, bucket, tokens)
-            self._book(bucket.split, bucket.role, bucket.source, tokens.calls, usd)
+            split, role, source, bucket = key
+            usd = attempt(self._priced, split, role, bucket, tokens)
+            self._book(split, role, source, tokens.calls, usd)
 
-    def _priced(self, bucket: _Bucket, tokens: Tokens) -> Decimal | None:
+    def _priced(self, split: Split, role: Role, bucket: Bucket, tokens: Tokens) -> Decimal | None:
         """Return the USD of the calls of a bucket; `None` where no price is known."""
-        models = (bucket.model, bucket.requested_model)
-        rate = self._prices.rate(models, bucket.tier, bucket.service)
-        if rate is None and bucket.service:
-            rate = self._prices.rate(models, bucket.tier)
-            self._count_standard(bucket, 0 if rate is None else tokens.calls)
+        model, requested, tier, service = bucket
+        name = requested or model or "unknown"
+        rate = self._prices.rate((model, requested), tier, service)
+        if rate is None and service and (rate := self._prices.rate((model, requested), tier)) is not None:
+            self._tell(STANDARD, service, name)
+            for sums in (self._run[role], self._window[split]):
+                sums.standard += tokens.calls
         if rate is None and len(self.unpriced_models) < _MOST_NAMES:
-            self.unpriced_models.add(bucket.requested_model or bucket.model or "unknown")
+            self.unpriced_models.add(name)
         return None if rate is None else tokens.cost(rate)
-
-    def _count_standard(self, bucket: _Bucket, calls: int) -> None:
-        """Count calls that are priced at the standard tier, as the price of their own is not known."""
-        if calls:
-            self._tell(STANDARD, bucket.service, bucket.requested_model or bucket.model)
-        for sums in (self._run[bucket.role], self._window[bucket.split]):
-            sums.standard += calls
 
     def _book(self, split: Split, role: Role, source: str, calls: int, usd: Decimal | None) -> None:
         for sums in (self._run[role], self._window[split]):

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
 from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from llm_telemetry.collectors.ledger import Settled
     from llm_telemetry.events import Split
 
-    Group = Sequence[Settled]
 
 _ROUNDING = 1e-9
 """Means that differ by less than this, relative to the largest reward, differ by rounding alone."""
+
+
+class Group(NamedTuple):
+    """The rollouts of one prompt."""
+
+    rollouts: list[Settled]
+    flat: bool | None
+    """Whether their rewards are all the same, see `is_flat`."""
 
 
 @dataclass(slots=True)
@@ -46,7 +53,7 @@ class GroupSums(Sums):
 
     def add(self, group: Group) -> None:
         """Add one group."""
-        state, flat = solved(group), is_flat(group)
+        state, flat = solved(group.rollouts), group.flat
         self.count += 1
         self.decided += state is not None
         self.solved_all += state == "all"
@@ -54,9 +61,9 @@ class GroupSums(Sums):
         self.mixed += state == "mixed"
         self.measured += flat is not None
         self.flat += flat is True
-        if is_contaminated(group):
+        if is_contaminated(group.rollouts):
             self.contaminated += 1
-            self.contaminated_rollouts += len(group)
+            self.contaminated_rollouts += len(group.rollouts)
 
 
 def groups_in(settled: Iterable[Settled]) -> list[Group]:
@@ -65,10 +72,10 @@ def groups_in(settled: Iterable[Settled]) -> list[Group]:
     for one in settled:
         if one.rollout.group is not None:
             groups[one.rollout.source, one.rollout.group].append(one)
-    return [group for group in groups.values() if len(group) > 1]
+    return [Group(group, is_flat(group)) for group in groups.values() if len(group) > 1]
 
 
-def solved(group: Group) -> str | None:
+def solved(group: Iterable[Settled]) -> str | None:
     """Tell whether `all` of a group's rollouts are right, or `none`, or the group is `mixed`; `None` if unknown."""
     known = {False if one.correct is None and one.rollout.failed else one.correct for one in group}
     if {True, False} <= known:
@@ -76,7 +83,7 @@ def solved(group: Group) -> str | None:
     return None if None in known else "all" if True in known else "none"
 
 
-def is_flat(group: Group) -> bool | None:
+def is_flat(group: Iterable[Settled]) -> bool | None:
     """Tell whether a group's rewards are all the same: it has no advantages; `None` where a reward is not known."""
     rewards = {one.rollout.reward for one in group}
     if len(rewards - {None}) > 1:
@@ -84,7 +91,7 @@ def is_flat(group: Group) -> bool | None:
     return None if None in rewards else True
 
 
-def is_contaminated(group: Group) -> bool:
+def is_contaminated(group: Iterable[Settled]) -> bool:
     """Tell whether rewards that stand in for failed evaluations have moved the mean of a group."""
     if not any(one.has_stand_in for one in group):
         return False
@@ -101,7 +108,7 @@ def describe(groups: Iterable[Group], name_of: Callable[[str], str], split: Spli
     """Return the keys of a window's groups: over all sources, and of each."""
     window: defaultdict[str, GroupSums] = defaultdict(GroupSums)
     for group in groups:
-        window[name_of(group[0].rollout.source)].add(group)
+        window[name_of(group.rollouts[0].rollout.source)].add(group)
     if not window:
         return {}
     values = {source: _values(sums) for source, sums in window.items()}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from llm_telemetry.collectors.aggregates import Sums
 from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable, service_of
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 _NO_USAGE = Usage()
 _MOST_CALLS = 32
 """That are kept before they are added up."""
+
+
+Bucket: TypeAlias = "tuple[str | None, str | None, int, str]"
+"""The model in the response, the one in the request, the tier of the prompt's length, the service tier."""
+
+
+def bucket_of(call: Call, prompt: int, prices: PriceTable) -> Bucket:
+    """Return what decides what the tokens of a call cost: calls of one bucket are priced together."""
+    service = service_of(call)
+    tier = prices.tier((call.model, call.requested_model), prompt, service) if prompt > SMALLEST_TIER else 0
+    return call.model, call.requested_model, tier, service
 
 
 @dataclass(slots=True)
@@ -54,8 +66,7 @@ class Spend:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         """Those that are not added up yet."""
-        self.tokens: dict[tuple[str | None, str | None, int, str], Tokens] = {}
-        """By the model in the response, the one in the request, the tier of the prompt's length, the service tier."""
+        self.tokens: defaultdict[Bucket, Tokens] = defaultdict(Tokens)
         self.unmetered = 0
         """Calls that succeeded without telling their tokens."""
 
@@ -71,15 +82,15 @@ class Spend:
             if prompt is None or completion is None:
                 self.unmetered += call.error is None
                 continue
-            models, service = (call.model, call.requested_model), service_of(call)
-            tier = prices.tier(models, prompt, service) if prompt > SMALLEST_TIER else 0
-            tokens = self.tokens.setdefault((*models, tier, service), Tokens())
-            tokens.add(prompt, cached, cache_write, completion)
+            self.tokens[bucket_of(call, prompt, prices)].add(prompt, cached, cache_write, completion)
         self.calls = []
 
     def usd(self, prices: PriceTable) -> Decimal | None:
         """Return the USD that are known; `None` where calls were made and of not one of them the cost is known."""
-        self._add_up(prices)
+        if self.calls:
+            self._add_up(prices)
+        if not self.tokens and not self.unmetered:
+            return Decimal(0)
         rates = [
             (tokens, prices.rate(models, tier, service) or prices.rate(models, tier))
             for (*models, tier, service), tokens in self.tokens.items()
@@ -98,5 +109,5 @@ def merged(parts: Iterable[Spend]) -> Spend:
         total.calls += part.calls
         total.unmetered += part.unmetered
         for key, tokens in part.tokens.items():
-            total.tokens[key] = total.tokens.get(key, Tokens()).merge(tokens)
+            total.tokens[key] = total.tokens[key].merge(tokens)
     return total

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.collectors.groups import is_flat
 from llm_telemetry.collectors.naming import name_all
 from llm_telemetry.collectors.spend import Spend, merged
 from llm_telemetry.events import FAILED, SPLITS
@@ -98,9 +97,8 @@ class WorthCollector:
         """
         window = self._windows[split]
         correct = sum(one.correct is True for one in settled)
-        flat = [is_flat(group) for group in groups]
-        informative = flat.count(False)
-        wasted = (one.spend for group, same in zip(groups, flat, strict=True) if same for one in group)
+        informative = sum(group.flat is False for group in groups)
+        wasted = (one.spend for group in groups if group.flat for one in group.rollouts)
         failed = (one.spend for one in settled if one.rollout.failed)
         usd = {
             keys.PER_CORRECT_ROLLOUT: spent / correct if spent is not None and correct else None,

@@ -59,6 +59,8 @@ def batch_in(
     result: Any, count: int, names: Sequence[str] = _REWARDS_FIELDS, responses: tuple[int, ...] = ()
 ) -> Sequence[Any] | None:
     """Return the `count` values in what a batch function returned: a list, one in a tuple, or a field."""
+    if type(result) is list and len(result) == count and not responses:
+        return result
     told = fields_of(result)
     told = {**fields_of(told.get("batch")), **told}
     tokens = [_sums(told[name]) for name in _TOKEN_LEVEL if name in told]
@@ -93,7 +95,7 @@ def reward_in(result: Any, depth: int = _DEPTH) -> float | None:
 
     Each attribute of an object, and `__float__`, is asked at most once; no iterator is touched.
     """
-    value = plain(result)
+    value = result if type(result) is float else plain(result)
     if isinstance(value, str) or hasattr(type(value), "__float__"):
         return _number(value)
     if not depth:

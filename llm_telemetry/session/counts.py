@@ -130,6 +130,8 @@ class Counts:
         for collect in self._collect_users:
             values |= collect(split) or {}
         values |= own  # ours replace theirs
+        if all(map(math.isfinite, values.values())):
+            return values
         return {key: value for key, value in values.items() if math.isfinite(value)}
 
     def _by_rollout(self, split: Split) -> dict[str, float]:

@@ -146,7 +146,7 @@ def _count(ids: Any) -> int | None:
     """Count the ids of tokens, also of several turns; `None` where there are none to count."""
     if not isinstance(ids, list | tuple):
         return None
-    return sum(len(one) if isinstance(one, list | tuple) else 1 for one in ids)
+    return sum(map(len, ids)) if ids and isinstance(ids[0], list | tuple) else len(ids)
 
 
 def _weights(trainer: Any, count: int) -> list[float]:

@@ -54,6 +54,7 @@ PROGRAMS = (
     Program("peers", (OURS,)),
     *(Program("peers", (n,), f".venv-bench/{n.lower()}", (*SHARED_PACKAGES, p.package)) for n, p in PEERS.items()),
     Program("flush"),
+    Program("demo_step"),
     Program("wandb_sink"),
     Program("startup"),
     Program("trl_step", environment=".venv-trl"),

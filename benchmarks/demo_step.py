@@ -1,0 +1,71 @@
+"""What telemetry adds to a watched step of the demo: 64 rollouts of some four calls each, a judge among them.
+
+Two trainers of the same seed ask the same and are told the same, so that a step with telemetry has its pair without.
+They take turns in one process, each step in both orders. What counts is the CPU time of the thread that trains: the
+scripted server has threads of its own. Run: `python benchmarks/demo_step.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tempfile
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from figures import figure
+
+from llm_telemetry import instrument
+from llm_telemetry.demo.config import DemoConfig
+from llm_telemetry.demo.models import CALM, demo_server
+from llm_telemetry.demo.trainer import GRPOTrainer
+
+if TYPE_CHECKING:
+    from figures import Figure
+
+STEPS, WARM = 8, 2
+"""Pairs of steps, and those of them that only warm up."""
+ITEMS, GROUP = 16, 4
+
+
+def seconds(loop: asyncio.AbstractEventLoop, trainer: GRPOTrainer, step: int) -> float:
+    """Return the CPU seconds that this thread takes for a step."""
+    gc.collect()
+    began = time.thread_time()
+    loop.run_until_complete(trainer.train_step(step))
+    return time.thread_time() - began
+
+
+def ratios() -> list[float]:
+    """Return what each step takes with telemetry over the same step without."""
+    told = []
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        url = stack.enter_context(demo_server(day=CALM)).base_url
+        config = DemoConfig(url, batch_size=ITEMS, group_size=GROUP, workflow_timeout=60.0)
+        plain, watched = GRPOTrainer(config), GRPOTrainer(config)
+        stack.callback(plain.close)
+        stack.callback(watched.close)
+        loop = asyncio.new_event_loop()
+        stack.callback(loop.close)
+        for step in range(1, STEPS + 1):
+            took = {}
+            for trainer in (plain, watched)[:: 1 if step % 2 else -1]:
+                with ExitStack() as watching:
+                    if trainer is watched:
+                        watching.enter_context(instrument(trainer, folder=folder, run=False, console=0))
+                    took[trainer is watched] = seconds(loop, trainer, step)
+            told.append(took[True] / took[False])
+    return told[WARM:]
+
+
+def figures() -> list[Figure]:
+    """Return what a step takes with telemetry over the same without."""
+    meaning = f"how much longer a step of {ITEMS * GROUP} rollouts keeps the CPU, with some four calls each and a judge"
+    return [figure("a step of the demo", ratios(), "×", meaning)]
+
+
+if __name__ == "__main__":
+    for one in figures():
+        print(one.what, one)

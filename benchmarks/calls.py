@@ -28,7 +28,8 @@ from openai._base_client import AsyncAPIClient, SyncAPIClient
 from openai._response import APIResponse
 
 from llm_telemetry import instrument
-from llm_telemetry.clients.calls import OpenCall, Tap
+from llm_telemetry.clients.calls import OpenCall
+from llm_telemetry.clients.taps import Tap
 from llm_telemetry.session.sessions import active
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.clients.calls import Tap, held_call, hold
+from llm_telemetry.clients.calls import held_call, hold
 from llm_telemetry.clients.http import Asked, HttpCall
+from llm_telemetry.clients.taps import Tap
 from llm_telemetry.clients.wire import Failure, parsed
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import drive

@@ -17,10 +17,10 @@ from llm_telemetry.clients.replies import (
     fields_of,
     name_in,
     replies_of,
-    served_in,
     usage_in,
 )
 from llm_telemetry.clients.shapes import shape_of
+from llm_telemetry.clients.taps import Tap
 from llm_telemetry.clients.translations import as_chat
 from llm_telemetry.clients.unheard import before_call
 from llm_telemetry.events import Call, Role, Usage
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from llm_telemetry.session.session import Session
 
 _UNFINISHED = ("queued", "in_progress")
+made = tuple.__new__
+"""Makes a record of its fields without the frame of Python that a `NamedTuple` runs: three are made for every call."""
 
 
 class OpenCall:
@@ -73,14 +75,13 @@ class OpenCall:
 
     def begin(self) -> Scope:
         """Start the clock."""
-        scope = self.scope()
         self.started = time.perf_counter()
-        return scope
+        return self.scope()
 
     def scope(self) -> Scope:
         """Return the scope of what the SDK calls within itself; it is not kept here, as each would keep the other."""
-        outer = self._outer
-        return Scope(outer.session, outer.phase, self._role, outer.rollout, outer.evaluation, self, outer.source)
+        session, phase, _, rollout, evaluation, _, source, _ = self._outer
+        return made(Scope, (session, phase, self._role, rollout, evaluation, self, source, None))
 
     def end(self, result: Any, error: BaseException | None) -> None:
         """Take what `request` gave."""
@@ -139,43 +140,63 @@ class OpenCall:
                 told = {**self.told, **{name: count for name, count in told.items() if count is not None}}
             self.told = told
             self.usage = usage_in(told, embedding=self.embedding) or self.usage
-        choices = fields.get("choices")
+        choices, model, build = fields.get("choices"), fields.get("model"), fields.get("system_fingerprint")
         if type(choices) is list and len(choices) > self.answers:
             self.answers = len(choices)
-        self.model = name_in(fields.get("model")) or self.model
-        self.served = served_in(fields, self.told, self.served)
+        if model is not None:
+            self.model = name_in(model) or self.model
+        tier = fields.get("service_tier") or (self.told and self.told.get("service_tier"))  # Anthropic's is in `usage`
+        if build is not None or tier is not None:
+            self.served = name_in(build) or self.served[0], name_in(tier) or self.served[1]
 
     def finish(self, response: Any = None, error: BaseException | None = None) -> None:
-        """Record the call; only the first time."""
+        """Record the call, whatever is odd about its response; only the first time."""
         if not self.open:
             return
         self.open = False
         latency = time.perf_counter() - self.started
-        kind = None if error is None else error_kind(error)
-        self._learn(response, error)
-        outer, attempt = self._outer, self.attempt
-        rollout, evaluation = outer.rollout, outer.evaluation
-        source = outer.source or (None if rollout is None else rollout.source)
+        try:
+            if response is not None:
+                response = as_chat(response) if type(response) is dict else response
+                self._read(fields_of(response))
+            if self.attempt is not None:
+                self._end_attempt(self.attempt, response, error)
+        finally:
+            self._record(latency, None if error is None else error_kind(error))
+
+    def _record(self, latency: float, error: str | None) -> None:
+        session, phase, _, rollout, evaluation, _, source, _ = self._outer
+        attempt, again, key = self.attempt, False, None
+        if rollout is not None:
+            source, key = source or rollout.source, rollout.key
         placed = source is not None or (rollout is not None and rollout.problem is not None)
-        if not placed and attempt is not None and (source := self._place(attempt)) is not None:
-            placed = True
-        outer.session.record(
-            Call(
-                self._role,
-                outer.split,
-                source or UNKNOWN,
-                self.requested,
-                self.model,
-                self.usage,
-                kind,
-                self.retries,
-                latency,
-                placed,
-                (rollout and rollout.key) if evaluation is None else evaluation.rollout,
-                evaluation and evaluation.key,
-                attempt is not None and attempt.again,
-                self.answers if kind is None else 0,
-                *self.served,
+        if evaluation is not None:
+            key = evaluation.rollout
+        if attempt is not None:
+            again = attempt.again
+            if not placed:
+                source = self._place(attempt)
+                placed = source is not None
+        session.record(
+            made(
+                Call,
+                (
+                    self._role,
+                    "train" if phase is None else phase.split,
+                    source or UNKNOWN,
+                    self.requested,
+                    self.model,
+                    self.usage,
+                    error,
+                    self.retries,
+                    latency,
+                    placed,
+                    key,
+                    evaluation and evaluation.key,
+                    again,
+                    self.answers if error is None else 0,
+                    *self.served,
+                ),
             )
         )
         self.http = None
@@ -186,64 +207,16 @@ class OpenCall:
         source: str | None = self._outer.evaluation.source_of(attempt)
         return source
 
-    @guarded
-    def _learn(self, response: Any, error: BaseException | None) -> None:
-        """Read a complete response; whatever is odd about it, the call is recorded."""
+    def _end_attempt(self, attempt: Attempt, response: Any, error: BaseException | None) -> None:
+        """Tell the judge's evaluation what came at the end."""
         if response is not None:
-            response = as_chat(response)
-            self._read(fields_of(response))
-            if self.attempt is not None:
-                self._answer(self.attempt, response)
-        if self.attempt is not None and error is not None:
-            said = self.attempt.replies[0] if self.attempt.replies else Reply()
+            self._answer(attempt, response)
+        if error is not None:
+            said = attempt.replies[0] if attempt.replies else Reply()
             told = f"{type(error).__name__}: {error}"  # the error itself would keep the trainer's frames alive
             kind = said.failure or failure_kind(error)
             failure = None if kind == "other" and said.text.strip() else kind  # what does not validate is an answer
-            self.attempt.replies = [said._replace(failure=failure, error=told)]
-
-
-class Tap:
-    """Stands in for a stream's `_iterator`, sync or async: passes every chunk on, and tells the call."""
-
-    __slots__ = ("_call", "_iterator", "_see")
-
-    def __init__(self, iterator: Any, call: OpenCall) -> None:
-        """Listen to `iterator`."""
-        self._iterator = iterator
-        self._call = call
-        self._see = guarded(call.see)
-
-    def __iter__(self) -> Tap:
-        return self
-
-    def __aiter__(self) -> Tap:
-        return self
-
-    def __next__(self) -> Any:
-        try:
-            chunk = next(self._iterator)
-        except BaseException as end:
-            self._end(end)
-            raise
-        self._see(chunk)
-        return chunk
-
-    async def __anext__(self) -> Any:
-        try:
-            chunk = await self._iterator.__anext__()
-        except BaseException as end:
-            self._end(end)
-            raise
-        self._see(chunk)
-        return chunk
-
-    def __getattr__(self, name: str) -> Any:
-        """Be the generator in everything else."""
-        return getattr(self._iterator, name)
-
-    @guarded
-    def _end(self, end: BaseException) -> None:
-        self._call.finish(error=None if isinstance(end, StopIteration | StopAsyncIteration) else end)
+            attempt.replies = [said._replace(failure=failure, error=told)]
 
 
 _held: weakref.WeakKeyDictionary[Any, OpenCall] = weakref.WeakKeyDictionary()

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import functools
 import sys
-from types import CoroutineType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from inspect import CO_COROUTINE
+from types import CoroutineType, FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from llm_telemetry.clients.calls import OpenCall, Tap, held_call, hold
+from llm_telemetry.clients.calls import OpenCall, held_call, hold
 from llm_telemetry.clients.openai import observe_close
+from llm_telemetry.clients.taps import Tap
 from llm_telemetry.clients.translations import as_chat
 from llm_telemetry.clients.unheard import unheard
 from llm_telemetry.clients.wire import Body, Failure, is_last, parsed
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Inner, drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import innermost, session_here, session_of
+from llm_telemetry.hooks.scopes import SCOPE, innermost, session_here, session_of
 from llm_telemetry.names import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -103,13 +105,38 @@ def sender(ask: Ask, follow: Follow) -> Callable[..., Any]:
 
     def observe_send(wrapped: Any, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         scope = innermost()
-        if scope is not None and scope.call is not None:  # first of all: an SDK's request comes this way, too
+        if scope is not None and scope.call is not None:
             result = scope.call.http = wrapped(*args, **kwargs)
             return result if type(result) is not CoroutineType else _noting(scope.call, Inner(result))
         call = _open_call(scope, ask, follow, args, kwargs)
         return wrapped(*args, **kwargs) if call is None else drive(call, wrapped, args, kwargs)
 
     return observe_send
+
+
+def _send(observe_send: Callable[..., Any], original: FunctionType) -> FunctionType:
+    """Return what `observe_send` makes of the method: the request of an SDK's call passes in one frame."""
+    if original.__code__.co_flags & CO_COROUTINE:
+
+        @functools.wraps(original)
+        async def send(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            scope = SCOPE.get()
+            if scope is None or scope.call is None:
+                return await observe_send(MethodType(original, self), self, args, kwargs)
+            response = scope.call.http = await original(self, *args, **kwargs)
+            return response
+
+    else:
+
+        @functools.wraps(original)
+        def send(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            scope = SCOPE.get()
+            if scope is None or scope.call is None:
+                return observe_send(MethodType(original, self), self, args, kwargs)
+            response = scope.call.http = original(self, *args, **kwargs)
+            return response
+
+    return cast("FunctionType", send)
 
 
 async def _noting(call: OpenCall, inner: Inner) -> Any:
@@ -196,7 +223,7 @@ def httpx_rows(library: str) -> Iterator[Row]:
     send = sender(_ask_httpx, functools.partial(_follow_httpx, library))
     for client in ("Client", "AsyncClient"):
         if (owner := getattr(sys.modules[library], client, None)) is not None:
-            yield Row(owner, "send", send, of_library=True)
+            yield Row(owner, "send", send, of_library=True, direct=functools.partial(_send, send))
 
 
 # --- requests

@@ -7,20 +7,23 @@ the documented API, and why.
 
 from __future__ import annotations
 
+import functools
 import importlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from inspect import CO_COROUTINE
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from llm_telemetry.clients.calls import OpenCall, held, held_call
 from llm_telemetry.clients.replies import body_of
-from llm_telemetry.clients.shapes import know
+from llm_telemetry.clients.shapes import know, shape_of
 from llm_telemetry.guard import guarded, log
-from llm_telemetry.hooks.observe import drive
+from llm_telemetry.hooks.observe import around, drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import SCOPE, Scope, innermost, session_of
+from llm_telemetry.hooks.scopes import SCOPE, Scope, session_of
 from llm_telemetry.names import ENDPOINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from llm_telemetry.events import Role
     from llm_telemetry.session.session import Session
@@ -37,33 +40,48 @@ REGISTERED = (
 
 
 _POST = ("post", "POST")
+_OTHER: Role = "other"
 
 
 def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Watch one request of a client."""
-    call = _open_call(instance, args[1] if len(args) > 1 else kwargs.get("options"))
-    return wrapped(*args, **kwargs) if call is None else drive(call, wrapped, args, kwargs)
+    scope = _open_call(instance, args, kwargs)
+    return wrapped(*args, **kwargs) if scope is None else drive(scope.call, wrapped, args, kwargs)
 
 
 @guarded
-def _open_call(client: Any, options: Any) -> OpenCall | None:
-    scope = innermost()
-    if scope is not None and scope.call is not None:
+def _open_call(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope | None:
+    """Return the scope within the call that this request is; `None` where it is none, or not one of its own."""
+    options: Any = args[1] if len(args) > 1 else kwargs.get("options")
+    scope = SCOPE.get()
+    if scope is None or scope.session.closed:
+        scope, session, role = None, session_of(None), _OTHER
+    elif scope.call is not None:
         return None
-    session = session_of(None) if scope is None else scope.session
+    else:
+        session, role = scope.session, scope.told or scope.role
     if session is None or options.method not in _POST:
         return None
     if not options.url.endswith(ENDPOINTS) and not options.url.partition("?")[0].endswith(ENDPOINTS):
         return None
-    return OpenCall(session, scope, _role(session, scope, client), options)
+    if session.parts.clients:
+        role = _role(session, scope, client, role)
+    return OpenCall(session, scope, role, options).begin()
 
 
-def _role(session: Session, scope: Scope | None, client: Any) -> Role:
-    """Return what the scope says; outside of all, whose the client is.
+@guarded
+def _end_call(call: OpenCall, result: Any, error: BaseException | None) -> None:
+    if error is None and shape_of(type(result)) is None:  # type: ignore[arg-type]  # mypy: no type is Hashable
+        call.finish(result)
+    else:
+        call.end(result, error)
+
+
+def _role(session: Session, scope: Scope | None, client: Any, role: Role) -> Role:
+    """Return the role that the scope says; outside of all, whose the client is.
 
     Whose a client is may be a guess, from where it is held: contradicted by a scope it is dropped, and told.
     """
-    role = "other" if scope is None else scope.told or scope.role
     known = session.parts.role_of(client)
     if known is None or known == role:
         return role
@@ -119,6 +137,27 @@ def _closing(response: Any) -> None:
         call.finish(body_of(getattr(response, "http_response", None)))
 
 
+def _parse(original: FunctionType) -> FunctionType:
+    """Return what `observe_parse` makes of the method: each response of the SDK is parsed by it, so in one frame."""
+    if original.__code__.co_flags & CO_COROUTINE:
+
+        @functools.wraps(original)
+        async def parse(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if not held:
+                return await original(self, *args, **kwargs)
+            return await observe_parse(MethodType(original, self), self, args, kwargs)
+
+    else:
+
+        @functools.wraps(original)
+        def parse(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if not held:
+                return original(self, *args, **kwargs)
+            return observe_parse(MethodType(original, self), self, args, kwargs)
+
+    return cast("FunctionType", parse)
+
+
 class _Target(NamedTuple):
     module: str
     owner: str
@@ -127,12 +166,15 @@ class _Target(NamedTuple):
     wrapper: Any
     shape: str = ""
     """What `OpenCall.settle` knows instances of the owner by."""
+    direct: Callable[[FunctionType], FunctionType] | None = None
+    """See `Row`."""
 
 
+_request = around(_open_call, _end_call)
 _RETRIES = ("_sleep_for_retry", "_retry_request")  # the second one until openai 1.66
 _TARGETS = (
-    _Target("_base_client", "SyncAPIClient", ("request",), observe_request),
-    _Target("_base_client", "AsyncAPIClient", ("request",), observe_request),
+    _Target("_base_client", "SyncAPIClient", ("request",), observe_request, direct=_request),
+    _Target("_base_client", "AsyncAPIClient", ("request",), observe_request, direct=_request),
     _Target("_base_client", "SyncAPIClient", _RETRIES, observe_retry),
     _Target("_base_client", "AsyncAPIClient", _RETRIES, observe_retry),
     _Target("_streaming", "Stream", ("close",), observe_close, "stream"),
@@ -143,8 +185,8 @@ _TARGETS = (
     _Target("lib.streaming.responses._responses", "AsyncResponseStream", ("close",), observe_close),
     _Target("_response", "APIResponse", ("close",), observe_close),
     _Target("_response", "AsyncAPIResponse", ("close",), observe_close),
-    _Target("_response", "APIResponse", ("parse",), observe_parse, "raw"),
-    _Target("_response", "AsyncAPIResponse", ("parse",), observe_parse, "raw"),
+    _Target("_response", "APIResponse", ("parse",), observe_parse, "raw", _parse),
+    _Target("_response", "AsyncAPIResponse", ("parse",), observe_parse, "raw", _parse),
     _Target("_legacy_response", "LegacyAPIResponse", ("parse",), observe_parse, "raw"),
 )
 
@@ -159,7 +201,7 @@ def _module(name: str) -> Any:
 
 def rows(sdk: str) -> Iterator[Row]:
     """Yield the hooks of an SDK that has the shape of openai's, and is imported."""
-    for module, owner, names, wrapper, shape in _TARGETS:
+    for module, owner, names, wrapper, shape, direct in _TARGETS:
         cls = getattr(_module(f"{sdk}.{module}"), owner, None)
         name = next((name for name in names if hasattr(cls, name)), None)
         if cls is None or name is None:
@@ -168,4 +210,4 @@ def rows(sdk: str) -> Iterator[Row]:
             continue
         if shape:
             know(cls, shape)
-        yield Row(cls, name, wrapper, of_library=True)
+        yield Row(cls, name, wrapper, of_library=True, direct=direct)

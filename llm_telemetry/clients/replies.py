@@ -77,12 +77,16 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
         return None
     is_chat = "prompt_tokens" in fields or not ("input_tokens" in fields or "output_tokens" in fields)
     ins, outs, in_details, out_details = _CHAT if is_chat else _RESPONSES
-    prompt, completion = _count(fields, ins), 0 if embedding else _count(fields, outs)
+    prompt, completion = fields.get(ins), 0 if embedding else fields.get(outs)
+    if type(prompt) is not int or not 0 <= prompt <= _MOST_TOKENS:
+        prompt = None
+    if type(completion) is not int or not 0 <= completion <= _MOST_TOKENS:
+        completion = None
     if prompt is None and completion is None:
         return None
     in_detail, out_detail = fields.get(in_details), fields.get(out_details)
     if in_detail is None and out_detail is None:
-        usage = Usage(prompt, completion)
+        usage = tuple.__new__(Usage, (prompt, completion, None, None, None))  # without a frame: this is in every call
     else:
         cached = _part(_count(fields_of(in_detail), "cached_tokens"), prompt)
         usage = Usage(prompt, completion, cached, _count(fields_of(out_detail), "reasoning_tokens"))
@@ -98,19 +102,6 @@ def _with_caches(usage: Usage, fields: dict[str, Any]) -> Usage:
     prompt = usage.prompt + (read or 0) + (written or 0)
     cached = usage.cached if read is None else read
     return usage._replace(prompt=prompt, cached=cached, cache_write=written, reasoning=usage.reasoning or thoughts)
-
-
-def served_in(
-    fields: dict[str, Any], usage: dict[str, Any] | None, before: tuple[str | None, str | None]
-) -> tuple[str | None, str | None]:
-    """Return the fingerprint and the service tier that a response, or a chunk of one, tells; else those of `before`.
-
-    Anthropic's API tells the tier in `usage`.
-    """
-    build, tier = fields.get("system_fingerprint"), fields.get("service_tier") or (usage and usage.get("service_tier"))
-    if build is None and tier is None:
-        return before
-    return name_in(build) or before[0], name_in(tier) or before[1]
 
 
 def name_in(told: Any) -> str | None:

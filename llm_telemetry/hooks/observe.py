@@ -11,7 +11,7 @@ import asyncio
 import functools
 from inspect import CO_COROUTINE
 from types import CoroutineType, FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.scopes import SCOPE
@@ -19,8 +19,12 @@ from llm_telemetry.hooks.scopes import SCOPE
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from contextvars import Token
+    from typing import TypeAlias
 
     from llm_telemetry.hooks.scopes import Scope
+
+    Opens: TypeAlias = Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Scope | None]
+    Ends: TypeAlias = Callable[[Any, Any, BaseException | None], object]
 
 
 class Span(Protocol):
@@ -55,6 +59,60 @@ def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs
     else:
         close(span, result, None)
     return result
+
+
+def around(opens: Opens, ends: Ends) -> Callable[[FunctionType], FunctionType]:
+    """Return what makes, of a method, one that runs within the call that is opened, as `drive` does: in one frame.
+
+    Args:
+        opens: Given the object and the arguments, returns the scope of the call that begins, if one does.
+        ends: Given that call, what the method returned, and what it raised.
+    """
+
+    def make(original: FunctionType) -> FunctionType:
+        is_coroutine = original.__code__.co_flags & CO_COROUTINE
+        method = (_around_coroutine if is_coroutine else _around_function)(original, opens, ends)
+        return cast("FunctionType", functools.wraps(original)(method))
+
+    return make
+
+
+def _around_function(original: FunctionType, opens: Opens, ends: Ends) -> Callable[..., Any]:
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        scope = opens(self, args, kwargs)
+        if scope is None:
+            return original(self, *args, **kwargs)
+        token = SCOPE.set(scope)
+        try:
+            result = original(self, *args, **kwargs)
+        except BaseException as error:
+            ends(scope.call, None, error)
+            raise
+        finally:
+            SCOPE.reset(token)
+        ends(scope.call, result, None)
+        return result
+
+    return method
+
+
+def _around_coroutine(original: FunctionType, opens: Opens, ends: Ends) -> Callable[..., Any]:
+    async def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        scope = opens(self, args, kwargs)
+        if scope is None:
+            return await original(self, *args, **kwargs)
+        token = SCOPE.set(scope)
+        try:
+            result = await original(self, *args, **kwargs)
+        except BaseException as error:
+            ends(scope.call, None, error)
+            raise
+        finally:
+            leave(token)
+        ends(scope.call, result, None)
+        return result
+
+    return method
 
 
 @guarded

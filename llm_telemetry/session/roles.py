@@ -24,7 +24,8 @@ class KnownParts:
         self.entered: dict[CodeType, tuple[Role, Any]] = {}
         """Functions that were at work before they were watched: whose the calls in them are, and of which rollout."""
         self._parts: dict[int, Callable[[], Any]] = {}
-        self._clients: dict[tuple[int, str, int], tuple[Callable[[], Any], Role, bool]] = {}
+        self.clients: dict[tuple[int, str, int], tuple[Callable[[], Any], Role, bool]] = {}
+        """Those whose role is known."""
 
     def add(self, part: Any) -> None:
         """Take calls of this object's hooked methods for the trainer's own."""
@@ -43,13 +44,11 @@ class KnownParts:
             role: The role.
             told: The user has said so; else it is a guess.
         """
-        self._clients[_identity(client)] = (weakly(getattr(client, "_client", client)), role, told)
+        self.clients[_identity(client)] = (weakly(getattr(client, "_client", client)), role, told)
 
     def role_of(self, client: Any) -> Role | None:
         """Return the role of a known client."""
-        if not self._clients:
-            return None
-        known, role, _ = self._clients.get(_identity(client), (None, None, False))
+        known, role, _ = self.clients.get(_identity(client), (None, None, False))
         return role if known is not None and known() is getattr(client, "_client", client) else None
 
     def at_work(self) -> tuple[Role, Any] | None:
@@ -62,9 +61,9 @@ class KnownParts:
     def drop_guess(self, client: Any) -> bool:
         """Know no role of this client any more; `False` where the user has said it, and it stays."""
         key = _identity(client)
-        if self._clients[key][2]:
+        if self.clients[key][2]:
             return False
-        del self._clients[key]
+        del self.clients[key]
         return True
 
 

@@ -18,6 +18,7 @@ from llm_telemetry.settings.words import (
     VARIABLE,
     choose_folder,
     is_child,
+    is_worker_of_ray,
     parse_switch,
     parse_targets,
     refuse,
@@ -84,7 +85,7 @@ class Finder(ImportWatcher):
 
     def __init__(self, attempt: Callable[..., Any]) -> None:
         super().__init__(attempt)
-        self.clients = SDKS + HTTP if is_child(os.environ) else SDKS
+        self.clients = SDKS if is_worker_of_ray() or not is_child(os.environ) else SDKS + HTTP
         self.name(())
         self._sizes: dict[str, int] = {}
         self._hears = False
@@ -110,11 +111,18 @@ class Finder(ImportWatcher):
 
     def watch_clients(self, library: str) -> None:
         """Look at the main program whenever a client of this library is made: by then its classes exist."""
-        from llm_telemetry.activation import script, tripwire  # noqa: PLC0415 - this is what waiting was for
+        from llm_telemetry.activation import tripwire  # noqa: PLC0415 - this is what waiting was for
 
         self._hears = True
         tripwire.clear()
-        script.watch_clients(library, lambda: self._attempt(self.look_at_main), self._unfound)
+        if is_child(os.environ):
+            from llm_telemetry.processes import children  # noqa: PLC0415 - the same
+
+            children.watch_clients(library, lambda: self._attempt(self.look_at_main))
+        else:
+            from llm_telemetry.activation import script  # noqa: PLC0415 - the same
+
+            script.watch_clients(library, lambda: self._attempt(self.look_at_main), self._unfound)
 
     def await_call(self, library: str) -> None:
         """Watch the clients of this library, and look at the main program, when it is about to call an LLM."""

@@ -22,7 +22,6 @@ from llm_telemetry.hooks.patching import Key, Row, patches
 from llm_telemetry.lifecycle import spans
 from llm_telemetry.lifecycle.functions import parameters_of, scope_in
 from llm_telemetry.lifecycle.items import given_in
-from llm_telemetry.processes import children
 from llm_telemetry.settings.config import Config, InstrumentError
 from llm_telemetry.settings.variables import VariableError
 from llm_telemetry.trainers.kinds import JUDGE, ROLLOUT
@@ -58,19 +57,12 @@ def watch_clients(
         made: What to call.
         unfound: Gives the trainers that the user has named and that are not there, to tell at the end.
     """
-
-    def look(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        made()
-        return wrapped(*args, **kwargs)
-
-    children.join_owner()
     if ending.expect(unfound):
         clients.watch([])
         unheard.looks.append(_adopt_at_work)
         api.before_watching.append(_forget)
     clients.arrived(library)
-    for client in clients.made_by(library):
-        patches.apply(Row(client, "__init__", look))
+    clients.when_made(library, made)
 
 
 @guarded

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import attempt, guarded
 from llm_telemetry.hooks.patching import Hook, Row, patches
-from llm_telemetry.processes.children import hook_class
+from llm_telemetry.processes.children import hook_class, reach
 from llm_telemetry.processes.nodes import Collector, courier, settle, settle_async
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def watch_actors(manager: type) -> None:
     Args:
         manager: Ray's `FunctionActorManager`, which makes of each method what is called.
     """
+    reach()
     patches.apply(Row(manager, "_make_actor_method_executor", _make))
     patches.apply(Row(manager, "get_execution_info", _task))
 

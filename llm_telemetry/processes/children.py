@@ -17,31 +17,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.clients import libraries as clients
 from llm_telemetry.guard import guarded
-from llm_telemetry.hooks import threads
 from llm_telemetry.hooks.patching import Row, patches
-from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import MAINS
-from llm_telemetry.objects import weakly
 from llm_telemetry.session.folders import forget_folder, is_shared, reachable_folder, read_note
 from llm_telemetry.session.roles import EveryPart
-from llm_telemetry.session.session import Session
 from llm_telemetry.session.sessions import active
-from llm_telemetry.session.spool import SpoolWriter
-from llm_telemetry.settings.variables import configured
-from llm_telemetry.settings.words import (
-    CHILDREN,
-    OFF,
-    VARIABLE,
-    choose_folder,
-    is_child,
-)
-from llm_telemetry.trainers.kinds import KINDS
+from llm_telemetry.settings.words import CHILDREN, OFF, VARIABLE, choose_folder, is_child, is_worker_of_ray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from llm_telemetry.session.session import Session
+    from llm_telemetry.session.spool import SpoolWriter
 
 TOLD = ("source", "capture_failures", "judge_parser", "judge_scale", "judge_inverted")
 """The settings that a child has to know of; a parser that is a function cannot be told."""
@@ -57,22 +45,40 @@ def join_owner() -> None:
     """Tell the process that has started this one what is seen here, if there is one that may want to know."""
     if not is_child(os.environ) or active:
         return
-    folder = reachable_folder(os.environ)
-    os.environ[CHILDREN] = str(folder)
-    session = Session(configured(_settings(folder)))
-    writer = SpoolWriter(folder)
-    writer.open()
-    session.forward_to(writer)
+    from llm_telemetry.processes import joining  # noqa: PLC0415 - who has nothing to tell imports nothing more
+
+    folder = reach()
+    session, writer = joining.join(folder, _settings(folder))
     _joined[:] = [(session, writer)]
     active.append(session)
     _at_end(writer.close)
-    patches.apply(threads.ROW)
-    clients.watch([])
+    joining.hook_clients()
     if is_shared(folder):
         threading.Thread(target=_await_word, name="llm_telemetry", daemon=True).start()
     elif "multiprocessing" in sys.modules and not _learn():
         connection = importlib.import_module("multiprocessing.connection").Connection
         patches.apply(Row(connection, "_recv_bytes", _received))
+
+
+def reach() -> Path:
+    """Return the owner's folder as it is called on this machine; the environment says so, too, from now on."""
+    folder = reachable_folder(os.environ)
+    os.environ[CHILDREN] = str(folder)
+    return folder
+
+
+@guarded
+def watch_clients(library: str, made: Callable[[], object]) -> None:
+    """Tell the owner of calls through a library that is being imported.
+
+    Args:
+        library: Which one.
+        made: Called whenever a client of it has been made.
+    """
+    from llm_telemetry.processes import joining  # noqa: PLC0415 - as above
+
+    join_owner()
+    joining.watch_clients(library, made)
 
 
 def joined_by() -> SpoolWriter | None:
@@ -107,8 +113,6 @@ def _wanted() -> set[tuple[str, ...]]:
     told = None if _parts else read_note(Path(os.environ.get(CHILDREN, "")) / PARTS)
     rows = [row for row in told if isinstance(row, list)] if isinstance(told, list) else []
     _parts.update(tuple(row) for row in rows if [type(word) for word in row] == [str] * 5)
-    if _parts and _joined:
-        _joined[0][0].parts = EveryPart()  # all objects of a hooked class are the owner's trainer's
     return _parts
 
 
@@ -125,30 +129,30 @@ def hook_parts(names: dict[str, Any]) -> None:
     """Put hooks, in a child, on the functions of a module that the owner's trainer has its parts from."""
     module = {"__mp_main__": "__main__"}.get(names["__name__"], names["__name__"])
     for row in _wanted() - _hooked:
-        kind, home, qualname, name, _ = row
+        _, home, qualname, name, _ = row
         owner = names.get(qualname) if qualname else sys.modules.get(names["__name__"])
         is_there = inspect.getattr_static(owner, name, None) is not None  # the module may be in the midst of its import
-        if home == module and is_there and kind in KINDS:
-            join_owner()  # a part may be called before there is a client: it may import the client itself
+        if home == module and is_there:
             _hook(row, owner)
 
 
 @guarded
 def hook_class(cls: type) -> None:
     """Put hooks on a class that was sent here, and is in no module, if it is meant or one of its parents is."""
-    join_owner()
     for row in _wanted() - _hooked:
-        kind, module, qualname, name, _ = row
-        if kind in KINDS and any((one.__module__, one.__qualname__) == (module, qualname) for one in cls.__mro__):
+        _, module, qualname, name, _ = row
+        if any((one.__module__, one.__qualname__) == (module, qualname) for one in cls.__mro__):
             # Ray's subclass of it has copies of its methods: the one that is called is meant.
             _hook(row, next((one for one in cls.__mro__ if name in vars(one)), cls))
 
 
 def _hook(row: tuple[str, ...], owner: Any) -> None:
-    kind, _, qualname, name, label = row
-    method = inspect.getattr_static(owner, name, None)
-    parameters = functions.parameters_of(method)[bool(qualname) :]
-    patches.apply(Row(owner, name, functions.hook(KINDS[kind].opens(label), parameters, weakly(owner))))
+    from llm_telemetry.processes import joining  # noqa: PLC0415 - as above
+
+    join_owner()  # a part may be called before there is a client: it may import the client itself
+    for session, _ in _joined:
+        session.parts = EveryPart()  # all objects of a hooked class are the owner's trainer's
+    joining.hook(row, owner)
     _hooked.add(row)
 
 
@@ -188,6 +192,7 @@ def _become_children() -> None:
 if os.environ.get(VARIABLE, "").strip().lower() not in OFF:
     choose_folder()
     atexit.register(forget_folder)
-    join_owner()
+    if not is_worker_of_ray():  # it joins when it has a part, or a client of LLMs
+        join_owner()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_become_children)

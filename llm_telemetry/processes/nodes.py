@@ -129,7 +129,7 @@ class Courier:
         if (writer := joined_by()) is not None:
             yield from self._bring_own(writer)
         folder = Path(os.environ[CHILDREN])
-        for left in filter(None, (Writer.of(path.name) for path in folder.iterdir())):
+        for left in filter(None, (Writer.of(path.name) for path in folder.glob("*.jsonl"))):
             if not left.may_write() and (yield from self._bring_file(folder / left.name)):
                 (folder / left.name).unlink(missing_ok=True)
 

@@ -139,6 +139,11 @@ def is_owner(environ: Mapping[str, str]) -> bool:
     return name.split("-")[1:3] == [str(os.getpid()), machine()]
 
 
+def is_worker_of_ray() -> bool:
+    """Tell a process that Ray has started for actors and tasks: few of them take part in a training that is watched."""
+    return "".join(sys.argv[:1]).endswith("default_worker.py")
+
+
 def is_elsewhere(environ: Mapping[str, str]) -> bool:
     """Tell whether a process of another machine has named the folder: here there is none of that name."""
     words = environ.get(CHILDREN, "").replace("\\", "/").rpartition("/")[2].split("-")

@@ -33,8 +33,8 @@ def cluster(server):
     """A cluster that is up before there is a program, and knows nothing of us."""
     with ray_cluster.folder() as folder:
         known = ray_cluster.variables(server, folder)
-        with ray_cluster.node("--head", "--port=0", "--num-cpus=6", "--include-dashboard=false", **known):
-            yield known
+        with ray_cluster.node("--head", "--port=0", "--num-cpus=6", "--include-dashboard=false", **known) as address:
+            yield known | {"RAY_ADDRESS": address}  # without it Ray takes any cluster that it finds on this machine
 
 
 def run(server, folder, *arguments, **environ):

@@ -23,7 +23,7 @@ def cluster(server):
         with ray_cluster.node("--head", "--port=0", "--num-cpus=2", "--include-dashboard=false", **known) as address:
             to_join = (f"--address={address}", "--num-cpus=4", '--resources={"far": 10}')
             with ray_cluster.node(*to_join, machine="far", **known | {"TMPDIR": there, "RAY_TMPDIR": there}):
-                yield known
+                yield known | {"RAY_ADDRESS": address}
 
 
 @pytest.mark.parametrize("way", ["main", "async", "pool", "killed", "collector killed"])

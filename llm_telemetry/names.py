@@ -27,7 +27,8 @@ TRAINER_MODULES = (
 """Modules of installed libraries whose trainers are looked at as the user's own."""
 FRAMEWORKS = (
     *("verl.utils.tracking", "verl.experimental.reward_loop.reward_loop"),
-    *("verl.trainer.ppo.ray_trainer", "verl.trainer.ppo.v1.trainer_base"),
+    *("verl.trainer.ppo.ray_trainer", "verl.trainer.ppo.v1.trainer_base", "verl.trainer.ppo.reward"),
+    "verl.experimental.agent_loop.agent_loop",
     *("skyrl.train.utils.tracking", "skyrl.train.generators.skyrl_gym_generator", "skyrl.train.trainer"),
     *(f"tinker_cookbook.{name}" for name in ("utils.ml_log", "rl.rollouts", "rl.metric_util", "rl.train")),
     *("art.model", "art.rewards.ruler"),

@@ -238,16 +238,17 @@ class JudgingReward:
         self._reward.end(result, error)
 
 
-def judging_reward(name: str, *, implied: bool = False) -> MakeSpan:
+def judging_reward(name: str, *, implied: bool = False, rewarding: MakeSpan = reward) -> MakeSpan:
     """Return what opens the rewards and evaluations of a reward function that is its own judge.
 
     Args:
         name: The judge's name.
         implied: It may be no judge: without a call to an LLM, nothing was judged.
+        rewarding: Opens the rewards; what is none of its own gets an evaluation alone.
     """
 
     def open_both(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
-        outer = reward(session, scope, fields)
+        outer = rewarding(session, scope, fields)
         inner = judge(name, implied=implied)(session, scope if outer is None else outer.begin(), fields)
         return JudgingReward(outer, inner) if outer is not None and inner is not None else outer or inner
 

@@ -109,12 +109,21 @@ def _judges_beside(reward: Part) -> list[Part]:
 
 def _beside(function: Any, methods: Sequence[Any]) -> list[Part]:
     function = inspect.unwrap(function)
-    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    module = sys.modules.get(getattr(function, "__module__", None) or "") or Unlisted(function)
     called = {name for one in (function, *methods) for name in _names_in(getattr(one, "__code__", None))}
     functions = {
         name: value for name, value in [*stored_in(module).items()] if name in called and inspect.isfunction(value)
     }
     return [Part(module, name) for name, value in functions.items() if value is not function and is_judge(name, value)]
+
+
+class Unlisted:
+    """Stands for the module of a function where no module of its name is to be found: its names are the module's."""
+
+    __slots__ = ("__dict__",)  # without `__weakref__`: who knows it keeps it
+
+    def __init__(self, function: Any) -> None:
+        self.__dict__ = getattr(function, "__globals__", {})
 
 
 def _names_in(code: Any) -> Iterator[str]:

@@ -34,7 +34,7 @@ class Seam(NamedTuple):
         if not callable(function):
             return None
         parameters = parameters_of(function)[bool(holder) :]
-        return Row(owner, name, self.kind.hook(self.kind.opens(self.label), parameters, _nobody, _session_here))
+        return Row(owner, name, self.kind.hook(self.kind.opens(self.label), parameters, nobody, session_of_call))
 
 
 class Framework(NamedTuple):
@@ -50,9 +50,10 @@ class Framework(NamedTuple):
     """What the payload is without, a sentence each."""
 
 
-def _nobody() -> None:
-    return None
+def nobody() -> None:
+    """Return the owner of a function that a hook on it need not know."""
 
 
-def _session_here(_instance: object) -> Session | None:
+def session_of_call(_instance: object) -> Session | None:
+    """Return the session of whatever is watched here."""
     return session_here()

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.objects import fields_of
-from llm_telemetry.trainers.frameworks.framework import Framework, Seam
+from llm_telemetry.guard import attempt
+from llm_telemetry.hooks.patching import Hook
+from llm_telemetry.lifecycle import functions
+from llm_telemetry.lifecycle.evaluation import judge, judging_reward
+from llm_telemetry.objects import fields_of, stored_in
+from llm_telemetry.sources import clean_source
+from llm_telemetry.trainers.frameworks.framework import Framework, Seam, nobody, session_of_call
 from llm_telemetry.trainers.frameworks.log import log
 from llm_telemetry.trainers.frameworks.rewards import rewards
 from llm_telemetry.trainers.frameworks.validation import validation
+from llm_telemetry.trainers.judges import judges_below
+from llm_telemetry.trainers.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-_VALIDATION = validation("global_steps")
+    from llm_telemetry.hooks.observe import Span
+    from llm_telemetry.hooks.scopes import Scope
+    from llm_telemetry.session.session import Session
+
+PADDED = (
+    "verl pads a batch to a multiple of its workers, here by %d rows: copies of its first ones, which are rewarded, "
+    "judged and paid for, and thrown away. They count as rollouts; a batch that the workers divide evenly has none"
+)
+DIFFERENT_KEYS = (
+    "verl fails with KeyError: %r. It takes the keys that compute_score has returned for a batch's first rollout for "
+    "those of all, and for another one this key is missing: most often its judge has failed, and a branch that returns "
+    "other keys was taken. Return the same keys always"
+)
+NO_SCORE = (
+    "compute_score returned a dict without 'score' (%s), and verl fails with KeyError: 'score'. Where a judge fails, "
+    "return a score all the same"
+)
 
 
 def _last_row(fields: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -26,16 +50,102 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
+class _ToldEnd:
+    """A call that changes no scope; its end is looked at."""
+
+    def __init__(self, scope: Scope, look: Callable[[Session, Any, BaseException | None], None]) -> None:
+        self._scope = scope
+        self._look = look
+
+    def begin(self) -> Scope:
+        return self._scope
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        self._look(self._scope.session, result, error)
+
+
+def _at_end(look: Callable[[Session, Any, BaseException | None], None]) -> Kind:
+    def opens(_session: Session, scope: Scope, _fields: dict[str, Any]) -> Span:
+        return _ToldEnd(scope, look)
+
+    return Kind("verl", lambda _label: opens)
+
+
+def _tell_padding(session: Session, result: Any, error: BaseException | None) -> None:
+    if error is None and result[1]:
+        session.tell(PADDED, result[1])
+
+
+def _tell_keys(session: Session, _result: Any, error: BaseException | None) -> None:
+    if isinstance(error, KeyError):
+        session.tell(DIFFERENT_KEYS, error.args[0])
+
+
+class _Scoring:
+    """A call of the user's `compute_score`."""
+
+    def __init__(self, session: Session, span: Span) -> None:
+        self._session = session
+        self._span = span
+
+    def begin(self) -> Scope:
+        return self._span.begin()
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        self._span.end(result, error)
+        if isinstance(result, dict) and "score" not in result:
+            self._session.tell(NO_SCORE, ", ".join(map(str, result)) or "empty")
+
+
+_REWARDS = rewards(group="uid")
+
+
+def _scoring(label: str) -> functions.MakeSpan:
+    """Return what opens `compute_score`: an evaluation if it asks a judge, a rollout where no worker has opened one."""
+    opens = judging_reward(label, implied=True, rewarding=_REWARDS.opens(""))
+
+    def open_both(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
+        span = opens(session, scope, {**fields, "response": fields.get("solution_str")})
+        return None if span is None else _Scoring(session, span)
+
+    return open_both
+
+
+def _giving(*_: Any) -> Callable[..., Any]:
+    """Return the wrapper of what gives the user's function: it gives it with a hook, and hooks on the judges below."""
+
+    def give(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        given = wrapped(*args, **kwargs)
+        return given if given is None else attempt(_hooked, given) or given
+
+    return give
+
+
+def _hooked(given: Any) -> Any:
+    held = given.args if isinstance(given, functools.partial) else ()
+    function = next(filter(callable, held), given)
+    for owner, name, label in judges_below(function):
+        if not isinstance(found := stored_in(owner)[name], Hook):  # for good: nobody else has loaded it
+            opens = judge(label), functions.parameters_of(found)
+            setattr(owner, name, Hook(found, functions.hook(*opens, nobody, session_of_call)))
+    label = clean_source(getattr(function, "__name__", "compute_score")).strip("_")
+    return Hook(given, functions.hook(_scoring(label), (), nobody, session_of_call))
+
+
+_VALIDATION, _PADDING = validation("global_steps"), _at_end(_tell_padding)
+_LOOP, _TRAINER = "verl.experimental.reward_loop.reward_loop", "verl.trainer.ppo.ray_trainer"
+_FUNCTION = Kind("reward function", _scoring, hook=_giving)
 VERL = Framework(
     "verl",
     Seam("verl.utils.tracking", "Tracking.log", log("data", "step")),
     (
-        Seam(
-            "verl.experimental.reward_loop.reward_loop",
-            "RewardLoopWorker.compute_score",
-            rewards(_last_row, group="uid"),
-        ),
+        Seam(_LOOP, "RewardLoopWorker.compute_score", rewards(_last_row, group="uid")),
+        Seam("verl.trainer.ppo.reward", "get_custom_reward_fn", _FUNCTION),
         Seam("verl.trainer.ppo.v1.trainer_base", "PPOTrainer._validate", _VALIDATION),
-        Seam("verl.trainer.ppo.ray_trainer", "RayPPOTrainer._validate", _VALIDATION),
+        Seam(_TRAINER, "RayPPOTrainer._validate", _VALIDATION),
+        Seam(_LOOP, "pad_dataproto_to_divisor", _PADDING),
+        Seam(_TRAINER, "pad_dataproto_to_divisor", _PADDING),
+        Seam(_LOOP, "RewardLoopManager.compute_rm_score", _at_end(_tell_keys)),
+        Seam("verl.experimental.agent_loop.agent_loop", "AgentLoopWorker._postprocess", _at_end(_tell_keys)),
     ),
 )

@@ -1,0 +1,56 @@
+"""What verl needs of a run, small: its own configuration, a tokenizer of some words, rows of a batch."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import verl
+from hydra import compose, initialize_config_dir
+from tensordict import TensorDict
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+from verl import DataProto
+
+WORDS = ("[PAD]", "[EOS]", *(f"w{i}" for i in range(40)))
+SCORES = Path(__file__).with_name("scores.py")
+
+
+def tokenizer_in(folder):
+    """Save a tokenizer that knows `WORDS`; returns its folder."""
+    plain = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[PAD]"))
+    plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[PAD]", eos_token="[EOS]").save_pretrained(folder)
+    return str(folder)
+
+
+def config(tokenizer, *overrides, function="compute_score"):
+    """Return verl's whole configuration, as its command line makes it."""
+    ours = [
+        f"actor_rollout_ref.model.path={tokenizer}",
+        f"reward.custom_reward_function.path={SCORES}",
+        f"reward.custom_reward_function.name={function}",
+        *("reward.num_workers=2", "trainer.project_name=toy", "trainer.experiment_name=run"),
+    ]
+    with initialize_config_dir(str(Path(verl.__file__).parent / "trainer" / "config"), version_base=None):
+        return compose("ppo_trainer", [*ours, *overrides])
+
+
+def batch(rows):
+    """Return a `DataProto` of such rows: source, the word that was answered, the right one, uid."""
+    responses = torch.tensor([[WORDS.index(said), 1] for _, said, _, _ in rows])
+    prompts = torch.full((len(rows), 2), 2)
+    whole = {"prompts": prompts, "responses": responses, "attention_mask": torch.ones(len(rows), 4, dtype=torch.long)}
+    columns = {
+        "data_source": [source for source, *_ in rows],
+        "uid": [uid for *_, uid in rows],
+        "reward_model": [{"ground_truth": truth} for _, _, truth, _ in rows],
+        "extra_info": [{"index": i} for i in range(len(rows))],
+    }
+    arrays = {name: np.array(column, dtype=object) for name, column in columns.items()}
+    return DataProto(batch=TensorDict(whole, batch_size=len(rows)), non_tensor_batch=arrays)
+
+
+def rows_in(path):
+    """What verl's `file` backend has written: pairs of step and data."""
+    return [(line["step"], line["data"]) for line in map(json.loads, path.read_text().splitlines())]

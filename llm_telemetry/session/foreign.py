@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
-import math
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from llm_telemetry.events import Call, Evaluation, Rollout, UnmatchedReward, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from llm_telemetry.events import Event, Split
 
     Read = Callable[[Any], Any]
+    Table = Mapping[type, Read | None]
+    """What reads a value, by the type that JSON has made of it; `None` takes it as it is. Others cannot be."""
 
 KINDS: Mapping[str, type[Any]] = {
     "call": Call,
@@ -84,107 +85,112 @@ def event_in(kind: str, told: Any, split: Split) -> Event | Executed | Rewarded:
     return event
 
 
+class _Shape(NamedTuple):
+    """What can be told of a record."""
+
+    needed: frozenset[str]
+    """The fields that it must have."""
+    tables: Mapping[str, Table]
+    refuse: Read
+
+
 def _record(record: Any, told: Mapping[str, Any]) -> Any:
-    needed, readers = _shape(record)
-    if not needed <= told.keys() <= readers.keys():
+    needed, tables, refuse = _shape(record)
+    if not needed <= told.keys() <= tables.keys():
         raise ForeignError(f"{record.__name__}: fields are missing, or not known")
-    return record(**{name: readers[name](value) for name, value in told.items()})
+    made = {}
+    for name, value in told.items():
+        read = tables[name].get(type(value), refuse)
+        made[name] = value if read is None else read(value)
+    return record(**made)
 
 
 @functools.cache
-def _shape(record: Any) -> tuple[frozenset[str], Mapping[str, Read]]:
-    """Return the fields that a record must have, and what makes the value of each: types are looked at once."""
+def _shape(record: Any) -> _Shape:
+    """Return the shape of a record: types are looked at once."""
     hints = get_type_hints(record)
-    return frozenset(hints.keys() - record._field_defaults.keys()), {
-        name: _reader(hint, record) for name, hint in hints.items()
-    }
+    needed = frozenset(hints.keys() - record._field_defaults.keys())
+    return _Shape(needed, {name: _table(hint, record) for name, hint in hints.items()}, _checked(_never, record))
 
 
-def _reader(hint: Any, record: type[Any]) -> Read:
+def _table(hint: Any, record: type[Any]) -> Table:
     """Return what makes a value of this type of what JSON has; it raises `ForeignError` where that cannot be."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
-        return _one_of([(_looks_like(option), _reader(option, record)) for option in get_args(hint)], record)
+        options = [_table(option, record) for option in get_args(hint)]
+        return {kind: read for table in reversed(options) for kind, read in table.items()}  # the first one counts
     if origin is tuple:
-        return _tuple_of(get_args(hint), record)
-    if hasattr(hint, "_fields"):
-        return lambda value: _record(hint, _named(hint, value))
+        return {list: _tuple_of(get_args(hint), record)}
     if origin is Literal:
-        return _checked(lambda value, _: isinstance(value, str) and value in get_args(hint), record)
-    return _checked(_CHECKS.get(hint, lambda *_: False), record)
+        return {str: _checked(frozenset(get_args(hint)).__contains__, record)}
+    if hasattr(hint, "_fields"):
+        return dict.fromkeys((list, dict), lambda value: _record(hint, _named(hint, value)))
+    if hint in (int, float):
+        return dict.fromkeys((int, hint), _between(*_bounds(record), record))
+    plain: Mapping[Any, Table] = {
+        str: {str: _checked(_is_short, record)},
+        bool: {bool: None},
+        NoneType: {NoneType: None},
+    }
+    return plain.get(hint, {})
 
 
-def _refused(value: Any, record: type[Any]) -> ForeignError:
-    return ForeignError(f"{record.__name__}: {type(value).__name__} is out of bounds, or not what it should be")
+def _bounds(record: type[Any]) -> tuple[int, int]:
+    return (0, MOST_TOKENS) if record is Usage else (-LARGEST, LARGEST)
 
 
-def _checked(check: Callable[[Any, type[Any]], bool], record: type[Any]) -> Read:
+def _between(least: int, most: int, record: type[Any]) -> Read:
+    """Return what takes a number within bounds, which NaN is not."""
+
     def read(value: Any) -> Any:
-        if check(value, record):
+        if least <= value <= most:
             return value
         raise _refused(value, record)
 
     return read
 
 
-def _one_of(options: Sequence[tuple[frozenset[type], Read]], record: type[Any]) -> Read:
-    """Return what reads as the first of several types that a value looks like."""
-
+def _checked(check: Callable[[Any], bool], record: type[Any]) -> Read:
     def read(value: Any) -> Any:
-        for types, read_one in options:
-            if type(value) in types:
-                return read_one(value)
+        if check(value):
+            return value
         raise _refused(value, record)
 
     return read
 
 
-def _looks_like(option: Any) -> frozenset[type]:
-    """Return what JSON may have made of one of several types: lists of records, and 1 of 1.0."""
-    if hasattr(option, "_fields"):
-        return frozenset((list, dict))
-    if get_origin(option) is tuple:
-        return frozenset((list,))
-    return frozenset({float: (float, int), Literal: (str,)}.get(get_origin(option) or option, (option,)))
+def _is_short(text: str) -> bool:
+    return len(text) <= LONGEST
+
+
+def _never(_value: object) -> bool:
+    return False
+
+
+def _refused(value: Any, record: type[Any]) -> ForeignError:
+    return ForeignError(f"{record.__name__}: {type(value).__name__} is out of bounds, or not what it should be")
 
 
 def _tuple_of(kinds: tuple[Any, ...], record: type[Any]) -> Read:
     """Return what reads a tuple; `tuple[x, ...]` has as many as are told, within bounds."""
-    readers = [_reader(kind, record) for kind in kinds if kind is not Ellipsis]
+    tables = [_table(kind, record) for kind in kinds if kind is not Ellipsis]
+    refuse = _checked(_never, record)
     open_ended = kinds[-1] is Ellipsis
 
     def read(value: Any) -> Any:
-        wanted = readers * min(len(value), MOST_PARTS) if open_ended and isinstance(value, list) else readers
-        if not isinstance(value, list) or len(value) != len(wanted):
+        wanted = tables * min(len(value), MOST_PARTS) if open_ended else tables
+        if len(value) != len(wanted):
             raise _refused(value, record)
-        return tuple([read_one(part) for read_one, part in zip(wanted, value, strict=True)])
+        readers = [table.get(type(part), refuse) for table, part in zip(wanted, value, strict=True)]
+        return tuple([part if take is None else take(part) for take, part in zip(readers, value, strict=True)])
 
     return read
 
 
 def _named(record: Any, value: Any) -> Mapping[str, Any]:
     """Return a record's fields by name: JSON makes lists of records."""
-    if isinstance(value, list) and len(value) <= len(record._fields):
-        return dict(zip(record._fields, value, strict=False))
-    if not isinstance(value, dict):
-        raise ForeignError(f"{record.__name__}: is not told as one")
-    return value
-
-
-def _is_int(value: Any, record: type[Any]) -> bool:
-    if type(value) is not int:
-        return False
-    return 0 <= value <= MOST_TOKENS if record is Usage else abs(value) <= LARGEST
-
-
-def _is_float(value: Any, _record: type[Any]) -> bool:
-    return type(value) in (int, float) and abs(value) <= LARGEST and math.isfinite(value)
-
-
-_CHECKS: Mapping[Any, Callable[[Any, type[Any]], bool]] = {
-    NoneType: lambda value, _: value is None,
-    bool: lambda value, _: type(value) is bool,
-    int: _is_int,
-    float: _is_float,
-    str: lambda value, _: isinstance(value, str) and len(value) <= LONGEST,
-}
+    if isinstance(value, dict):
+        return value
+    if len(value) > len(record._fields):
+        raise ForeignError(f"{record.__name__}: has more fields than are known")
+    return dict(zip(record._fields, value, strict=False))

@@ -72,7 +72,7 @@ class SpoolReader:
 
     def _read_line(self, line: bytes, split: Split) -> Event | Executed | Rewarded | None:
         try:
-            kind, told = json.loads(line)
+            kind, told = json.loads(str(line, "utf-8"))
             return event_in(kind, told, split)
         except (ValueError, TypeError, RecursionError) as error:
             if line and not self._told:

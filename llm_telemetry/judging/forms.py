@@ -44,7 +44,7 @@ def form_of(text: str) -> str:
     found = dict(_places(words, "one" if len(lines) == 1 else "more"))
     if any(map(_HEDGES.search, looked_at)):
         found[_HEDGED] = 1
-    return base64.b85encode(array("Q", (place << 32 | words for place, words in found.items())).tobytes()).decode()
+    return base64.b64encode(array("Q", (place << 32 | words for place, words in found.items())).tobytes()).decode()
 
 
 def _words_of(line: str) -> list[str]:
@@ -55,7 +55,7 @@ def _words_of(line: str) -> list[str]:
 
 def places_in(form: str) -> array[int]:
     """Return the places of a form and what stands in each, packed: see `place_of`."""
-    return array("Q", base64.b85decode(form))
+    return array("Q", base64.b64decode(form))
 
 
 def place_of(packed: int) -> int:

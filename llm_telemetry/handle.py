@@ -73,7 +73,7 @@ class Telemetry(Lifecycle):
             undo.callback(self._let_go)
             join_ranks(self._session)
             self._hooks = hook_all(self._session, trainer, found.watched)
-            if found.log_takes_payloads:
+            if found.in_modules:
                 frameworks.arrivals.watch(self._hooks)
             tell_children(self._session, found.watched)
             active.append(self._session)

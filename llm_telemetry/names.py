@@ -32,6 +32,8 @@ FRAMEWORKS = (
     *("skyrl.train.utils.tracking", "skyrl.train.generators.skyrl_gym_generator", "skyrl.train.trainer"),
     *(f"tinker_cookbook.{name}" for name in ("utils.ml_log", "rl.rollouts", "rl.metric_util", "rl.train")),
     *("art.model", "art.rewards.ruler"),
+    *(f"verifiers.v1.{name}" for name in ("env", "task", "judge")),
+    *(f"verifiers.v1.judges.{name}" for name in ("reference", "rubric", "decision")),
 )
 """Modules of frameworks in which something is hooked; `trainers.frameworks.table` says what."""
 VALIDATION_METHODS = ("evaluate_on_val_set", "evaluate", "validate", "_validate", "validation_step", "eval_step")

@@ -24,6 +24,8 @@ class Found(NamedTuple):
     """Whether the owner's own `wandb.log` ends its steps: there is no function that does."""
     log_takes_payloads: bool = False
     """Whether the owner's own log call takes payloads along: they are not written to W&B besides."""
+    in_modules: bool = False
+    """Whether functions of a framework's modules are hooked besides, see `trainers.frameworks`."""
     answers_itself: bool = False
     """Whether an engine of the trainer's own answers, so that rollouts without a call are as they should be."""
     trains: bool | None = True

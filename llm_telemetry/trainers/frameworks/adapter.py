@@ -22,6 +22,8 @@ _KNOWN = ("executor", "reward", "step", "validation", "items")
 class Logging(Adapter):
     """A framework's logger, such as `verl.utils.tracking.Tracking`, by which the run's owner tells its steps.
 
+    A framework without one is asked for by name: `instrument(adapter="verifiers")`.
+
     Args:
         framework: What is known of it.
     """
@@ -43,21 +45,17 @@ class Logging(Adapter):
         if named := [name for name in _KNOWN if getattr(config, name) is not None]:
             raise InstrumentError(f"{named[0]}=: the parts of {self.name} are known; leave it out")
         judges = () if config.judge is None else find_judges(trainer, None, config.judge)
-        watched = [self._log.of(trainer, self._method), *(JUDGE.of(*judge) for judge in judges)]
-        known: dict[str, Any] = {"log_takes_payloads": True, "answers_itself": True, "has_executor": False}
-        return Found(watched, self._framework.lacks, rewards=None, **known)
+        logs = [kind.of(trainer, name) for name, kind in self.entrances(type(trainer))]
+        known: dict[str, Any] = {"in_modules": True, "answers_itself": True, "has_executor": False, "rewards": None}
+        known |= {"log_takes_payloads": True} if logs else {"rows_are_steps": True, "trains": None}
+        return Found([*logs, *(JUDGE.of(*judge) for judge in judges)], self._framework.lacks, **known)
 
     def entrances(self, cls: type) -> Sequence[tuple[str, Kind]]:
         """Return the log method: the owner is known, with `LLM_TELEMETRY=1`, as soon as its logger is made."""
-        return [(self._method, self._log)] if any(map(self._has_log, cls.__mro__)) else ()
-
-    @property
-    def _log(self) -> Kind:
-        return self._framework.log.kind
-
-    @property
-    def _method(self) -> str:
-        return self._framework.log.path.rpartition(".")[2]
+        if self._framework.log is None or not any(map(self._has_log, cls.__mro__)):
+            return ()
+        return [(self._framework.log.path.rpartition(".")[2], self._framework.log.kind)]
 
     def _has_log(self, cls: type) -> bool:
-        return self._framework.log[:2] == (cls.__module__, f"{cls.__qualname__}.{self._method}")
+        log = self._framework.log
+        return log is not None and log[:2] == (cls.__module__, f"{cls.__qualname__}.{log.path.rpartition('.')[2]}")

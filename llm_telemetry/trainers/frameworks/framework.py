@@ -11,8 +11,14 @@ from llm_telemetry.hooks.scopes import session_here
 from llm_telemetry.lifecycle.functions import parameters_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llm_telemetry.session.session import Session
     from llm_telemetry.trainers.kinds import Kind
+
+
+begin: list[Callable[[str], Session | None]] = []
+"""With `LLM_TELEMETRY=1`, what begins the session of a framework without a logger."""
 
 
 class Seam(NamedTuple):
@@ -25,6 +31,9 @@ class Seam(NamedTuple):
     label: str = ""
     """What a judge is called in keys."""
 
+    begins: str = ""
+    """The name of the framework whose session a call begins, with `LLM_TELEMETRY=1`, where there is none."""
+
     def row(self) -> Row | None:
         """Return its hook; `None` where the module, which is imported, has no such function: it is another version."""
         holder, _, name = self.path.rpartition(".")
@@ -34,7 +43,10 @@ class Seam(NamedTuple):
         if not callable(function):
             return None
         parameters = parameters_of(function)[bool(holder) :]
-        return Row(owner, name, self.kind.hook(self.kind.opens(self.label), parameters, nobody, session_of_call))
+        return Row(owner, name, self.kind.hook(self.kind.opens(self.label), parameters, nobody, self._session))
+
+    def _session(self, instance: object) -> Session | None:
+        return session_of_call(instance) or (begin[0](self.begins) if self.begins and begin else None)
 
 
 class Framework(NamedTuple):
@@ -42,8 +54,9 @@ class Framework(NamedTuple):
 
     name: str
     """As an adapter's: in `instrument(adapter="…")` and in messages."""
-    log: Seam
-    """The method by which the owner logs a step: the object that has it is watched as the trainer."""
+    log: Seam | None
+    """The method by which the owner logs a step: the object that has it is watched as the trainer. Without one, there
+    is a trainer of another kind, or rows of W&B are the steps."""
     seams: tuple[Seam, ...] = ()
     """What else is heard, in the owner and in other processes."""
     lacks: tuple[str, ...] = ()

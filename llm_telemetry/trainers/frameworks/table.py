@@ -9,6 +9,7 @@ from llm_telemetry.names import FRAMEWORKS as MODULES
 from llm_telemetry.trainers.frameworks.art import ART
 from llm_telemetry.trainers.frameworks.skyrl import SKYRL
 from llm_telemetry.trainers.frameworks.tinker import TINKER
+from llm_telemetry.trainers.frameworks.verifiers import VERIFIERS
 from llm_telemetry.trainers.frameworks.verl import VERL
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from llm_telemetry.hooks.patching import Row
     from llm_telemetry.trainers.frameworks.framework import Framework
 
-FRAMEWORKS: tuple[Framework, ...] = (VERL, SKYRL, TINKER, ART)
+FRAMEWORKS: tuple[Framework, ...] = (VERL, SKYRL, TINKER, ART, VERIFIERS)
 
 
 def _rows(module: str) -> Iterable[Row]:

@@ -1,4 +1,4 @@
-"""tinker-cookbook: group rollouts in the process that trains, and `ml_logger.log_metrics`; see docs/ray.md."""
+"""tinker-cookbook: group rollouts in the process that trains, and `ml_logger.log_metrics`; see docs/frameworks.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ART: trajectories are logged with their rewards by their model; RULER judges a group of them; see docs/frameworks.md."""
+"""ART: trajectories are logged with their rewards by their model; RULER judges a group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SkyRL: its generator, in the process that trains, plays a batch in environments of SkyRL-Gym; see docs/frameworks.md."""
+"""SkyRL: its generator, in the process that trains, plays a batch in environments of SkyRL-Gym."""
 
 from __future__ import annotations
 

@@ -56,12 +56,14 @@ def test_all_examples_are_run_here():
     }
 
 
+@pytest.mark.long
 def test_the_plain_trainer_trains_and_leaves_nothing_of_ours(run):
     folder, printed = run("train_plain")
     assert [line.split(":")[0] for line in printed] == [f"step {step}" for step in range(1, STEPS + 1)]
     assert list(folder.rglob("*.jsonl")) == []
 
 
+@pytest.mark.long
 def test_the_watched_trainer_trains_as_if_it_were_not(run):
     _, plain = run("train_plain")
     _, watched = run("train_watched")
@@ -90,6 +92,7 @@ def test_the_watched_trainer_is_the_plain_one_with_one_line_more():
     ]
 
 
+@pytest.mark.long
 def test_the_extended_trainer_has_keys_and_a_table_of_its_own(run):
     folder, _ = run("train_extended")
     payloads = payloads_in(folder)

@@ -11,6 +11,7 @@ IN_MAIN = [[("val", 0), ("train", 1), ("train", 2)]]
 NOT_WATCHED = "has a step method, but no executor and no reward computer, and is not watched."
 
 
+@LONG
 def test_imported_trainers_of_all_sorts_and_a_class_that_only_looks_like_one(train):
     done = train(PROGRAMS / "imported.py")
     assert done.code == 0
@@ -39,6 +40,7 @@ def test_a_trainer_in_the_main_file(train, tmp_path, program, arguments):
     assert done.trainers[0][1]["payload"]["llm/executor/calls"] == 1
 
 
+@LONG
 def test_the_launcher_finds_what_a_plain_start_finds_too_late(train, tmp_path):
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
     assert train("late.py").steps == [[("train", 2)]]
@@ -94,6 +96,7 @@ def test_a_name_that_the_main_program_does_not_have_is_told(train, tmp_path):
     assert told in train("silent.py", LLM_TELEMETRY_TRAINER="__main__:Typo").err.splitlines()
 
 
+@LONG
 def test_named_trainers(train, tmp_path):
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
     named = "shapes:Oddly.one_round, shapes:Net,shapes:Nope,__main__:Mine.turn"
@@ -112,6 +115,7 @@ def test_nothing_is_watched_without_the_variable(train):
     assert (done.code, done.err, done.trainers) == (0, "", [])
 
 
+@LONG
 def test_what_code_has_said_stands(train, tmp_path):
     done = train(PROGRAMS / "edges.py", "released")
     assert done.steps == [[("train", 7)]]

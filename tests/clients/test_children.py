@@ -33,6 +33,7 @@ def test_calls_of_worker_processes_are_the_owner_s(server, tmp_path, by, method)
     assert payload["dataset/count"] == 3
 
 
+@pytest.mark.long
 def test_a_script_is_watched_whose_only_client_is_anthropic_s(server, tmp_path):
     assert_true(trained(server, tmp_path, "anthropic", PROGRAM), server)
 

@@ -9,6 +9,7 @@ pytest.importorskip("rich")
 from tests.support.children import python
 
 
+@pytest.mark.long
 def test_the_demo_ends_with_the_path_of_its_page(tmp_path):
     done = python("-m", "llm_telemetry", "demo", "--steps", "2", cwd=tmp_path, WANDB_MODE="offline")
     printed = done.stdout

@@ -42,6 +42,7 @@ def test_a_run_outside_of_wandb_s_folders_has_no_such_view(tmp_path, capsys):
     )
 
 
+@pytest.mark.long
 def test_leet_shows_that_view_and_keeps_what_it_had_written(tmp_path, capsys):
     pytest.importorskip("wandb.cli.leet", reason="this W&B has no leet")
     train(tmp_path, "r6", 1, 3, "finish")

@@ -112,6 +112,7 @@ def test_processes_of_a_run_that_begin_in_the_same_second_are_told_apart_and_kep
 
 
 @pytest.mark.parametrize("ending", ["finish", pytest.param("kill", marks=LONG)])
+@LONG
 def test_an_offline_run_that_is_resumed_goes_on_with_its_totals(train, tmp_path, ending):
     train("r1", 1, 3, ending)
     train("r1", 4, 5, "finish")

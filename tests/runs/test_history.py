@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llm_telemetry
@@ -83,6 +83,7 @@ def test_jsonl_folder_and_wandb_file_tell_the_same(finished, tmp_path):
     assert numbers(find_run(next(copy.glob("*.wandb")))) == numbers(from_jsonl)
 
 
+@pytest.mark.long
 def test_all_processes_of_a_wandb_run_are_one_run(tmp_path):
     train(tmp_path, "r3", 1, 3, "kill")
     train(tmp_path, "r3", 3, 5, "exit")
@@ -176,6 +177,7 @@ def test_the_evidence_of_all_steps_is_there(tmp_path):
 # --- as a DataFrame
 
 
+@settings(max_examples=30)
 @given(st.lists(st.dictionaries(st.sampled_from(["gsm8k", "math", "a_b"]), st.floats(0, 100)), min_size=1, max_size=5))
 def test_a_data_frame_has_each_number_once_and_says_what_it_is_of(tmp_path_factory, steps):
     pytest.importorskip("pandas")

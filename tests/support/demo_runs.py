@@ -28,16 +28,16 @@ class Plan:
     wandb: bool = False
 
 
-# Few hang, as each batch with one waits for the timeout. That is far longer than 64 rollouts take to be judged, one
+# Few hang, as each batch with one waits for the timeout. That is far longer than 24 rollouts take to be judged, one
 # after the other, while the loop is blocked: only hung calls may ever be cancelled, on a busy machine too.
 _ROUGH = WORST._replace(solver=replace(WORST.solver, hung=0.012))
 _WORST = {"steps": 3, "batch_size": 12, "group_size": 4, "val_every": 2, "val_samples": 24, "oom_at_step": 2}
-_WORST |= {"workflow_timeout": 12.0, "defect_rate": 0.1}
+_WORST |= {"workflow_timeout": 9.0, "defect_rate": 0.1}
 _CALM = {"steps": 8, "group_size": 4, "val_every": 8, "oom_at_step": 2, "defect_rate": 0.0, "concurrency": 16}
 _DOUBTFUL = {"steps": 4, "group_size": 10, "val_every": 2, "val_samples": 48, "workflow_timeout": 60.0}
 PLANS = {
     "usual": Plan(USUAL, 0, {"steps": 4, "workflow_timeout": 12.0}),  # `make demo` up to its first validation
-    "worst": Plan(_ROUGH, 6, {**_WORST, "concurrency": 64}, wandb=True),
+    "worst": Plan(_ROUGH, 6, {**_WORST, "concurrency": 24}, wandb=True),
     "worst, not watched": Plan(_ROUGH, 6, {**_WORST, "concurrency": 8}, watched=False, wandb=True),
     # samples enough for answers to repeat: whether the judge then contradicts itself depends on who is asked first
     "doubtful": Plan(DOUBTFUL, 3, {**_CALM, **_DOUBTFUL}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.guard import attempt
+from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import drive
 from llm_telemetry.lifecycle import spans
 from llm_telemetry.lifecycle.functions import opener
@@ -44,10 +44,13 @@ def _hook(
     """Return the wrapper of such a function; but for `step`, the arguments are those of `functions.hook`."""
     open_span = opener(make_span, parameters, owner, adopt)
 
+    @guarded
+    def begin(instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Span | None:
+        told = {**dict(zip(parameters, args, strict=False)), **kwargs}
+        return open_span(instance, args, {**kwargs, "step": told.get(step, stored_in(instance).get(step))})
+
     def watch(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        number = (attempt(stored_in, instance) or {}).get(step)
-        number = {**dict(zip(parameters, args, strict=False)), **kwargs}.get(step, number)
-        span = open_span(instance, args, {**kwargs, "step": number})
+        span = begin(instance, args, kwargs)
         return wrapped(*args, **kwargs) if span is None else drive(span, wrapped, args, kwargs)
 
     return watch

@@ -51,7 +51,7 @@ def test_pattern(program):
     assert sorted(number for number, _ in payload_places(run.rows)) == payload_numbers(program)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=1500, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=1000, deadline=None)
 @given(programs(), st.sampled_from([0, 0, 7]))
 def test_promise(program, start):
     """Random trainers: the trainer's rows are what they are without us, and no payload is lost."""

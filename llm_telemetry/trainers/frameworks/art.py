@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def _item(group: Any, trajectory: Any = None) -> Mapping[str, Any]:
-    """Return the metadata of a trajectory, and of its group."""
-    return {"metadata": {**(fields_of(group).get("metadata") or {}), **(fields_of(trajectory).get("metadata") or {})}}
+    """Return the metadata of a trajectory, which come first, and of its group."""
+    return {"metadata": fields_of(trajectory).get("metadata"), "meta": fields_of(group).get("metadata")}
 
 
 def _of_group(fields: Mapping[str, Any]) -> Mapping[str, Any]:

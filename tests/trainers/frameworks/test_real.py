@@ -1,14 +1,20 @@
 """The real frameworks, unedited, by the variable alone: what is told against what the server and the programs know."""
 
+import importlib
+import inspect
 import json
 import math
+import operator
+import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from llm_telemetry.trainers.frameworks.tinker import TINKER
 from tests.support.children import payloads_in, python
+from tests.trainers.frameworks.test_kinds import MODULES, SIGNATURES
 
 STEP = "llm_telemetry/step"
 PLAYS = ("tinker", "skyrl", "skyrl step-wise", "art", "verifiers")
@@ -93,6 +99,15 @@ def test_the_frameworks_own_log_has_each_payload_at_its_step(told):
     split = "train/" if told.name == "art" else ""
     rows = [(row["step"], row[f"{split}{STEP}"]) for row in told.logged if f"{split}{STEP}" in row]
     assert rows == [(step, step) for step in sorted({one[STEP] for one in told.payloads if one.get("dataset/count")})]
+
+
+def test_the_stand_in_for_tinker_cookbook_has_its_signatures():
+    for module in MODULES:
+        importlib.import_module(module)
+    real = {one.path.rpartition(".")[2]: one for one in (TINKER.log, *TINKER.seams)}
+    for name, parameters in SIGNATURES.items():
+        function = operator.attrgetter(real[name].path)(sys.modules[real[name].module])
+        assert list(inspect.signature(function).parameters) == parameters
 
 
 def test_nothing_of_ours_has_failed(told):

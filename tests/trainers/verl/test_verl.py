@@ -98,12 +98,6 @@ def test_a_run_is_counted_exactly_and_each_backend_has_it_at_verls_step(server, 
     assert f"{key}:50" in said
 
 
-def test_an_asynchronous_compute_score_is_counted_exactly(server, tokenizer, tmp_path):
-    before = len(server.books)
-    rows, _, _ = run(server, tmp_path, tokenizer, "compute_score_async", "trainer.test_freq=1", "trainer.logger=[file]")
-    check(rows, len(server.books) - before)
-
-
 def test_a_step_that_a_failed_judge_has_ended_by_a_key_error_is_told_as_what_it_is(tokenizer, tmp_path):
     with LLMServer(lambda request: "" if "w8" in request.user else "yes") as server:
         rows, _, said = run(server, tmp_path, tokenizer, "compute_score_fragile", "trainer.logger=[file]", check=False)

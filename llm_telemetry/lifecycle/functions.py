@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MakeSpan: TypeAlias = "Callable[[Session, Scope, dict[str, Any]], Span | None]"
 """Opens a span from the session, the scope that is there and the arguments by name; `None` for what is none."""
 
+Tell: TypeAlias = "Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]"
+"""Returns what an object tells of a call besides its arguments, given both."""
+
 
 def session_of(instance: Any) -> Session | None:
     """Return the session that watches this object (`None`: a static function), or in whose step it is used.
@@ -51,9 +54,10 @@ def hook(
     parameters: Sequence[str],
     owner: Callable[[], Any],
     adopt: Callable[[Any], Session | None] | None = None,
+    tell: Tell | None = None,
 ) -> Any:
     """Return the wrapt wrapper for one function; the arguments are those of `opener`."""
-    open_span = opener(make_span, parameters, owner, adopt)
+    open_span = opener(make_span, parameters, owner, adopt, tell)
 
     def watch(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         span = open_span(instance, args, kwargs)
@@ -67,6 +71,7 @@ def opener(
     parameters: Sequence[str],
     owner: Callable[[], Any],
     adopt: Callable[[Any], Session | None] | None = None,
+    tell: Tell | None = None,
 ) -> Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Span | None]:
     """Return what opens the span of a call, given the object that the function is called on, and the arguments.
 
@@ -75,6 +80,7 @@ def opener(
         parameters: The names of the function's parameters, for arguments given by position.
         owner: Gives whose function it is where wrapt cannot tell (a plain function on an attribute).
         adopt: Asked for a session when nobody watches the object.
+        tell: Returns what the object tells besides the arguments, in whose place it is.
     """
 
     @guarded
@@ -84,7 +90,8 @@ def opener(
             session = adopt(instance)
         if session is None:
             return None
-        return make_span(session, scope_in(session), {**dict(zip(parameters, args, strict=False)), **kwargs})
+        fields = {**dict(zip(parameters, args, strict=False)), **kwargs}
+        return make_span(session, scope_in(session), fields if tell is None else {**fields, **tell(instance, fields)})
 
     return open_span
 

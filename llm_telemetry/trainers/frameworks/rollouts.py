@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.events import Rollout
 from llm_telemetry.guard import attempt
-from llm_telemetry.hooks.observe import drive
 from llm_telemetry.hooks.scopes import innermost
-from llm_telemetry.lifecycle.functions import opener
+from llm_telemetry.lifecycle.functions import hook
 from llm_telemetry.lifecycle.items import open_rollout
 from llm_telemetry.sources import UNKNOWN
 from llm_telemetry.trainers.kinds import Kind
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from llm_telemetry.events import Role, Split
     from llm_telemetry.hooks.observe import Span
     from llm_telemetry.hooks.scopes import Scope
-    from llm_telemetry.lifecycle.functions import MakeSpan
     from llm_telemetry.session.session import Session
 
     Fields = Mapping[str, Any]
@@ -130,17 +129,8 @@ class _Rollouts(_Work):
             )
 
 
-def _hook(
-    make_span: MakeSpan,
-    parameters: Sequence[str],
-    owner: Callable[[], Any],
-    adopt: Callable[[Any], Session | None] | None = None,
-) -> Any:
-    """Return the wrapper of a function that tells its object, too; the arguments are those of `functions.hook`."""
-    open_span = opener(make_span, parameters, owner, adopt)
+def _itself(instance: Any, _fields: Fields) -> Fields:
+    return {"self": instance}
 
-    def watch(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        span = open_span(instance, args, {**kwargs, "self": instance})
-        return wrapped(*args, **kwargs) if span is None else drive(span, wrapped, args, kwargs)
 
-    return watch
+_hook = partial(hook, tell=_itself)

@@ -116,7 +116,8 @@ def _giving(*_: Any) -> Callable[..., Any]:
 
     def give(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         given = wrapped(*args, **kwargs)
-        return given if given is None else attempt(_hooked, given) or given
+        hooked = None if given is None else attempt(_hooked, given)
+        return given if hooked is None else hooked
 
     return give
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from binascii import crc32
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this module costs
 if TYPE_CHECKING:
@@ -96,11 +95,13 @@ def machine() -> str:
         node = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
         own = f"{node} {_said_by(os.readlink, '/proc/self/ns/pid')}"
         boot = _said_by(_content, "/proc/sys/kernel/random/boot_id").replace("-", "")[:8]
-        _machine.append(f"{boot}{crc32(own.encode()):08x}")
+        _machine.append(f"{boot}{int.from_bytes(own.encode(), 'big') % _PRIME:08x}")
     return _machine[0]
 
 
 _machine: list[str] = []
+_PRIME = 2**32 - 5
+"""The largest one below 2**32: the rest is a checksum, for which no library has to be loaded at each start."""
 
 
 def is_running(pid: int) -> bool:

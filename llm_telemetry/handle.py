@@ -112,10 +112,13 @@ class Telemetry(Lifecycle):
 
     @guarded
     def _begin(self) -> None:
-        """At the start of each step see whether there is a W&B run by now; go on with its counts, once."""
+        """At the start of each step see whether there is a W&B run by now; go on with its counts, once.
+
+        Who has said `resume=True` has named the folder, too: its counts are there before the first step.
+        """
         self._place.attach()
         if not self._looked_back and (
-            self._place.run is not None or self._config.run is False or self.path is not None
+            self._config.resume or self._place.run is not None or self._config.run is False or self.path is not None
         ):
             self._looked_back = True
             state = self._place.state()

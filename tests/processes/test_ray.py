@@ -90,6 +90,22 @@ def test_a_trainer_in_an_actor_of_its_own_owns_the_run(server, cluster, tmp_path
     check(payloads, rewards, asked)
 
 
+@pytest.mark.parametrize(("way", "role"), [("tasks", "other"), ("tasks in a scope", "judge")])
+def test_calls_of_tasks_have_the_role_that_is_told_and_else_none(server, cluster, tmp_path, way, role):
+    payloads, _, asked, _ = run(server, tmp_path, way, "environment", **cluster)
+    assert [payload.get(f"llm/{role}/calls") for payload in payloads] == [ITEMS, ITEMS]
+    assert len(asked) == 2 * ITEMS
+    assert not any(f"llm/{another}/calls" in payloads[-1] for another in {"executor", "judge", "other"} - {role})
+
+
+def test_an_owner_that_is_killed_goes_on_with_exact_totals(server, cluster, tmp_path):
+    known = {**cluster, "LLM_TELEMETRY_RESUME": "1", "LLM_TELEMETRY_FOLDER": str(tmp_path)}
+    _, first, asked, _ = run(server, tmp_path, "owner killed", "environment", check=False, **known)
+    payloads, second, again, _ = run(server, tmp_path, "owner again", "environment", **known)
+    check(payloads, first + second, asked + again)
+    assert payloads[-1]["cost/executor_calls"] == payloads[-1]["cost/judge_calls"] == 2 * ITEMS
+
+
 def test_what_the_job_has_set_is_not_set_again(monkeypatch):
     monkeypatch.setenv("LLM_TELEMETRY", "1")
     job = {"runtime_env": {"env_vars": {"LLM_TELEMETRY": "1"}}}

@@ -4,8 +4,10 @@ Run as a module its classes are the main program's, which Ray sends to its worke
 those of the module that workers import.
 """
 
+import contextlib
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -74,6 +76,31 @@ class Trainer:
         return {source: rewards[i::2] for i, source in enumerate(SOURCES)}
 
 
+@ray.remote
+def grade(problem, source, role):
+    """A task, which no handle of the trainer's leads to; its role is told, or it is not."""
+    import llm_telemetry  # noqa: PLC0415 - only there
+
+    with llm_telemetry.scope(role=role, source=source) if role else contextlib.nullcontext():
+        return 1.0 if ask(openai.OpenAI(max_retries=0), f"judge {problem}, yes or no?") == "yes" else 0.0
+
+
+class TaskTrainer(Trainer):
+    role = None
+
+    def train_step(self, step):
+        given = [grade.remote(f"{step}-{i}", SOURCES[i % 2], self.role) for i in range(ITEMS)]
+        rewards = ray.get(given)
+        return {source: rewards[i::2] for i, source in enumerate(SOURCES)}
+
+
+class TellingTaskTrainer(TaskTrainer):
+    role = "judge"
+
+
+TRAINERS = {"tasks": TaskTrainer, "tasks in a scope": TellingTaskTrainer}
+
+
 def actors(way):
     """The executor and the rewarders."""
     there = sys.modules["__main__"]
@@ -114,13 +141,15 @@ def ours(given):
 
 
 def train(way, *, watched):
-    trainer = Trainer(*actors(way))
+    trainer = TRAINERS.get(way, Trainer)(*actors(way))
     if watched:
         from llm_telemetry import instrument  # noqa: PLC0415 - the others are watched by the variable alone
 
         instrument(trainer, console=0)
-    for step in (1, 2):
+    for step in (2,) if way == "owner again" else (1, 2):
         yield trainer.train_step(step)
+        if way == "owner killed":
+            os.kill(os.getpid(), signal.SIGKILL)
         if way == "killed":
             ray.kill(trainer.rewarders[0])  # SIGKILL
             trainer.rewarders[:] = actors(way)[1]

@@ -1,4 +1,4 @@
-"""verl, the real one, on Ray: every number of its rows held against the books of the judge's server."""
+"""verl by its own command line, on Ray: every number of its rows held against the books of the judge's server."""
 
 import tempfile
 
@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from llm_telemetry.testing import LLMServer
 from tests.support.children import ROOT, payloads_in, python
 from tests.support.wandb_offline import Written
-from tests.trainers.verl.toy import rows_in, tokenizer_in
+from tests.trainers.verl.toy import overrides, rows_in, tokenizer_in
 
 TRAINED, VALIDATED, PADDED = 6, 3, 1
 
@@ -33,8 +33,21 @@ def tokenizer(tmp_path_factory):
     return tokenizer_in(tmp_path_factory.mktemp("tokenizer"))
 
 
-def run(server, folder, tokenizer, function, *overrides, check=True):
-    """Run it; returns verl's rows, our payloads and what was said."""
+SIZES = [
+    *("algorithm.adv_estimator=grpo", "data.train_batch_size=6", "trainer.n_gpus_per_node=1"),
+    *("actor_rollout_ref.actor.ppo_mini_batch_size=6", "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=1"),
+    *(f"actor_rollout_ref.{part}.log_prob_micro_batch_size_per_gpu=1" for part in ("rollout", "ref")),
+    "actor_rollout_ref.rollout.name=vllm",
+]
+"""Of what does not happen; verl wants to know them."""
+TOY = [
+    *("trainer.v1.trainer_mode=toy", "ray_kwargs.ray_init.num_cpus=24"),
+    "+actor_rollout_ref.rollout.agent.agent_loop_manager_class=tests.trainers.verl.trainer.Agents",
+]
+
+
+def run(server, folder, tokenizer, function, *more, check=True):
+    """Run verl's own command line; returns verl's rows, our payloads and what was said."""
     with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as short:  # sockets have short names
         environ = {
             "OPENAI_BASE_URL": server.base_url,
@@ -51,9 +64,10 @@ def run(server, folder, tokenizer, function, *overrides, check=True):
             "TENSORBOARD_DIR": str(folder / "board"),
             "WANDB_DIR": str(folder),
             "CUDA_VISIBLE_DEVICES": "",
+            "VERL_USE_EXTERNAL_MODULES": "tests.trainers.verl.trainer",
         }
-        program = ("-m", "tests.trainers.verl.program", tokenizer, function, *overrides)
-        done = python(*program, cwd=folder, check=check, **environ)
+        words = [*overrides(tokenizer, function), *SIZES, *TOY, *more]
+        done = python("-m", "verl.trainer.main_ppo", *words, cwd=folder, check=check, **environ)
     return rows_in(folder / "verl.jsonl"), payloads_in(folder / "ours"), done.stdout + done.stderr
 
 

@@ -9,7 +9,7 @@ import verl
 from hydra import compose, initialize_config_dir
 from tensordict import TensorDict
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, Qwen2Config
 from verl import DataProto
 
 WORDS = ("[PAD]", "[EOS]", *(f"w{i}" for i in range(40)))
@@ -17,23 +17,28 @@ SCORES = Path(__file__).with_name("scores.py")
 
 
 def tokenizer_in(folder):
-    """Save a tokenizer that knows `WORDS`; returns its folder."""
+    """Save a tokenizer that knows `WORDS`, and what a model's folder has beside it; returns the folder."""
     plain = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[PAD]"))
     plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[PAD]", eos_token="[EOS]").save_pretrained(folder)
+    Qwen2Config(architectures=["Qwen2ForCausalLM"]).save_pretrained(folder)  # verl asks for it; it makes no model
     return str(folder)
 
 
-def config(tokenizer, *overrides, function="compute_score"):
-    """Return verl's whole configuration, as its command line makes it."""
-    ours = [
+def overrides(tokenizer, function):
+    """What we say on verl's command line."""
+    return [
         f"actor_rollout_ref.model.path={tokenizer}",
         f"reward.custom_reward_function.path={SCORES}",
         f"reward.custom_reward_function.name={function}",
         *("reward.num_workers=2", "trainer.project_name=toy", "trainer.experiment_name=run"),
     ]
+
+
+def config(tokenizer, *more, function="compute_score"):
+    """Return verl's whole configuration, as its command line makes it."""
     with initialize_config_dir(str(Path(verl.__file__).parent / "trainer" / "config"), version_base=None):
-        return compose("ppo_trainer", [*ours, *overrides])
+        return compose("ppo_trainer", [*overrides(tokenizer, function), *more])
 
 
 def batch(rows):

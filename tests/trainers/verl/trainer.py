@@ -1,4 +1,7 @@
-"""verl's own trainer, its `fit` and `_validate`, reward loop, workers and log, without a model: rows are made here."""
+"""A trainer for verl's own command line, which imports this module because a variable of verl's names it.
+
+Its `fit` and `_validate`, its reward loop, workers and log are verl's own; there is no model, and rows are made here.
+"""
 
 from types import SimpleNamespace
 
@@ -6,7 +9,7 @@ import ray
 from verl.experimental.reward_loop import RewardLoopManager
 from verl.trainer.ppo.v1 import trainer_base
 
-from tests.trainers.verl.toy import batch, config
+from tests.trainers.verl.toy import batch
 
 STEPS, SAMPLES = 2, 2
 TRAINED = (("sums", "w1", "w1"), ("sums", "w2", "w3"), ("capitals", "w4", "w4"))
@@ -14,6 +17,10 @@ VALIDATED = (("held", "w5", "w5"), ("held", "w6", "w7"), ("held", "w8", "w8"))
 """Not as many as two workers divide evenly."""
 
 
+trainer_base.tq = SimpleNamespace(kv_clear=lambda **_: None)
+
+
+@trainer_base.register_trainer("toy")
 class Trainer(trainer_base.PPOTrainer):
     """verl's trainer without a model."""
 
@@ -22,6 +29,15 @@ class Trainer(trainer_base.PPOTrainer):
         self.global_steps = 0
         self.steps_per_epoch = self.total_training_steps = STEPS
         self.reward_loop_manager = RewardLoopManager(config)
+
+    def init(self):
+        pass
+
+    def get_llm_client(self):
+        pass
+
+    def get_teacher_client(self):
+        pass
 
     @property
     def val_dataloader(self):
@@ -62,11 +78,9 @@ class Trainer(trainer_base.PPOTrainer):
         return {"val-core/held/acc": 1.0}
 
 
-def fit(tokenizer, function, *overrides):
-    """Train, and close the log, as verl's `TaskRunner` does."""
-    trainer_base.tq = SimpleNamespace(kv_clear=lambda **_: None)
-    trainer = Trainer(config(tokenizer, *overrides, function=function))
-    try:
-        trainer.fit(None)
-    finally:
-        trainer.logger.finish()
+class Agents:
+    """What verl's runner makes for the rollouts: there is nothing to do."""
+
+    @classmethod
+    def create(cls, **_):
+        return cls()

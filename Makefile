@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PARALLEL ?= -n 3 --dist loadfile
+PARALLEL ?= -n 4 --dist loadfile
 CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs/from_demo.py docs/from_judges.py docs/picture.py docs/screenshots.py docs/site
 
 .PHONY: demo test coverage chaos test-matrix lint format docs picture screenshots bench clean

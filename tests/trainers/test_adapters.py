@@ -67,7 +67,7 @@ def test_a_registered_adapter_is_asked_before_ours(tmp_path):
 
 
 def test_a_registered_adapter_has_a_name_to_be_chosen_by(tmp_path):
-    with pytest.raises(InstrumentError, match="adapter='camp': there is no such adapter; there are .*by_shape"):
+    with pytest.raises(InstrumentError, match=r"adapter='camp': there is no such adapter; there are .*by_shape"):
         payload_of(tmp_path, adapter="camp")
     register(CampAdapter)
     assert is_whole(payload_of(tmp_path, adapter="camp"))

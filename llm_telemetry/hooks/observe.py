@@ -50,14 +50,26 @@ def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs
         raise
     finally:
         leave(token)
-    # What can be awaited and is neither of these (an awaitable context manager, say) is given back untouched: a
-    # coroutine of ours in its place would have fewer abilities.
+    if _is_begun(type(result)):
+        return _await_end(span, result)
+    close(span, result, None)
+    return result
+
+
+def _is_begun(kind: type) -> bool:
+    """Tell results that are only the beginning.
+
+    What can be awaited and is neither of these (an awaitable context manager, say) is given back untouched: a
+    coroutine of ours in its place would have fewer abilities.
+    """
+    return kind is CoroutineType or issubclass(kind, asyncio.Future)
+
+
+def _await_end(span: Span, result: Any) -> Any:
+    """Close the span when what has only begun is done."""
     if type(result) is CoroutineType:
         return _later(span, result)
-    if issubclass(type(result), asyncio.Future):
-        _end_with(span, result)
-    else:
-        close(span, result, None)
+    _end_with(span, result)
     return result
 
 
@@ -90,6 +102,8 @@ def _around_function(original: FunctionType, opens: Opens, ends: Ends) -> Callab
             raise
         finally:
             SCOPE.reset(token)
+        if _is_begun(type(result)):  # of another tool's wrapper, which is no coroutine function itself
+            return _await_end(scope.call, result)
         ends(scope.call, result, None)
         return result
 

@@ -2,6 +2,7 @@
 
 import openai
 import pytest
+from openai._base_client import AsyncAPIClient
 
 from tests.support.sdk import all_of, completions, entered, first_of, given
 from tests.support.trainers import payload_of_work
@@ -39,6 +40,25 @@ async def streaming_response(client):
 def test_a_request_of_the_sdk_is_one_call(server, tmp_path, kind, way):
     async def work():
         async with entered(kind(base_url=server.base_url, api_key="k")) as client:
+            await way(client)
+
+    server.fail_next(500)
+    assert counted(payload_of_work(work, tmp_path)) == served(server.books, retries=1)
+
+
+@pytest.mark.parametrize("way", [chat, raw, streamed, helped_stream])
+def test_a_request_is_one_call_where_another_tool_has_put_a_plain_function_around_it(
+    server, tmp_path, monkeypatch, way
+):
+    request = AsyncAPIClient.request
+
+    def around(self, *args, **kwargs):
+        return request(self, *args, **kwargs)
+
+    monkeypatch.setattr(AsyncAPIClient, "request", around)
+
+    async def work():
+        async with openai.AsyncOpenAI(base_url=server.base_url, api_key="k") as client:
             await way(client)
 
     server.fail_next(500)

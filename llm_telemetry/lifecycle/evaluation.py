@@ -263,9 +263,8 @@ def judge(name: str, *, implied: bool = False) -> MakeSpan:
         if scope.evaluation is not None and not scope.evaluation.implied:
             return None
         rows = list(rows_of(fields))
-        is_batch = (
-            scope.evaluation is not None and scope.evaluation.rollout is None
-        )  # its scope has the first's rollout
+        # the scope of a batch has the first item's rollout
+        is_batch = scope.evaluation is not None and scope.evaluation.rollout is None
         if len(rows) == 1 and scope.rollout is not None and not is_batch:
             return OpenEvaluation(scope, name, [_item_of(session, scope.rollout, rows[0])], implied=implied)
         return OpenEvaluation(scope, name, [_item(session, scope, row) for row in rows], implied=implied)

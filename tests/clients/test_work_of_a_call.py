@@ -20,8 +20,8 @@ pytestmark = [
 
 OURS = str(Path(llm_telemetry.__file__).parent)
 CALLS = 16
-PLAIN, TOGETHER, CHUNK, BOOKED = 927, 1046, 72, 450
-"""Bytecodes a call, or a chunk of a stream, at most; some 3 in 100 more than there are in Python 3.11."""
+PLAIN, TOGETHER, CHUNK, BOOKED = 950, 1050, 74, 470
+"""Bytecodes a call, or a chunk of a stream, at most; some 4 in 100 more than there are in Python 3.11."""
 
 
 def bytecodes(work):

@@ -17,10 +17,14 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import wrapt
+
 import _llm_telemetry_autostart as door
 import llm_telemetry
 from tests.shapes.table import SHAPES
+from tests.support.frameworks import write_framework
 from tests.support.wandb_model import ModelRun
+from tests.trainers.frameworks.standin_verl import MODULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,6 +184,34 @@ def openai_sync(world):
     )
     with client:
         return trained(world, in_executor(*ways), judge=lambda *_: texts_in(chat.create(**CHAT))[0] == "True")
+
+
+def other_tool(world):
+    """A client whose requests another tool watches already, by a wrapper that is no plain function."""
+    import openai  # noqa: PLC0415
+    from openai._base_client import SyncAPIClient  # noqa: PLC0415
+
+    request = SyncAPIClient.request
+    wrapt.wrap_function_wrapper(SyncAPIClient, "request", lambda theirs, _, args, kwargs: theirs(*args, **kwargs))
+    try:
+        with openai.OpenAI(base_url=f"{world.url}/v1", api_key="k") as client:
+            return trained(world, in_executor(lambda: texts_in(client.chat.completions.create(**CHAT))))
+    finally:
+        SyncAPIClient.request = request
+
+
+def framework(world):
+    """Watch a trainer of verl's shape by what logs its steps, with a reward function that verl has loaded."""
+    loading = {"verl.trainer.ppo.reward": "def get_custom_reward_fn(config):\n    return config"}
+    sys.path.insert(0, str(write_framework(world.folder / "frameworks", {**MODULES, **loading})))
+    trainer = importlib.import_module("verl.trainer.ppo.v1.trainer_base").PPOTrainer(None)
+    telemetry = world.watch(trainer.logger)
+    reward = importlib.import_module("verl.trainer.ppo.reward")
+    trainer.worker._compute_score = reward.get_custom_reward_fn(lambda _source, answer: float(answer))
+    seen = [outcome(trainer.fit, [[{"data_source": "sums", "answer": answer, "uid": "u"} for answer in "10"]])]
+    if telemetry is not None:
+        telemetry.uninstrument()
+    return [*seen, [(step, row["val-core/acc"], row.get("training/global_step")) for step, row in trainer.logger.rows]]
 
 
 def openai_async(world):
@@ -668,15 +700,16 @@ SCENES: dict[str, Callable[[World], list[str]]] = {
             children,
             early_worker,
             found,
+            framework,
             openai_async,
             openai_sync,
             other_apis,
             other_sdks,
             plain_http,
         ),
-        *(retried, spawned, threads, wandb_model, wandb_offline),
+        *(other_tool, retried, spawned, threads, wandb_model, wandb_offline),
     )
 } | {f"shape {name}": functools.partial(shape, name) for name in dict.fromkeys(row.program for row in SHAPES)}
 
-ONCE = ("children", "early_worker", "found", "spawned", "threads", "wandb_offline")
+ONCE = ("children", "early_worker", "found", "framework", "spawned", "threads", "wandb_offline")
 """Scenes that are played once in a process: what they import, fork or begin stays."""

@@ -99,7 +99,7 @@ def _hook(cls: type, name: str, kind: Kind, settings: Mapping[str, Any]) -> None
     if isinstance(method, Hook | staticmethod | classmethod) or not callable(method):
         return
     adopt = functools.partial(_adopt, settings=settings)
-    patches.apply(Row(cls, name, kind.hook(kind.opens(""), functions.parameters_of(method)[1:], _nobody, adopt)))
+    patches.apply(Row(cls, name, kind.wrapper(method, adopt=adopt, in_class=True)))
 
 
 def _hook_early(cls: type, doors: set[str], settings: Mapping[str, Any]) -> None:
@@ -121,10 +121,6 @@ def _hook_early(cls: type, doors: set[str], settings: Mapping[str, Any]) -> None
             patches.apply(Row(cls, name, after_init))
         elif name in TRAINING_METHODS or doors.intersection(method.__code__.co_names):
             patches.apply(Row(cls, name, before_training))
-
-
-def _nobody() -> None:
-    return None
 
 
 @guarded

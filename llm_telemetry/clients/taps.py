@@ -25,8 +25,10 @@ class Listener(Protocol):
 _TELLING = frozenset(("usage", "response", "message"))
 
 
-def _tells_more(chunk: Any) -> bool:
-    """Tell whether a chunk is more than a piece of an SDK's answer: all there is to see of those is in the first."""
+def _matters(call: Listener, chunk: Any) -> bool:
+    """Tell whether a call wants a chunk: of mere pieces of an answer the first shows all, but for a judge's text."""
+    if not call.seen or call.attempt is not None:
+        return True
     own = getattr(chunk, "__dict__", None)
     if type(own) is not dict or own.get("usage") is not None or "response" in own or "message" in own:
         return True
@@ -57,8 +59,7 @@ class Tap:
         except BaseException as end:
             self._end(end)
             raise
-        call = self._call
-        if not call.seen or call.attempt is not None or _tells_more(chunk):
+        if _matters(self._call, chunk):
             self._see(chunk)
         return chunk
 
@@ -68,8 +69,7 @@ class Tap:
         except BaseException as end:
             self._end(end)
             raise
-        call = self._call
-        if not call.seen or call.attempt is not None or _tells_more(chunk):
+        if _matters(self._call, chunk):
             self._see(chunk)
         return chunk
 

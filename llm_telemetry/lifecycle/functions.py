@@ -26,6 +26,10 @@ Tell: TypeAlias = "Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]"
 """Returns what an object tells of a call besides its arguments, given both."""
 
 
+def nobody() -> None:
+    """Return the owner of a function whose object wrapt can tell, or that need not be known."""
+
+
 def session_of(instance: Any) -> Session | None:
     """Return the session that watches this object (`None`: a static function), or in whose step it is used.
 
@@ -52,7 +56,7 @@ def scope_in(session: Session) -> Scope:
 def hook(
     make_span: MakeSpan,
     parameters: Sequence[str],
-    owner: Callable[[], Any],
+    owner: Callable[[], Any] = nobody,
     adopt: Callable[[Any], Session | None] | None = None,
     tell: Tell | None = None,
 ) -> Any:
@@ -69,7 +73,7 @@ def hook(
 def opener(
     make_span: MakeSpan,
     parameters: Sequence[str],
-    owner: Callable[[], Any],
+    owner: Callable[[], Any] = nobody,
     adopt: Callable[[Any], Session | None] | None = None,
     tell: Tell | None = None,
 ) -> Callable[[Any, tuple[Any, ...], Mapping[str, Any]], Span | None]:

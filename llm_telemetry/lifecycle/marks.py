@@ -98,11 +98,7 @@ def _marked(
     label = clean_source(name or getattr(plain, "__name__", type(plain).__name__)).strip("_")
     parameters = parameters_of(plain)
     own = parameters[1:] if parameters[:1] in (("self",), ("cls",)) else parameters
-    return Hook(function, hook(opens(label), own, _nobody, lambda _instance: session()))
-
-
-def _nobody() -> None:
-    return None
+    return Hook(function, hook(opens(label), own, adopt=lambda _instance: session()))
 
 
 def rewarding(source: str | None) -> Callable[[str], MakeSpan]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.hooks import threads
 from llm_telemetry.hooks.patching import Row, patches
-from llm_telemetry.lifecycle import functions
 from llm_telemetry.objects import weakly
 from llm_telemetry.session.session import Session
 from llm_telemetry.session.spool import SpoolWriter
@@ -58,5 +57,4 @@ def hook(row: tuple[str, ...], owner: Any) -> None:
     if kind not in KINDS:
         return
     method = inspect.getattr_static(owner, name, None)
-    parameters = functions.parameters_of(method)[bool(qualname) :]
-    patches.apply(Row(owner, name, functions.hook(KINDS[kind].opens(label), parameters, weakly(owner))))
+    patches.apply(Row(owner, name, KINDS[kind].wrapper(method, label, weakly(owner), in_class=bool(qualname))))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from llm_telemetry.events import Role
     from llm_telemetry.lifecycle.functions import MakeSpan
+    from llm_telemetry.session.session import Session
 
 Opener: TypeAlias = "Callable[[str], MakeSpan]"
 
@@ -36,6 +37,26 @@ class Kind(NamedTuple):
     """The role of LLM clients that the function's object holds."""
     hook: Callable[..., Any] = functions.hook
     """Returns the wrapper that opens the spans; its arguments are those of `functions.hook`."""
+
+    def wrapper(
+        self,
+        function: Any,
+        label: str = "",
+        owner: Callable[[], Any] = functions.nobody,
+        adopt: Callable[[Any], Session | None] | None = None,
+        *,
+        in_class: bool = False,
+    ) -> Any:
+        """Return the wrapper that watches a function.
+
+        Args:
+            function: Tells its parameters.
+            label: What a judge is called in keys.
+            owner: As for `functions.opener`.
+            adopt: As for `functions.opener`.
+            in_class: It is a class's own, and the first parameter is the object.
+        """
+        return self.hook(self.opens(label), functions.parameters_of(function)[in_class:], owner, adopt)
 
     def of(self, owner: Any, name: str, label: str = "") -> Watched:
         """Say that `owner.name` is such a function.

@@ -50,7 +50,7 @@ def watched(function: Any, name: str, sources: Sequence[str | None], note: Note,
         return function
     if inspect.iscoroutinefunction(defined_by(type(function), "__call__")):
         function = function.__call__
-    return Hook(function, functions.hook(_asked(name, sources, note, keys), _GIVEN, lambda: None))
+    return Hook(function, functions.hook(_asked(name, sources, note, keys), _GIVEN))
 
 
 def _asked(name: str, sources: Sequence[str | None], note: Note, keys: Sequence[list[Id]]) -> functions.MakeSpan:
@@ -137,7 +137,7 @@ class HeldJudge(NamedTuple):
 
     def watch(self) -> None:
         """Put a hook in its place."""
-        hook = functions.hook(judge(self.label), functions.parameters_of(self.function), lambda: None)
+        hook = functions.hook(judge(self.label), functions.parameters_of(self.function))
         self.put(Hook(self.function, hook))
 
     def restore(self) -> None:

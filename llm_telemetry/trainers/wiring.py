@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.hooks import threads
 from llm_telemetry.hooks.patching import Row, patches
-from llm_telemetry.lifecycle import functions
 from llm_telemetry.objects import stored_in, weakly
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.trainers.frameworks import table as frameworks
@@ -63,8 +62,7 @@ def _rows(session: Session, watched: Sequence[Watched]) -> Iterator[Row]:
     for kind, part in watched:
         session.parts.add(part.owner)
         owner = part.owner if part.name in stored_in(part.owner) else type(part.owner)
-        hook = kind.hook(kind.opens(part.label), functions.parameters_of(part.function), weakly(part.owner))
-        yield Row(owner, part.name, hook)
+        yield Row(owner, part.name, kind.wrapper(part.function, part.label, weakly(part.owner)))
 
 
 def _know_clients(session: Session, trainer: Any, watched: Sequence[Watched]) -> None:

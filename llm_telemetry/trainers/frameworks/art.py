@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.objects import fields_of
-from llm_telemetry.session.rollouts import fresh_id
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam
 from llm_telemetry.trainers.frameworks.judges import judging
 from llm_telemetry.trainers.frameworks.log import log
-from llm_telemetry.trainers.frameworks.rollouts import Told, rollouts, within
+from llm_telemetry.trainers.frameworks.rollouts import Told, fresh_group, rollouts, within
 from llm_telemetry.trainers.reward_functions import text_of
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def _of(given: Any, split: Split) -> Iterator[Told]:
         yield Told(None, {}, failed=True, split=split)
         return
     is_group = "trajectories" in fields_of(given)
-    key = "-".join(map(str, fresh_id())) if is_group else None
+    key = fresh_group() if is_group else None
     for one in given.trajectories if is_group else [given]:
         yield Told(one.reward, _item(given, one), key, split=split)
     for _ in given.exceptions if is_group else ():

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.hooks.patching import Row
 from llm_telemetry.hooks.scopes import session_here
-from llm_telemetry.lifecycle.functions import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +41,7 @@ class Seam(NamedTuple):
         function = inspect.getattr_static(owner, name, None)
         if not callable(function):
             return None
-        parameters = parameters_of(function)[bool(holder) :]
-        return Row(owner, name, self.kind.hook(self.kind.opens(self.label), parameters, nobody, self._session))
+        return Row(owner, name, self.kind.wrapper(function, self.label, adopt=self._session, in_class=bool(holder)))
 
     def _session(self, instance: object) -> Session | None:
         return session_of_call(instance) or (begin[0](self.begins) if self.begins and begin else None)
@@ -61,10 +59,6 @@ class Framework(NamedTuple):
     """What else is heard, in the owner and in other processes."""
     lacks: tuple[str, ...] = ()
     """What the payload is without, a sentence each."""
-
-
-def nobody() -> None:
-    """Return the owner of a function that a hook on it need not know."""
 
 
 def session_of_call(_instance: object) -> Session | None:

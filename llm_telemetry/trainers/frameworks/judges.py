@@ -32,20 +32,29 @@ def judging(given: Given = dict, read: Read = lambda result: result) -> Kind:
 
         def open_judging(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
             evaluation = open_evaluation(session, scope, given(fields))
-            return None if evaluation is None else _Judging(evaluation, read)
+            return None if evaluation is None else Judging(evaluation, read)
 
         return open_judging
 
     return Kind("judges", opens)
 
 
-class _Judging:
+class Judging:
+    """A judge at work, of whose result something else is told as the verdict.
+
+    Args:
+        evaluation: The span that it is told.
+        read: Returns that.
+    """
+
     def __init__(self, evaluation: Span, read: Read) -> None:
         self._evaluation = evaluation
         self._read = read
 
     def begin(self) -> Scope:
+        """Return the scope of the judge's calls."""
         return self._evaluation.begin()
 
     def end(self, result: Any, error: BaseException | None) -> None:
+        """Tell the verdict, if there is a result to read."""
         self._evaluation.end(self._read(result) if error is None else None, error)

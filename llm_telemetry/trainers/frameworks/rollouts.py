@@ -10,6 +10,7 @@ from llm_telemetry.guard import attempt
 from llm_telemetry.hooks.scopes import innermost
 from llm_telemetry.lifecycle.functions import hook
 from llm_telemetry.lifecycle.items import open_rollout
+from llm_telemetry.session.rollouts import fresh_id
 from llm_telemetry.sources import UNKNOWN
 from llm_telemetry.trainers.kinds import Kind
 
@@ -39,6 +40,11 @@ class Told(NamedTuple):
     """What its reward is made of, by name."""
     split: Split | None = None
     """Where the framework tells it; else it is that of the scope."""
+
+
+def fresh_group() -> str:
+    """Return what the rollouts of a group have in common that its framework gives no name."""
+    return "-".join(map(str, fresh_id()))
 
 
 def nothing(_fields: Fields) -> Fields:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.session.rollouts import fresh_id
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam
 from llm_telemetry.trainers.frameworks.log import log
-from llm_telemetry.trainers.frameworks.rollouts import Told, rollouts
+from llm_telemetry.trainers.frameworks.rollouts import Told, fresh_group, rollouts
 from llm_telemetry.trainers.frameworks.validation import validation
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def _item(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _tell(fields: Mapping[str, Any], group: Any) -> Sequence[Told]:
     """Return the group's trajectories; one that has raised was tried again, or is dropped by its strategy."""
-    item, key = _item(fields), "-".join(map(str, fresh_id()))
+    item, key = _item(fields), fresh_group()
     return [Told(reward, item, key) for reward in group.get_total_rewards()]
 
 

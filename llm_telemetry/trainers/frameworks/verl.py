@@ -11,7 +11,8 @@ from llm_telemetry.lifecycle import functions
 from llm_telemetry.lifecycle.evaluation import judge, judging_reward
 from llm_telemetry.objects import fields_of, stored_in
 from llm_telemetry.sources import clean_source
-from llm_telemetry.trainers.frameworks.framework import Framework, Seam, nobody, session_of_call
+from llm_telemetry.trainers.frameworks.framework import Framework, Seam, session_of_call
+from llm_telemetry.trainers.frameworks.judges import Judging
 from llm_telemetry.trainers.frameworks.log import log
 from llm_telemetry.trainers.frameworks.rewards import rewards
 from llm_telemetry.trainers.frameworks.validation import validation
@@ -81,20 +82,11 @@ def _tell_keys(session: Session, _result: Any, error: BaseException | None) -> N
         session.tell(DIFFERENT_KEYS, error.args[0])
 
 
-class _Scoring:
-    """A call of the user's `compute_score`."""
-
-    def __init__(self, session: Session, span: Span) -> None:
-        self._session = session
-        self._span = span
-
-    def begin(self) -> Scope:
-        return self._span.begin()
-
-    def end(self, result: Any, error: BaseException | None) -> None:
-        self._span.end(result, error)
-        if isinstance(result, dict) and "score" not in result:
-            self._session.tell(NO_SCORE, ", ".join(map(str, result)) or "empty")
+def _with_score(session: Session, result: Any) -> Any:
+    """Return what `compute_score` has returned; tell where verl will fail with it."""
+    if isinstance(result, dict) and "score" not in result:
+        session.tell(NO_SCORE, ", ".join(map(str, result)) or "empty")
+    return result
 
 
 _REWARDS = rewards(group="uid")
@@ -106,7 +98,7 @@ def _scoring(label: str) -> functions.MakeSpan:
 
     def open_both(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
         span = opens(session, scope, {**fields, "response": fields.get("solution_str")})
-        return None if span is None else _Scoring(session, span)
+        return None if span is None else Judging(span, functools.partial(_with_score, session))
 
     return open_both
 
@@ -128,9 +120,9 @@ def _hooked(given: Any) -> Any:
     for owner, name, label in judges_below(function):
         if not isinstance(found := stored_in(owner)[name], Hook):  # for good: nobody else has loaded it
             opens = judge(label), functions.parameters_of(found)
-            setattr(owner, name, Hook(found, functions.hook(*opens, nobody, session_of_call)))
+            setattr(owner, name, Hook(found, functions.hook(*opens, adopt=session_of_call)))
     label = clean_source(getattr(function, "__name__", "compute_score")).strip("_")
-    return Hook(given, functions.hook(_scoring(label), (), nobody, session_of_call))
+    return Hook(given, functions.hook(_scoring(label), (), adopt=session_of_call))
 
 
 _VALIDATION, _PADDING = validation("global_steps"), _at_end(_tell_padding)

@@ -17,11 +17,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_telemetry.events import Call, Evaluation, Usage
+from llm_telemetry.events import Call, Evaluation, Judged, Usage
 from llm_telemetry.session.copies import put
+from llm_telemetry.session.foreign import told_of
 from llm_telemetry.session.reader import SpoolReader
+from llm_telemetry.session.rollouts import OpenRollout, fresh_id
 from llm_telemetry.session.session import Session
-from llm_telemetry.session.spool import SpoolWriter
+from llm_telemetry.session.spool import ForwardedRollouts, SpoolWriter
 from llm_telemetry.session.writers import Writer
 from llm_telemetry.settings.config import Config
 
@@ -32,6 +34,7 @@ WRITERS, RATE, SECONDS = 2_000, 100, 3
 """Processes, events of each in a second, seconds."""
 STEP_WRITERS, STEP_EVENTS = 512, 8
 """Workers of a step, and events of each: two rollouts, each executed, judged by one call, and rewarded."""
+STEP_ROLLOUTS = 2
 PIECES = 2_000
 CALL = Call(
     "judge",
@@ -67,7 +70,7 @@ def cost_of(work: Callable[[], object]) -> Cost:
 
 def lines_of(events: int) -> bytes:
     """Return what a worker writes: calls and evaluations by turns."""
-    told = [["call", CALL._asdict()], ["evaluation", VERDICT._asdict()]]
+    told = [["call", told_of(CALL)], ["evaluation", told_of(VERDICT)]]
     return b"".join(json.dumps(told[number % 2]).encode() + b"\n" for number in range(events))
 
 
@@ -99,6 +102,36 @@ def steps_of(writers: int, events: int, steps: int) -> Iterator[Cost]:
         assert counted["train"] == writers * steps * (events // 2), counted
 
 
+def told_steps_of(tell: Callable[[ForwardedRollouts, int], None], steps: int) -> Iterator[Cost]:
+    """Yield the same of `STEP_WRITERS`, each of which has told of `STEP_ROLLOUTS` in this way."""
+    with tempfile.TemporaryDirectory() as name:
+        tellers = [ForwardedRollouts(SpoolWriter(Path(name))) for _ in range(STEP_WRITERS)] * STEP_ROLLOUTS
+        owner = owner_of(Path(name))
+        for step in range(1, steps + 1):
+            for number, teller in enumerate(tellers):
+                tell(teller, step * len(tellers) + number)
+            yield cost_of(lambda step=step: owner.end_window(step))
+            assert owner.latest["train"].values["dataset/count"] == len(tellers)
+
+
+def reward_alone(teller: ForwardedRollouts, number: int) -> None:
+    """Tell of a reward without an execution, as verl's workers do."""
+    teller.rewarded(OpenRollout("train", None, "math", number), None, 1.0)
+
+
+def whole_rollout(teller: ForwardedRollouts, number: int) -> None:
+    """Tell all five events of a rollout: executed by one call, judged by one call, rewarded."""
+    rollout, judging = OpenRollout("train", None, "math", number), fresh_id()
+    judged = Judged(number, 120, degenerate=False)
+    verdict = VERDICT._replace(rollout=rollout.key, key=judging, judge="llm_judge", attempts=1, judged=judged)
+    tell = teller._writer.record
+    tell(CALL._replace(role="executor", rollout=rollout.key, evaluation=None))
+    teller.executed(rollout, failed=False)
+    tell(CALL._replace(rollout=rollout.key, evaluation=judging))
+    tell(verdict)
+    teller.rewarded(rollout, rollout, 1.0)
+
+
 def memory() -> float:
     """Return the largest memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -126,6 +159,9 @@ def show_step() -> None:
         f"{STEP_WRITERS} writers, {STEP_EVENTS} events each, one step: {middle * 1e3:.0f} ms CPU ({costs[0] * 1e3:.0f}"
     )
     print(f"  to {costs[-1] * 1e3:.0f}); with nothing new in any file {statistics.median(idle) * 1e3:.1f} ms")
+    for tell in (reward_alone, whole_rollout):
+        cpu = statistics.median(cost.cpu for cost in told_steps_of(tell, 9))
+        print(f"  {STEP_ROLLOUTS} times {tell.__name__} each: {cpu * 1e3:.0f} ms")
 
 
 def show_pieces() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from llm_telemetry.guard import log
 from llm_telemetry.session.folders import make_private, open_own
 from llm_telemetry.session.writers import Writer
 
@@ -46,11 +47,31 @@ def put(folder: Path, name: str, at: int, data: bytes) -> int:
     return length
 
 
-def rest_of(path: Path, at: int) -> bytes:
+def append(path: Path, data: bytes) -> None:
+    """Append to a file of this user's in a private folder, in one system call.
+
+    Raises:
+        OSError: The folder is not private, or cannot be written.
+    """
+    make_private(path.parent)
+    file = open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(file, data)
+    finally:
+        os.close(file)
+
+
+def rest_of(path: Path | str, at: int) -> bytes:
     """Return what a file has beyond a place; nothing where there is no such file of this user's."""
     try:
-        with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
-            file.seek(at)
-            return file.read()
-    except OSError:
+        if os.lstat(path).st_size <= at:
+            return b""
+        file = open_own(path, os.O_RDONLY)
+        try:
+            os.lseek(file, at, os.SEEK_SET)
+            return os.read(file, os.fstat(file).st_size - at)  # what comes meanwhile is read the next time
+        finally:
+            os.close(file)
+    except OSError as error:
+        log.debug("%s cannot be read: %s", path, error)
         return b""

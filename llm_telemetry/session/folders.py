@@ -87,7 +87,7 @@ def is_private(folder: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and _is_ours(found)
 
 
-def open_own(path: Path, flags: int) -> int:
+def open_own(path: Path | str, flags: int) -> int:
     """Open a regular file of this user's in a private folder.
 
     Raises:

@@ -65,13 +65,23 @@ class Rewarded(NamedTuple):
 _RECORDS: Mapping[str, type[Any]] = {**KINDS, "executed": Executed, "rewarded": Rewarded}
 
 
+def told_of(event: Event) -> dict[str, Any]:
+    """Return the fields of an event that a line has to tell: one that is missing there has its default.
+
+    Its split is the owner's to say.
+    """
+    defaults = event._field_defaults
+    fields = zip(event._fields, event, strict=True)
+    return {name: value for name, value in fields if value is not defaults.get(name, ...) and name != "split"}
+
+
 def event_in(kind: str, told: Any, split: Split) -> Event | Executed | Rewarded:
     """Return what a line tells.
 
     Args:
         kind: What it is called.
         told: Its fields; one that is missing has its default, so that older and newer processes understand each other.
-        split: Of the owner's phase: a child cannot know it.
+        split: Of the owner's phase, which is added to the fields: a child cannot know it.
 
     Raises:
         ForeignError: A field is missing, unknown, of another type, or out of bounds.
@@ -80,41 +90,32 @@ def event_in(kind: str, told: Any, split: Split) -> Event | Executed | Rewarded:
     if record is None or not isinstance(told, dict):
         raise ForeignError(f"there is no event {kind!r}"[:100])
     if "split" in record._fields:
-        told = {**told, "split": split}
+        told["split"] = split
     event: Event | Executed | Rewarded = _record(record, told)
     return event
 
 
-class _Shape(NamedTuple):
-    """What can be told of a record."""
-
-    needed: frozenset[str]
-    """The fields that it must have."""
-    tables: Mapping[str, Table]
-    refuse: Read
-
-
 def _record(record: Any, told: Mapping[str, Any]) -> Any:
-    needed, tables, refuse = _shape(record)
-    if not needed <= told.keys() <= tables.keys():
-        raise ForeignError(f"{record.__name__}: fields are missing, or not known")
-    made = {}
-    for name, value in told.items():
-        read = tables[name].get(type(value), refuse)
-        made[name] = value if read is None else read(value)
-    return record(**made)
+    tables = _tables(record)
+    try:
+        return record(
+            **{
+                name: value if (read := tables[name][type(value)]) is None else read(value)
+                for name, value in told.items()
+            }
+        )
+    except (LookupError, TypeError):  # a field or type that is not known; one that is missing
+        raise _refused(record) from None
 
 
 @functools.cache
-def _shape(record: Any) -> _Shape:
-    """Return the shape of a record: types are looked at once."""
-    hints = get_type_hints(record)
-    needed = frozenset(hints.keys() - record._field_defaults.keys())
-    return _Shape(needed, {name: _table(hint, record) for name, hint in hints.items()}, _checked(_never, record))
+def _tables(record: Any) -> Mapping[str, Table]:
+    """Return what reads each field of a record: types are looked at once."""
+    return {name: _table(hint, record) for name, hint in get_type_hints(record).items()}
 
 
 def _table(hint: Any, record: type[Any]) -> Table:
-    """Return what makes a value of this type of what JSON has; it raises `ForeignError` where that cannot be."""
+    """Return what makes a value of this type of what JSON has; where that cannot be it raises, too, a `KeyError`."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         options = [_table(option, record) for option in get_args(hint)]
@@ -122,16 +123,13 @@ def _table(hint: Any, record: type[Any]) -> Table:
     if origin is tuple:
         return {list: _tuple_of(get_args(hint), record)}
     if origin is Literal:
-        return {str: _checked(frozenset(get_args(hint)).__contains__, record)}
+        return {str: {option: option for option in get_args(hint)}.__getitem__}
     if hasattr(hint, "_fields"):
-        return dict.fromkeys((list, dict), lambda value: _record(hint, _named(hint, value)))
+        in_order = _in_order(list(_tables(hint).values()))
+        return {list: lambda told: hint(*in_order(told)), dict: functools.partial(_record, hint)}
     if hint in (int, float):
         return dict.fromkeys((int, hint), _between(*_bounds(record), record))
-    plain: Mapping[Any, Table] = {
-        str: {str: _checked(_is_short, record)},
-        bool: {bool: None},
-        NoneType: {NoneType: None},
-    }
+    plain: Mapping[Any, Table] = {str: {str: _short(record)}, bool: {bool: None}, NoneType: {NoneType: None}}
     return plain.get(hint, {})
 
 
@@ -145,52 +143,41 @@ def _between(least: int, most: int, record: type[Any]) -> Read:
     def read(value: Any) -> Any:
         if least <= value <= most:
             return value
-        raise _refused(value, record)
+        raise _refused(record)
 
     return read
 
 
-def _checked(check: Callable[[Any], bool], record: type[Any]) -> Read:
-    def read(value: Any) -> Any:
-        if check(value):
-            return value
-        raise _refused(value, record)
+def _short(record: type[Any]) -> Read:
+    def read(text: str) -> str:
+        if len(text) <= LONGEST:
+            return text
+        raise _refused(record)
 
     return read
-
-
-def _is_short(text: str) -> bool:
-    return len(text) <= LONGEST
-
-
-def _never(_value: object) -> bool:
-    return False
-
-
-def _refused(value: Any, record: type[Any]) -> ForeignError:
-    return ForeignError(f"{record.__name__}: {type(value).__name__} is out of bounds, or not what it should be")
 
 
 def _tuple_of(kinds: tuple[Any, ...], record: type[Any]) -> Read:
     """Return what reads a tuple; `tuple[x, ...]` has as many as are told, within bounds."""
     tables = [_table(kind, record) for kind in kinds if kind is not Ellipsis]
-    refuse = _checked(_never, record)
-    open_ended = kinds[-1] is Ellipsis
+    return _in_order(tables * MOST_PARTS) if kinds[-1] is Ellipsis else _in_order(tables, len(tables))
 
-    def read(value: Any) -> Any:
-        wanted = tables * min(len(value), MOST_PARTS) if open_ended else tables
-        if len(value) != len(wanted):
-            raise _refused(value, record)
-        readers = [table.get(type(part), refuse) for table, part in zip(wanted, value, strict=True)]
-        return tuple([part if take is None else take(part) for take, part in zip(readers, value, strict=True)])
+
+def _in_order(tables: list[Table], least: int = 0) -> Callable[[list[Any]], tuple[Any, ...]]:
+    """Return what reads a list by a table for each place; where there are less than the least it is an `IndexError`.
+
+    So it is where there are more than tables.
+    """
+
+    def read(told: list[Any]) -> tuple[Any, ...]:
+        if len(told) < least:
+            raise IndexError
+        return tuple(
+            [value if (take := tables[at][type(value)]) is None else take(value) for at, value in enumerate(told)]
+        )
 
     return read
 
 
-def _named(record: Any, value: Any) -> Mapping[str, Any]:
-    """Return a record's fields by name: JSON makes lists of records."""
-    if isinstance(value, dict):
-        return value
-    if len(value) > len(record._fields):
-        raise ForeignError(f"{record.__name__}: has more fields than are known")
-    return dict(zip(record._fields, value, strict=False))
+def _refused(record: type[Any]) -> ForeignError:
+    return ForeignError(f"{record.__name__}: a field is missing, not known, out of bounds, or not what it should be")

@@ -117,7 +117,7 @@ class RolloutBook:
         """
         with self._lock:
             self._rewarding.add(wanted.split)
-            found = self._find(wanted, last)
+            found = self._find(wanted, last, sure=True)
             if not found:
                 self._look_around()
                 found = self._find(wanted, last)
@@ -200,8 +200,17 @@ class RolloutBook:
             if key not in again:
                 self._record(record)
 
-    def _find(self, wanted: OpenRollout, last: OpenRollout | None, *, guess: bool = True) -> list[OpenRollout]:
-        """Return the rollout of a reward; several, if it is a repeated reward of one of them; none if none fits."""
+    def _find(
+        self, wanted: OpenRollout, last: OpenRollout | None, *, guess: bool = True, sure: bool = False
+    ) -> list[OpenRollout]:
+        """Return the rollout of a reward; several, if it is a repeated reward of one of them; none if none fits.
+
+        Args:
+            wanted: What the reward function was told.
+            last: As in `rewarded`.
+            guess: The reward is given: where nothing tells, the rollout is marked.
+            sure: None, either, where nothing tells.
+        """
         if wanted is last:
             return [wanted]
         last = last if last is not None and fits(wanted, last) else None
@@ -213,11 +222,11 @@ class RolloutBook:
         if again is not None and again.is_sure(wanted, near) and (fresh is None or again.comes_before(fresh, wanted)):
             return again.rollouts
         found = fresh.one_for(wanted) if fresh is not None else []
-        if fresh is None and (wanted.problem is None or not self._same_words):
+        if fresh is None and not sure and (wanted.problem is None or not self._same_words):
             found = self._waiting.any_of(wanted)
         for rollout in found if guess and (fresh is None or fresh.is_weak(wanted)) else ():
             rollout.guessed = True
-        if found or fresh is not None:
+        if found or sure or fresh is not None:
             return found
         is_late = last is not None and last.closed and may_be_same(wanted, last)
         return [last] if last is not None and is_late and not any(fits(wanted, one) for one in self._waiting) else []

@@ -16,11 +16,12 @@ from llm_telemetry.judging.contradictions import Contradictions
 from llm_telemetry.judging.readers import reader_of
 from llm_telemetry.notices import Notices
 from llm_telemetry.session.counts import Counts
+from llm_telemetry.session.delivery import Delivery
 from llm_telemetry.session.folders import fresh_folder
 from llm_telemetry.session.items import SourceIndex
 from llm_telemetry.session.matching import RolloutBook
 from llm_telemetry.session.outbox import Outbox
-from llm_telemetry.session.reader import SpoolReader, deliver
+from llm_telemetry.session.reader import SpoolReader
 from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolWriter
@@ -65,9 +66,9 @@ class Session:
         self.contradictions = Contradictions(config.threshold)
         self.children = SpoolReader(fresh_folder())
         self._inbox: deque[Event] = deque()
-        self.rollouts: RolloutBook | ForwardedRollouts = (
-            book := RolloutBook(self.record, self._hear_children, self.tell, self._inbox.copy)
-        )
+        book = RolloutBook(self.record, self._hear_children, self.tell, self._inbox.copy)
+        self.rollouts: RolloutBook | ForwardedRollouts = book
+        self._delivery = Delivery(book, self.record)
         self.reader = reader_of(config)
         self._outbox = Outbox(sinks)
         self.before_phase: list[Callable[[], object]] = []
@@ -145,10 +146,10 @@ class Session:
     def _hear_children(self, ending: Phase | None = None) -> None:
         """Take in what other processes have seen; `ending` is the phase that is about to be flushed."""
         if isinstance(self.rollouts, RolloutBook):
-            deliver(self.children, self.rollouts, self.record, ending or self.phase)
+            self._delivery.make(self.children, ending or self.phase)
 
     def _hear_the_last(self) -> None:
-        if self.children.wait_for_ranks():
+        if self._delivery.finish(self.children, self.phase):
             self._dirty.add("train")  # there is something to tell, whatever else there is
 
     @property
@@ -291,10 +292,8 @@ class Session:
         """Flush the rest and close the sinks; in a child only go silent."""
         if self.closed:
             return
-        if self._forward is None:
-            rest = partial(self.flush_rest, everything=True)
-            for end in (self._hear_the_last, rest, self._outbox.close, self.children.remove):
-                attempt(end)
-        else:
-            attempt(self._forward.close)
+        rest = partial(self.flush_rest, everything=True)
+        own = (self._hear_the_last, rest, self._outbox.close, self.children.remove)
+        for end in own if self._forward is None else (self._forward.close,):
+            attempt(end)
         self.closed = True

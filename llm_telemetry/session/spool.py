@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.session.folders import is_shared, make_private, open_own
-from llm_telemetry.session.foreign import KINDS
+from llm_telemetry.session.foreign import KINDS, told_of
 from llm_telemetry.session.writers import Writer
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class SpoolWriter:
 
     def record(self, event: Event) -> None:
         """Append an event."""
-        self.write(_NAMES[type(event)], event._asdict())
+        self.write(_NAMES[type(event)], told_of(event))
 
 
 class ForwardedRollouts:

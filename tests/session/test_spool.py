@@ -179,7 +179,8 @@ def test_whatever_is_told_is_an_event_or_refused(kind, data):
 
 
 def test_lines_that_are_no_events_are_left_out_and_told_once(writer, caplog):
-    for line in (b"[1, 2, 3]\n", b"7\n", b'["call", {}]\n', b"[" * 100_000 + b"\n", b'["?", {}]\n', b"\xff\n"):
+    twice = json.dumps(["call", CALL._asdict()]).encode() * 2 + b"\n"
+    for line in (b"[1, 2, 3]\n", b"7\n", b'["call", {}]\n', b"[" * 100_000 + b"\n", b'["?", {}]\n', b"\xff\n", twice):
         os.write(writer.open(), line)
     writer.record(CALL)
     assert taken(writer.folder) == [CALL]

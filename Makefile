@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 PARALLEL ?= -n 4 --dist loadfile
 CODE := llm_telemetry _llm_telemetry_autostart.py tests examples benchmarks docs/from_demo.py docs/from_judges.py docs/picture.py docs/screenshots.py docs/site
 
+# Where this is set, each of the hundreds of Pythons that tests start would compile the whole package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test coverage chaos test-matrix lint format docs picture screenshots bench clean
 
 demo: $(READY)

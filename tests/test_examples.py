@@ -128,10 +128,10 @@ def test_functions_and_a_loop_are_watched_in_five_lines(run, server):
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("accuracy_fell", "gsm8k: "),
+        pytest.param("accuracy_fell", "gsm8k: ", marks=pytest.mark.long),
         ("compare_datasets", "gsm8k "),
-        ("cost_efficiency", "best step: "),
-        ("judge_health", "judge/parse_failure_rate: "),
+        pytest.param("cost_efficiency", "best step: ", marks=pytest.mark.long),
+        pytest.param("judge_health", "judge/parse_failure_rate: ", marks=pytest.mark.long),
     ],
 )
 def test_an_analysis_of_a_demo_s_run_is_under_40_lines_and_runs(run, tmp_path, script, told):

@@ -17,12 +17,16 @@ def picture():
     return module
 
 
-def test_the_committed_picture_is_drawn_from_this_code(picture):
-    assert picture.PICTURE.read_text(encoding="utf-8") == picture.draw(), "run: make picture"
+@pytest.fixture(scope="module")
+def drawn(picture):
+    return picture.draw()
 
 
-def test_it_can_be_read_as_xml_and_holds_nothing_from_elsewhere(picture):
-    drawn = picture.draw()
+def test_the_committed_picture_is_drawn_from_this_code(picture, drawn):
+    assert picture.PICTURE.read_text(encoding="utf-8") == drawn, "run: make picture"
+
+
+def test_it_can_be_read_as_xml_and_holds_nothing_from_elsewhere(drawn):
     ET.fromstring(drawn)
     assert "href" not in drawn
     assert "@import" not in drawn

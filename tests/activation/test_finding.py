@@ -8,6 +8,7 @@ from tests.activation.conftest import PROGRAMS
 
 LONG = pytest.mark.long
 IN_MAIN = [[("val", 0), ("train", 1), ("train", 2)]]
+LIBRARIES = ("httpx", pytest.param("requests", marks=LONG), pytest.param("aiohttp", marks=LONG))
 NOT_WATCHED = "has a step method, but no executor and no reward computer, and is not watched."
 
 
@@ -28,7 +29,7 @@ def test_imported_trainers_of_all_sorts_and_a_class_that_only_looks_like_one(tra
     [
         pytest.param("python", ["in_main.py"], id="plain"),
         pytest.param("python", ["-m", "in_main"], id="module", marks=LONG),
-        pytest.param("llm-telemetry", ["run", "in_main.py"], id="launcher"),
+        pytest.param("llm-telemetry", ["run", "in_main.py"], id="launcher", marks=LONG),
         pytest.param("llm-telemetry", ["run", "-m", "in_main"], id="launcher-module", marks=LONG),
     ],
 )
@@ -90,6 +91,7 @@ def test_a_program_that_calls_llms_and_is_not_watched_is_told_what_to_do(train, 
     assert "nothing was watched" not in named.err
 
 
+@LONG
 def test_a_name_that_the_main_program_does_not_have_is_told(train, tmp_path):
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
     told = "llm_telemetry: LLM_TELEMETRY_TRAINER names __main__:Typo, but there was no such name in this program"
@@ -223,6 +225,7 @@ def test_the_first_call_of_a_script_has_its_role_and_its_rollout(train, tmp_path
         assert "llm/other/calls" not in payload
 
 
+@LONG
 def test_a_script_that_is_found_in_a_judge_s_call_says_what_it_does_not_see_of_it(train, tmp_path):
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
     done = train("judged.py")
@@ -239,7 +242,7 @@ def test_a_script_that_is_found_in_a_judge_s_call_says_what_it_does_not_see_of_i
     assert done.err.count("was at work when this script was found") == 1
 
 
-@pytest.mark.parametrize("library", ["requests", "httpx", "aiohttp"])
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_calls_by_plain_http_that_nobody_hears_are_told_at_the_end(train, tmp_path, library):
     pytest.importorskip(library)
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)
@@ -248,7 +251,7 @@ def test_calls_by_plain_http_that_nobody_hears_are_told_at_the_end(train, tmp_pa
     assert done.err.count("1 LLM call, and nothing was watched") == 1
 
 
-@pytest.mark.parametrize("library", ["requests", "httpx", "aiohttp"])
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_a_script_that_calls_by_plain_http_is_watched_from_its_first_call(train, tmp_path, library):
     pytest.importorskip(library)
     shutil.copytree(PROGRAMS, tmp_path, dirs_exist_ok=True)

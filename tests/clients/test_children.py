@@ -38,6 +38,8 @@ def test_a_script_is_watched_whose_only_client_is_anthropic_s(server, tmp_path):
     assert_true(trained(server, tmp_path, "anthropic", PROGRAM), server)
 
 
-@pytest.mark.parametrize("by", ["httpx", "requests", "anthropic"])
+@pytest.mark.parametrize(
+    "by", ["anthropic", *(pytest.param(by, marks=pytest.mark.long) for by in ("httpx", "requests"))]
+)
 def test_a_module_is_watched_that_never_imports_openai(server, tmp_path, by):
     assert_true(trained(server, tmp_path, by, "-m", "tests.clients.programs.train"), server)

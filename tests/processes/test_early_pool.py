@@ -37,6 +37,7 @@ def test_the_calls_rollouts_and_evaluations_of_a_pool_made_before_are_counted(tm
     assert list(tmp_path.glob("llm_telemetry-*")) == []
 
 
+@pytest.mark.long
 def test_a_program_that_is_started_by_an_unwatched_one_is_watched_for_itself(tmp_path):
     (tmp_path / "inner.py").write_text(
         "import openai\n"

@@ -156,6 +156,7 @@ def test_async_training_after_a_fork_goes_on(tmp_path):
     assert memory.last.get("llm/other/calls") == 1, {k: v for k, v in memory.last.items() if "calls" in k}
 
 
+@pytest.mark.long
 def test_the_ranks_of_one_launch_are_one_payload_of_rank_0(tmp_path):
     launch = {"WORLD_SIZE": "3", "MASTER_PORT": "29500", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
 

@@ -65,6 +65,7 @@ def test_jsonl_offline_file_and_server_give_one_report_with_the_evidence(trained
     assert page_of(from_server, times) == expected
 
 
+@pytest.mark.long
 @needs_history
 def test_evidence_that_the_server_does_not_give_is_told(trained, server, monkeypatch):
     monkeypatch.setattr(wandb_rows, "FETCHED", 4)

@@ -41,7 +41,7 @@ def steps_in(rows):
     return sorted(row["llm_telemetry/step"] for row in rows if "llm_telemetry/step" in row)
 
 
-ENDINGS = ("kill", "finish", *(pytest.param(name, marks=LONG) for name in ("term", "_exit", "exception", "exit")))
+ENDINGS = ("kill", *(pytest.param(name, marks=LONG) for name in ("finish", "term", "_exit", "exception", "exit")))
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -83,6 +83,7 @@ os._exit(1)
 """
 
 
+@LONG
 def test_sync_brings_the_payloads_of_a_second_trainer_too_under_its_name(tmp_path, capsys):
     python("-c", TWO, cwd=tmp_path, check=False, PYTHONPATH=str(ROOT), WANDB_MODE="offline", WANDB_DIR=str(tmp_path))
     (found,) = find_runs(tmp_path / "wandb")
@@ -138,6 +139,7 @@ def test_steps_that_are_done_again_from_an_older_checkpoint_are_told_and_what_wa
     assert payloads_in(tmp_path)[-1]["cost/total_samples"] == 5
 
 
+@LONG
 def test_without_wandb_the_jsonl_lies_in_the_working_directory(train, tmp_path):
     train("-", 1, 2, "exit")
     (file,) = (tmp_path / "llm_telemetry").glob("*.jsonl")
@@ -151,6 +153,7 @@ def test_a_disabled_wandb_is_no_wandb(train, tmp_path):
     assert [p["llm_telemetry/step"] for p in payloads_in(tmp_path / "llm_telemetry")] == [1, 2]
 
 
+@LONG
 def test_sync_leaves_a_run_alone_whose_process_lives(train, tmp_path):
     train("r1", 1, 1, "kill")
     (file,) = tmp_path.rglob("*.jsonl")
@@ -221,7 +224,7 @@ def sync(tmp_path, server):
 
 
 @LONG
-@pytest.mark.parametrize("ending", ["kill", "finish"])
+@pytest.mark.parametrize("ending", ["kill", pytest.param("finish", marks=LONG)])
 def test_an_online_run_that_was_killed_gets_its_payloads_from_sync_once(train, tmp_path, server, ending):
     train("r1", 1, 4, ending, **server.environment)
     for _ in range(2):

@@ -70,9 +70,9 @@ EXPECTED = (
     [
         pytest.param("", 0, id="no finish"),
         pytest.param("sys.exit(3)", 3, id="sys.exit"),
-        pytest.param("1 / 0", 1, id="exception"),
+        pytest.param("1 / 0", 1, id="exception", marks=pytest.mark.long),
         pytest.param("wandb.finish()", 0, id="wandb.finish"),
-        pytest.param("with run: pass", 0, id="with run"),
+        pytest.param("with run: pass", 0, id="with run", marks=pytest.mark.long),
     ],
 )
 def test_endings(tmp_path, ending, code):
@@ -153,6 +153,7 @@ train(range(1, 6), sink.write, run.log)
     assert places(tmp_path) == EXPECTED
 
 
+@pytest.mark.long
 def test_spawn(tmp_path):
     """A spawned child with the pickled run writes nothing of ours to it; the run pickles as without us."""
     script = """
@@ -221,6 +222,7 @@ def test_core_killed(tmp_path):
     assert "your training goes on" in watched.stderr
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds W&B's process in /proc")
 def test_core_stopped(tmp_path):
     """While W&B's own process stands still the training goes on, and no row is lost once it goes on too."""

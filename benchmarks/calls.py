@@ -2,8 +2,7 @@
 
 The floor is a bare wrapt wrapper on the same method that does nothing. Blocks of the three alternate, so what the
 machine does meanwhile meets all alike; the figures are medians over many short rounds, in CPU time. A run is hooked
-once and then makes calls by the thousand, so each block first makes some that are not timed: Python forgets what it has
-learnt about a class when a method is replaced, and learns it again over some dozens of calls. No network: a mock
+once and then makes calls by the thousand, so each block first makes some that are not timed. No network: a mock
 transport. What decides is counted in `tests/clients/test_work_of_a_call.py`, where no load of the machine disturbs.
 
 The peer is OpenInference, which of nine tools measured breaks the least. Run: `make bench`.
@@ -43,6 +42,8 @@ except ImportError:
     import httpx
 
 ROUNDS, CALLS, CHUNKS = 31, 100, 50
+WARM_UP = {"plain": 100, "async": 128, "stream": 12}
+"""Calls before a block that are not timed: Python learns again what it forgot of a class whose method was replaced."""
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 BODY = {
     "id": "c",
@@ -73,21 +74,17 @@ class Executor:
     """Makes the calls of one block."""
 
     def execute(self, kind: str, count: int) -> float:
-        """Return the CPU seconds that `count` calls take, until they are booked; as many before them are not timed."""
-        self.make(kind, count)
-        started = time.process_time()
-        self.make(kind, count)
-        return time.process_time() - started
-
-    def make(self, kind: str, count: int) -> None:
-        """Make calls, and have them booked."""
+        """Return the CPU seconds that `count` calls take, until they are booked; some before them are not timed."""
         if kind == "async":
-            asyncio.run(self.many(count))
-        else:
-            for _ in range(count):
-                self.one(kind)
-        for session in active:  # what a step's end would do otherwise, outside of the figure
-            session.counted()
+            return asyncio.run(self.many(count))
+        for _ in range(WARM_UP[kind]):
+            self.one(kind)
+        book()
+        started = time.process_time()
+        for _ in range(count):
+            self.one(kind)
+        book()
+        return time.process_time() - started
 
     def one(self, kind: str) -> None:
         """Make one call."""
@@ -97,12 +94,23 @@ class Executor:
             for _ in CLIENT.chat.completions.create(**SETTINGS, stream=True, stream_options={"include_usage": True}):
                 pass
 
-    async def many(self, count: int) -> None:
-        """Make calls, 64 at a time."""
+    async def many(self, count: int) -> float:
+        """Return the CPU seconds that calls take, 64 at a time."""
         transport = httpx.MockTransport(answer)
         async with openai.AsyncOpenAI(**OPTIONS, http_client=httpx.AsyncClient(transport=transport)) as client:
-            for _ in range(0, count, 64):
-                await asyncio.gather(*(client.chat.completions.create(**SETTINGS) for _ in range(64)))
+            for timed in (WARM_UP["async"], count):
+                book()
+                started = time.process_time()
+                for _ in range(0, timed, 64):
+                    await asyncio.gather(*(client.chat.completions.create(**SETTINGS) for _ in range(64)))
+                book()
+        return time.process_time() - started
+
+
+def book() -> None:
+    """Have the calls booked that wait, as the end of a step would."""
+    for session in active:
+        session.counted()
 
 
 class Trainer:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import attempt, guarded, log
 from llm_telemetry.processes.children import PARTS, SETTINGS, joined_by
-from llm_telemetry.session.copies import put, rest_of
+from llm_telemetry.session.copies import append, put, rest_of
 from llm_telemetry.session.folders import read_note, write_note
 from llm_telemetry.session.writers import Writer
 from llm_telemetry.settings.words import CHILDREN, machine
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Collection, Generator, Mapping
 
     from llm_telemetry.session.spool import SpoolWriter
 
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 NAMESPACE = "llm_telemetry"
 PATIENCE = 10.0
 """Seconds that a worker waits for the owner's machine."""
+NODES = "nodes.txt"
+"""Which node of Ray's the writer of which file was on: a line each."""
+_LEFT = (1, 4)
+"""Why a node is dead that was told to end, or had nothing to do (`NodeDeathInfo` in Ray's gcs.proto)."""
 _PAUSE = 1.0
 """Seconds between two looks for a collector."""
 UNREACHED = (
@@ -54,8 +58,10 @@ class Collector:
         """Return the owner's machine, and what the owner has to say to workers."""
         return machine(), {name: read_note(self._folder / name) for name in (PARTS, SETTINGS)}
 
-    def put(self, name: str, at: int, data: bytes) -> int:
-        """Take a piece of a file; see `copies.put`."""
+    def put(self, name: str, at: int, data: bytes, node: str) -> int:
+        """Take a piece of a file, see `copies.put`, and note which node the first one comes from."""
+        if at == 0:
+            append(self._folder / NODES, f"{node} {name}\n".encode())
         return put(self._folder, name, at, data)
 
 
@@ -91,6 +97,20 @@ class Post:
                 "scheduling_strategy": here(ray.get_runtime_context().get_node_id(), soft=False),
             }
             self._collector = ray.remote(Collector).options(**options).remote(str(self._folder))
+
+    @guarded
+    def bereaved(self) -> Collection[str]:
+        """Return the files whose writers were on a node that has died, as far as Ray knows."""
+        if self._collector is None or not (self._folder / NODES).exists():
+            return ()
+        nodes = sys.modules["ray"].nodes()
+        dead = {node["NodeID"] for node in nodes if not node["Alive"] and node.get("DeathReason") not in _LEFT}
+        told = (
+            (line.partition(" ") for line in str(rest_of(self._folder / NODES, 0), "utf-8").splitlines())
+            if dead
+            else ()
+        )
+        return {name for node, _, name in told if node in dead}
 
 
 class Courier:
@@ -142,7 +162,8 @@ class Courier:
     def _bring_file(self, path: Path) -> Generator[Any, Any, bool]:
         """Bring one file; true when all of it is there."""
         while data := rest_of(path, at := self._sent.get(path.name, 0)):
-            there = yield self._collector.put.remote(path.name, at, data)
+            node = sys.modules["ray"].get_runtime_context().get_node_id()
+            there = yield self._collector.put.remote(path.name, at, data, node)
             if there is None:
                 return False
             self._sent[path.name] = there

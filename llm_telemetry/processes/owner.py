@@ -58,6 +58,7 @@ def tell_children(session: Session, watched: Sequence[Watched]) -> None:
     has_actors = any(is_actor(part.owner) for _, part in watched)
     post = Post(folder, has_actors=has_actors)
     post.open()
+    session.children.bereaved = post.bereaved
     session.before_phase.append(post.open)
     session.before_flush.append(post.open)
     if has_actors:

@@ -33,8 +33,10 @@ def cluster(server):
     """A cluster that is up before there is a program, and knows nothing of us."""
     with ray_cluster.folder() as folder:
         known = ray_cluster.variables(server, folder)
-        with ray_cluster.node("--head", "--port=0", "--num-cpus=6", "--include-dashboard=false", **known) as address:
-            yield known | {"RAY_ADDRESS": address}  # without it Ray takes any cluster that it finds on this machine
+        with ray_cluster.node("--head", "--port=0", "--num-cpus=6", "--include-dashboard=false", **known) as head:
+            yield known | {
+                "RAY_ADDRESS": head.address
+            }  # without it Ray takes any cluster that it finds on this machine
 
 
 def run(server, folder, *arguments, **environ):
@@ -103,6 +105,15 @@ def test_an_owner_that_is_killed_goes_on_with_exact_totals(server, cluster, tmp_
     _, first, asked, _ = run(server, tmp_path, "owner killed", "environment", check=False, **known)
     payloads, second, again, _ = run(server, tmp_path, "owner again", "environment", **known)
     check(payloads, first + second, asked + again)
+    assert payloads[-1]["cost/executor_calls"] == payloads[-1]["cost/judge_calls"] == 2 * ITEMS
+
+
+def test_an_owner_that_is_killed_in_a_step_counts_that_step_once_when_it_is_done_again(server, cluster, tmp_path):
+    known = {**cluster, "LLM_TELEMETRY_RESUME": "1", "LLM_TELEMETRY_FOLDER": str(tmp_path)}
+    _, first, before, _ = run(server, tmp_path, "owner killed in a step", "environment", check=False, **known)
+    assert [request.user[:8] for request in before].count("judge 2-") == 1
+    payloads, second, again, _ = run(server, tmp_path, "owner again", "environment", **known)
+    check(payloads, first + second, [request for request in before if request.user.startswith("judge 1-")] + again)
     assert payloads[-1]["cost/executor_calls"] == payloads[-1]["cost/judge_calls"] == 2 * ITEMS
 
 

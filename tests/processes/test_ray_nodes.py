@@ -3,6 +3,7 @@
 import pytest
 
 from llm_telemetry.testing import LLMServer
+from tests.processes.programs.ray_train import ITEMS
 from tests.processes.test_ray import check, reply, run
 from tests.support import machines, ray_cluster
 
@@ -16,14 +17,16 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def cluster(server):
-    """A head here, and a node that takes itself for another machine, with its own folder for temporary files."""
-    with ray_cluster.folder() as here, ray_cluster.folder() as there:
-        known = ray_cluster.variables(server, here, FAR="1")
-        with ray_cluster.node("--head", "--port=0", "--num-cpus=2", "--include-dashboard=false", **known) as address:
-            to_join = (f"--address={address}", "--num-cpus=4", '--resources={"far": 10}')
-            with ray_cluster.node(*to_join, machine="far", **known | {"TMPDIR": there, "RAY_TMPDIR": there}):
-                yield known | {"RAY_ADDRESS": address}
+def head(server):
+    """The machine that programs run on."""
+    with ray_cluster.head(server) as known:
+        yield known
+
+
+@pytest.fixture(scope="module")
+def cluster(head):
+    with ray_cluster.far(head, "far") as known:
+        yield known
 
 
 @pytest.mark.parametrize("way", ["main", "async", "pool", "killed", "collector killed"])
@@ -31,3 +34,19 @@ def test_actors_of_another_machine_are_counted_in_their_step(server, cluster, tm
     payloads, rewards, asked, said = run(server, tmp_path, way, "environment", **cluster)
     check(payloads, rewards, asked)
     assert "llm_telemetry: failed" not in said
+
+
+def test_of_a_machine_that_dies_what_it_had_sent_counts_and_its_workers_are_told(server, head, tmp_path):
+    with ray_cluster.far(head, "doomed") as known:
+        payloads, rewards, asked, said = run(server, tmp_path, "machine killed", "environment", **known)
+    assert [payload["llm_telemetry/step"] for payload in payloads] == [1, 2]
+    assert "telemetry/unclosed_writers" not in payloads[0]
+    last = payloads[-1]
+    assert len([request for request in asked if request.user.startswith("judge 2-")]) == ITEMS
+    assert last["llm/judge/calls"] == last["judge/calls"] == ITEMS - 1  # one had its answer, and was not sent
+    assert last["llm/executor/calls"] == last["dataset/count"] == ITEMS
+    assert last["dataset/unscored"] == 1
+    scored = [reward for source in rewards[-1].values() for reward in source]
+    assert last["dataset/avg_reward"] == pytest.approx(sum(scored) / (ITEMS - 1))
+    assert last["telemetry/unclosed_writers"] == 2
+    assert said.count("of another machine has ended without a word") == 2

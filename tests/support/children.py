@@ -11,7 +11,7 @@ PATIENCE = 300
 """Seconds until a child counts as hung: on a busy machine everything is late."""
 
 
-def python(*arguments, cwd, check=True, **environ):
+def python(*arguments, cwd, check=True, patience=PATIENCE, **environ):
     """Run a Python program to its end, with the tests at hand and no variable of ours or W&B's but those given."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "LLM_TELEMETRY"))}
     done = subprocess.run(
@@ -20,7 +20,7 @@ def python(*arguments, cwd, check=True, **environ):
         env={**clean, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environ},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=patience,
         check=False,
     )
     assert not check or done.returncode == 0, done.stderr

@@ -7,11 +7,21 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.support.children import PATIENCE, ROOT
 from tests.support.machines import start_program
 
 RAY = Path(sys.executable).with_name("ray")
+
+
+class Node(NamedTuple):
+    """A node that runs."""
+
+    address: str | None
+    """Where further nodes, and programs, find it; of a head."""
+    pid: int
+    """Of the process with whose death the node dies, all of it where it has a machine of its own."""
 
 
 def variables(server, folder, **more):
@@ -29,7 +39,7 @@ def folder():
 
 @contextlib.contextmanager
 def node(*arguments, machine="", **environ):
-    """Run a node until this ends, and give what a program or a further node has to know of it: its address.
+    """Run a node until this ends, and give it.
 
     Args:
         arguments: What to tell `ray start`.
@@ -48,7 +58,38 @@ def node(*arguments, machine="", **environ):
                 break
         assert "--block" in "".join(said[-1:]), "".join(said)
         found = re.search(r"--address='([^']+)'", "".join(said))
-        yield found and found[1]
+        yield Node(found and found[1], started.pid)
     finally:
         started.kill() if machine else started.terminate()
         started.communicate(timeout=PATIENCE)
+
+
+_QUICKLY = '--system-config={"health_check_period_ms":500,"health_check_failure_threshold":2}'
+"""So soon Ray knows that a node is dead; else it takes a quarter of a minute."""
+
+
+@contextlib.contextmanager
+def head(server):
+    """Run a first node, and give the variables of programs that use its cluster, and a server of LLMs."""
+    with folder() as here:
+        known = variables(server, here)
+        options = (
+            "--head",
+            "--port=0",
+            "--num-cpus=2",
+            "--include-dashboard=false",
+            '--resources={"here": 10}',
+            _QUICKLY,
+        )
+        with node(*options, **known) as first:
+            yield known | {"RAY_ADDRESS": first.address}
+
+
+@contextlib.contextmanager
+def far(known, name):
+    """Add a node that takes itself for another machine, with its own folder for temporary files; give the variables."""
+    with folder() as there:
+        to_join = (f"--address={known['RAY_ADDRESS']}", "--num-cpus=4", f'--resources={{"{name}": 10}}')
+        environ = {key: value for key, value in known.items() if key != "RAY_ADDRESS"}
+        with node(*to_join, machine=name, **environ | {"TMPDIR": there, "RAY_TMPDIR": there}) as one:
+            yield known | {"FAR": name, "FAR_PROCESS": str(one.pid), "FAR_FOLDER": there}

@@ -9,12 +9,15 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import openai
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 ITEMS = 6
+PATIENCE = 300
 SOURCES = ("sums", "capitals")
 
 
@@ -40,6 +43,25 @@ class RewardComputer:
 
     def _llm_judge_compare(self, problem, prediction):
         return ask(self.client, f"judge {problem}: is {prediction} right, yes or no?") == "yes"
+
+
+class HaltingRewardComputer(RewardComputer):
+    """In step 2 it says when its judge has answered, and never comes back, if it is told a file to say it by.
+
+    Args:
+        file: That file.
+    """
+
+    def __init__(self, file=None):
+        super().__init__()
+        self.file = file
+
+    def compute_reward(self, problem, prediction, source):
+        made = super().compute_reward(problem, prediction, source)
+        if self.file and problem.startswith("2-"):
+            Path(self.file).touch()
+            time.sleep(PATIENCE)
+        return made
 
 
 class AsyncRewardComputer:
@@ -76,6 +98,44 @@ class Trainer:
         return {source: rewards[i::2] for i, source in enumerate(SOURCES)}
 
 
+class BereavedTrainer(Trainer):
+    """Its actors' machine dies in step 2, with the first item's reward under way; the others are rewarded here."""
+
+    def __init__(self, executor, _):
+        kind = ray.remote(HaltingRewardComputer)
+        self.file = Path("halted").absolute()
+        super().__init__(executor, [kind.options(resources={os.environ["FAR"]: 0.1}).remote(str(self.file))])
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self.spare = kind.options(scheduling_strategy=here).remote()
+
+    def train_step(self, step):
+        if step == 1:
+            return super().train_step(step)
+        items = [(f"{step}-{i}", SOURCES[i % 2]) for i in range(ITEMS)]
+        said = ray.get([self.executor.execute_workflow.remote(problem=one, source=source) for one, source in items])
+        given = [{"problem": p, "prediction": t, "source": s} for (p, s), t in zip(items, said, strict=True)]
+        lost = self.rewarders[0].compute_reward.remote(**given[0])
+        while not self.file.exists():
+            time.sleep(0.02)
+        os.kill(int(os.environ["FAR_PROCESS"]), signal.SIGKILL)
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.get(lost)
+        rewards = ray.get([self.spare.compute_reward.remote(**one) for one in given[1:]])
+        return {SOURCES[1]: rewards[::2], SOURCES[0]: rewards[1::2]}
+
+
+class MortalTrainer(Trainer):
+    """It dies in step 2: all is executed, and one item rewarded."""
+
+    def train_step(self, step):
+        if step == 2:
+            items = [(f"{step}-{i}", SOURCES[i % 2]) for i in range(ITEMS)]
+            ray.get([self.executor.execute_workflow.remote(problem=one, source=source) for one, source in items])
+            ray.get(self.rewarders[0].compute_reward.remote(problem="2-0", prediction="x", source=SOURCES[0]))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().train_step(step)
+
+
 @ray.remote
 def grade(problem, source, role):
     """A task, which no handle of the trainer's leads to; its role is told, or it is not."""
@@ -98,7 +158,12 @@ class TellingTaskTrainer(TaskTrainer):
     role = "judge"
 
 
-TRAINERS = {"tasks": TaskTrainer, "tasks in a scope": TellingTaskTrainer}
+TRAINERS = {
+    "tasks": TaskTrainer,
+    "tasks in a scope": TellingTaskTrainer,
+    "machine killed": BereavedTrainer,
+    "owner killed in a step": MortalTrainer,
+}
 
 
 def actors(way):
@@ -108,8 +173,8 @@ def actors(way):
         import tests.processes.programs.ray_train as there  # noqa: PLC0415, PLW0406 - what this test is about
     if way == "decorated":
         return ray.remote(there.Executor).remote(), [Decorated.remote()]
-    place = {"resources": {"far": 0.1}} if "FAR" in os.environ else {}
-    kinds = {"async": [there.AsyncRewardComputer], "pool": [there.RewardComputer] * 2}
+    place = {"resources": {os.environ["FAR"]: 0.1}} if "FAR" in os.environ else {}
+    kinds = {"async": [there.AsyncRewardComputer], "pool": [there.RewardComputer] * 2, "machine killed": []}
     rewarders = [ray.remote(kind).options(**place).remote() for kind in kinds.get(way, [there.RewardComputer])]
     return ray.remote(there.Executor).options(**place).remote(), rewarders
 

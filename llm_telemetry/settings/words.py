@@ -125,8 +125,8 @@ def _said_by(look: Callable[[str], str], path: str) -> str:
 
 
 def _content(path: str) -> str:
-    with open(path, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes milliseconds to import
-        return file.read()
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes milliseconds to import, a codec for text half of one
+        return file.read().decode()
 
 
 def is_child(environ: Mapping[str, str]) -> bool:

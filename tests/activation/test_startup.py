@@ -14,7 +14,8 @@ START = b"_llm_telemetry_autostart:start\n"
 STARTUP = ("llm_telemetry.pth", "llm_telemetry.start", "_llm_telemetry_autostart.py")
 STATE = """
 import sys
-names = [name for name in sys.modules if "llm_telemetry" in name or name in ("wrapt", "openai", "typing", "logging")]
+avoided = ("wrapt", "openai", "typing", "logging", "pathlib", "encodings.ascii")
+names = [name for name in sys.modules if "llm_telemetry" in name or name in avoided]
 print(sorted(names), [type(f).__name__ for f in sys.meta_path].count("Finder"))
 """
 NOTHING = "[] 0\n"

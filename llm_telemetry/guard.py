@@ -130,10 +130,12 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
 
     A `BaseException` that is no `Exception` (a cancellation, a keyboard interrupt) passes: it is not ours.
     """
-    return functools.wraps(function)(_failing_open(function))
+    return functools.wraps(function)(failing_open(function))
 
 
-def _failing_open(function: Callable[P, R]) -> Callable[P, R | None]:
+def failing_open(function: Callable[P, R]) -> Callable[P, R | None]:
+    """Return what `guarded` makes of it, without its name and signature: for what is made anew at each step."""
+
     def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return function(*args, **kwargs)
@@ -192,7 +194,7 @@ _GUARD = guarded(report).__code__
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call `function` with these arguments, and fail open."""
-    return _failing_open(function)(*arguments)
+    return failing_open(function)(*arguments)
 
 
 def survive_fork(lock: Any) -> Any:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
 from llm_telemetry.collectors.naming import Key, name_all, name_by_source
+from llm_telemetry.events import VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from llm_telemetry.collectors.ledger import Settled
     from llm_telemetry.events import Split
+
+_WITH_VERDICT = frozenset(VERDICTS)
 
 
 @dataclass(slots=True)
@@ -43,17 +46,18 @@ class AccuracySums(Sums):
         return self.sure_correct + self.open
 
     def add(self, one: Settled) -> None:
-        """Add one rollout."""
-        self.evaluated += bool(one.outcomes)
-        if one.is_open:
+        """Add one rollout; it is open where a judge has no verdict, as far as is known, and it has not failed."""
+        rollout, correct, outcomes = one[:3]
+        is_decided = _WITH_VERDICT.issuperset(outcomes)
+        self.evaluated += bool(outcomes)
+        if not (is_decided or rollout.failed):
             self.open += 1
-            return
-        is_scored = one.correct is not None or one.rollout.failed
-        self.sure += is_scored
-        self.sure_correct += one.correct is True
-        if one.is_judged and is_scored:
-            self.judged += 1
-            self.judged_correct += one.correct is True
+        elif correct is not None or rollout.failed:
+            self.sure += 1
+            self.sure_correct += correct is True
+            if outcomes and is_decided:
+                self.judged += 1
+                self.judged_correct += correct is True
 
 
 def describe(
@@ -74,7 +78,7 @@ def describe(
         window[name_of(one.rollout.source)].add(one)
     unbounded = {name_of(source) for source in strays}
     values = {source: _values(sums, is_bounded=source not in unbounded) for source, sums in window.items()}
-    overall = _values(merge_all(window, AccuracySums()), is_bounded=not unbounded)
+    overall = _values(merge_all(AccuracySums, window), is_bounded=not unbounded)
     return name_by_source(values, split) | name_all(overall, split)
 
 

@@ -7,14 +7,16 @@ from a millisecond to an hour fall into some 760 buckets (DDSketch, Masson et al
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import operator
+from bisect import bisect_left
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from typing_extensions import Self
 
@@ -63,9 +65,19 @@ def _reader(kind: Any) -> Callable[[Sums], tuple[Any, ...]]:
 S = TypeVar("S", bound=Sums)
 
 
-def merge_all(window: Mapping[str, S], nothing: S) -> S:
+def merge_all(kind: type[S], window: Mapping[str, S]) -> S:
     """Return the sums of all names together, in the order of the names: floats come out the same each time."""
-    return functools.reduce(lambda whole, name: whole.merge(window[name]), sorted(window), nothing)
+    return add_up(kind, map(window.__getitem__, sorted(window)))
+
+
+def add_up(kind: type[S], parts: Iterable[S]) -> S:
+    """Return what to merge all of them with nothing, in this order, comes to; without an object for each step."""
+    numbers_of = _reader(kind)  # type: ignore[arg-type]  # mypy: no type is Hashable
+    return kind(*map(_total, zip(*map(numbers_of, (kind(), *parts)), strict=True)))
+
+
+_total = functools.partial(functools.reduce, operator.add)
+"""Not `sum`, which rounds floats otherwise from Python 3.12 on than adding one after the other does."""
 
 
 def ratio(part: float, whole: float, scale: float = 1.0) -> float | None:
@@ -100,9 +112,9 @@ class Quantiles:
 
     def quantile(self, q: float) -> float | None:
         """Return the value at rank `q` (0 to 1, nearest rank), or `None` when nothing was counted."""
+        if not self.count:
+            return None
+        buckets = sorted(self._buckets)
+        reached = list(itertools.accumulate(map(self._buckets.__getitem__, buckets)))
         rank = max(1, math.ceil(q * self.count))
-        for bucket in sorted(self._buckets):
-            rank -= self._buckets[bucket]
-            if rank <= 0:
-                return 2 * _GAMMA**bucket / (_GAMMA + 1)
-        return None
+        return 2 * _GAMMA ** buckets[bisect_left(reached, rank)] / (_GAMMA + 1)

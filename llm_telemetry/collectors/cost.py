@@ -9,9 +9,9 @@ from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.collectors.aggregates import Sums
+from llm_telemetry.collectors.aggregates import Sums, add_up
 from llm_telemetry.collectors.base import to_usd
-from llm_telemetry.collectors.naming import name_all
+from llm_telemetry.collectors.naming import Key, name_all
 from llm_telemetry.collectors.pricing import EXACT, PriceTable
 from llm_telemetry.collectors.spend import Bucket, Tokens, bucket_of
 from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
@@ -21,7 +21,7 @@ from llm_telemetry.sources import SourceNames
 from llm_telemetry.tables import format_usd, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -129,22 +129,20 @@ class CostTracker:
 
     def add_rollout(self, _rollout: Rollout) -> None:
         """Count a closed rollout."""
-        self.add_samples()
+        self._samples += 1
 
     @exactly
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys `cost/…`: USD of the run, and of the window of `split` since its last `collect`."""
         self._price_pending()
-        total = _merged(self._run.values())
+        total = add_up(RoleSums, self._run.values())
         average = total.known / self._samples if total.known is not None and self._samples else None
-        usd = {
-            keys.TOTAL_COST: total.known,
-            keys.EXECUTOR_COST: self._run["executor"].known,
-            keys.JUDGE_COST: self._run["judge"].known,
-            keys.STEP_COST: self._window[split].known,
-            keys.AVG_COST_PER_SAMPLE: average,
-        }
-        counts = {
+        values: dict[Key, float | None] = {
+            keys.TOTAL_COST: _float(total.known),
+            keys.EXECUTOR_COST: _float(self._run["executor"].known),
+            keys.JUDGE_COST: _float(self._run["judge"].known),
+            keys.STEP_COST: _float(self._window[split].known),
+            keys.AVG_COST_PER_SAMPLE: _float(average),
             keys.TOTAL_SAMPLES: self._samples,
             keys.EXECUTOR_CALLS: self._run["executor"].calls,
             keys.JUDGE_CALLS: self._run["judge"].calls,
@@ -152,7 +150,7 @@ class CostTracker:
             keys.UNMETERED_CALLS: total.unmetered,
             keys.STANDARD_CALLS: total.standard or None,
         }
-        return name_all({**{key: _float(cost) for key, cost in usd.items()}, **counts}, split)
+        return name_all(values, split)
 
     @exactly
     def of_rollouts(self, split: Split) -> Decimal | None:
@@ -182,7 +180,7 @@ class CostTracker:
     def state(self) -> dict[str, Any]:
         """Return the sums of the run, for `restore` in another process."""
         self._price_pending()
-        roles = {role: sums.to_state() for role, sums in self._run.items() if sums != RoleSums()}
+        roles = {role: sums.to_state() for role, sums in self._run.items() if sums.calls}
         return {"roles": roles, "samples": self._samples}
 
     @exactly
@@ -242,10 +240,3 @@ class CostTracker:
 
 def _float(usd: Decimal | None) -> float | None:
     return None if usd is None else float(usd)
-
-
-def _merged(parts: Iterable[RoleSums]) -> RoleSums:
-    total = RoleSums()
-    for part in parts:
-        total = total.merge(part)
-    return total

@@ -114,14 +114,19 @@ class DatasetMetricsCollector:
     ) -> SourceSums:
         sums = self._windows[split][self._names(source)]
         sums.count += 1
-        sums.failed += failed
-        sums.correct += correct is True
-        sums.unscored += correct is None and not failed
+        if failed:
+            sums.failed += 1
+        if correct:
+            sums.correct += 1
+        elif correct is None and not failed:
+            sums.unscored += 1
         if reward is not None and math.isfinite(reward):
             sums.rewarded += 1
             sums.reward_sum += reward
             sums.reward_squares += reward * reward
-            self._seen = min(self._seen[0], reward), max(self._seen[1], reward)
+            lowest, highest = self._seen
+            if reward < lowest or reward > highest:
+                self._seen = min(lowest, reward), max(highest, reward)
         return sums
 
     def is_correct(self, correctness: float | None) -> bool | None:
@@ -162,7 +167,7 @@ class DatasetMetricsCollector:
             if sums.count
         }
         logs = name_by_source({source: _describe(sums) for source, sums in window.items()}, split)
-        overall = merge_all(window, SourceSums())
+        overall = merge_all(SourceSums, window)
         logs |= name_all(_describe(overall), split) if overall.count else {}
         if overall.count or self._unmatched[split]:
             logs |= name_all({keys.UNMATCHED_REWARDS: self._unmatched[split]}, split)

@@ -112,7 +112,7 @@ def describe(groups: Iterable[Group], name_of: Callable[[str], str], split: Spli
     if not window:
         return {}
     values = {source: _values(sums) for source, sums in window.items()}
-    return name_by_source(values, split) | name_all(_values(merge_all(window, GroupSums())), split)
+    return name_by_source(values, split) | name_all(_values(merge_all(GroupSums, window)), split)
 
 
 def _values(sums: GroupSums) -> dict[Key, float | None]:

@@ -160,7 +160,7 @@ class JudgeMetricsCollector:
         if not window.by_source:
             return name_all({keys.TOTAL_EVALUATIONS: self._run[split] or None}, split)
         logs = name_by_source({source: _brief(sums) for source, sums in window.by_source.items()}, split)
-        overall = merge_all(window.by_source, OutcomeSums())
+        overall = merge_all(OutcomeSums, window.by_source)
         if len(self._judges) > 1:
             for judge, sums in sorted(window.by_judge.items()):
                 logs |= name_all(_brief(sums), split, self._judge_name(judge, window))
@@ -240,22 +240,25 @@ def _check(outcome: str, failure: str | None) -> None:
 
 
 def _brief(sums: OutcomeSums) -> dict[Key, float | None]:
-    """Return what is told of one source, or one judge."""
-    return {key: value for key, value in _describe(sums).items() if key.by_source}
+    """Return what is told of one source, or one judge: the keys that the catalogue has by source."""
+    decided = sums.decided
+    return {
+        keys.SUCCESS_RATE: ratio(sums.verdicts, decided),
+        keys.PARSE_FAILURE_RATE: ratio(sums.parse_failure, decided),
+        keys.API_FAILURE_RATE: ratio(sums.api_failure, decided),
+        keys.CORRECT_RATIO: ratio(sums.correct, sums.binary),
+        keys.EVALUATIONS: decided + sums.undecided,
+        keys.UNDECIDED: sums.undecided,
+    }
 
 
 def _describe(sums: OutcomeSums) -> dict[Key, float | None]:
     """Return the numbers of all sources."""
     return {
-        keys.SUCCESS_RATE: ratio(sums.verdicts, sums.decided),
-        keys.PARSE_FAILURE_RATE: ratio(sums.parse_failure, sums.decided),
-        keys.API_FAILURE_RATE: ratio(sums.api_failure, sums.decided),
-        keys.CORRECT_RATIO: ratio(sums.correct, sums.binary),
+        **_brief(sums),
         keys.AVG_SCORE: ratio(sums.score_sum, sums.scaled),
         keys.CORRECT_COUNT: sums.correct,
         keys.INCORRECT_COUNT: sums.incorrect,
-        keys.EVALUATIONS: sums.calls,
-        keys.UNDECIDED: sums.undecided,
         keys.DISAGREEMENTS: sums.disagreed,
         keys.ATTEMPTS_AVG: ratio(sums.attempts, sums.asked),
         keys.AGREEMENT_RATE: ratio(sums.agreement_sum, sums.votes),

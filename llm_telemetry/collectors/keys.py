@@ -273,7 +273,8 @@ def _patterns() -> list[tuple[re.Pattern[str], Key, Split]]:
 
 def sum_over_roles(payload: Payload, key: Key) -> float:
     """Return what a `key` with the hole `{role}` comes to in a payload over all roles."""
-    return sum(payload.values.get(name, 0) for name in _over_roles(key, payload.split))
+    values = payload.values
+    return sum([values[name] for name in _over_roles(key, payload.split) if name in values])
 
 
 @functools.cache
@@ -283,7 +284,7 @@ def _over_roles(key: Key, split: Split) -> list[str]:
 
 def totals_in(values: Mapping[str, float]) -> dict[str, float]:
     """Return those of a payload's `values` that count since the run began."""
-    return {key: value for key, value in values.items() if key in _TOTALS}
+    return {key: values[key] for key in filter(_TOTALS.__contains__, values)}
 
 
 def is_shared(key: str) -> bool:

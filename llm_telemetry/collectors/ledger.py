@@ -23,7 +23,6 @@ PATIENCE = 3
 """Payloads of its split that what belongs to a rollout waits for its close."""
 _UNKNOWN = 0, 0
 _NOTHING = Spend()
-_WITH_VERDICT = frozenset(VERDICTS)
 _WITHOUT = frozenset(FAILED)
 FULL = (
     "more than %d rollouts are open, or in one step: what is told of groups, of accuracy's bounds and of the cost by "
@@ -59,19 +58,9 @@ class Settled(NamedTuple):
     """Whether its answer is right by the user's rule; `None` where that is not known."""
 
     @property
-    def is_judged(self) -> bool:
-        """Whether it was judged, and each judge had a verdict."""
-        return bool(self.outcomes) and _WITH_VERDICT.issuperset(self.outcomes)
-
-    @property
     def has_stand_in(self) -> bool:
         """Whether a judge has failed, so that the reward stands in for one that is not known."""
         return not _WITHOUT.isdisjoint(self.outcomes)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it could be right or wrong: a judge has no verdict, as far as is known."""
-        return not (self.rollout.failed or _WITH_VERDICT.issuperset(self.outcomes))
 
 
 class Ledger:
@@ -126,7 +115,7 @@ class Ledger:
         return [self._settle(rollout, correct) for rollout, correct in self._closed[split]]
 
     def _settle(self, rollout: Rollout, correct: bool | None) -> Settled:
-        accounts = [account for key in rollout.keys if (account := self._accounts.get(key)) is not None]
+        accounts = list(filter(None, map(self._accounts.get, rollout.keys)))
         if not accounts:
             return Settled(rollout, correct, (), _NOTHING)
         if len(accounts) == 1 and len(accounts[0].outcomes) == 1:  # as nearly all are

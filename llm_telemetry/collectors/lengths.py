@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 from llm_telemetry.events import SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from llm_telemetry.events import Evaluation, Outcome, Split
     from llm_telemetry.sources import SourceNames
@@ -43,14 +44,15 @@ class LengthSums(Sums):
     length_squares: int = 0
     length_of_right: int = 0
 
-    def add(self, length: int, right: bool, count: int = 1) -> None:
-        """Add so many verdicts on answers of this length."""
+    def add(self, lengths: Sequence[int], right: bool) -> None:
+        """Add verdicts, all of which say right or all wrong, on answers of these lengths."""
+        count, whole = len(lengths), sum(lengths)
         self.verdicts += count
-        self.length += count * length
-        self.length_squares += count * length * length
+        self.length += whole
+        self.length_squares += sum(map(operator.mul, lengths, lengths))
         if right:
             self.right += count
-            self.length_of_right += count * length
+            self.length_of_right += whole
 
 
 @functools.lru_cache(maxsize=4096)
@@ -68,8 +70,12 @@ class LengthCollector:
 
     def __init__(self, names: SourceNames) -> None:
         self._names = names
-        self._told: dict[Split, dict[tuple[str, Outcome, int], int]] = {split: {} for split in SPLITS}
-        """By source, outcome and length in characters: how many evaluations are not added up yet."""
+        self._told: dict[Split, defaultdict[tuple[str, Outcome], list[int]]] = {
+            split: defaultdict(list) for split in SPLITS
+        }
+        """By source and outcome: the lengths in characters that are not added up yet."""
+        self._waiting: Counter[Split] = Counter()
+        """How many these are."""
         self._verdicts: dict[Split, defaultdict[str, LengthSums]] = {split: defaultdict(LengthSums) for split in SPLITS}
         self._asked: dict[Split, Counter[int]] = {split: Counter() for split in SPLITS}
         self._unparsed: dict[Split, Counter[int]] = {split: Counter() for split in SPLITS}
@@ -78,22 +84,25 @@ class LengthCollector:
         """Take a final evaluation; it is added up later."""
         judged = evaluation.judged
         if judged is not None:
-            told, one = self._told[evaluation.split], (evaluation.source, evaluation.outcome, judged.length)
-            told[one] = told.get(one, 0) + 1
-            if len(told) > _MOST_LENGTHS:
-                self._add_up(evaluation.split)
+            split = evaluation.split
+            self._told[split][evaluation.source, evaluation.outcome].append(judged.length)
+            self._waiting[split] += 1
+            if self._waiting[split] > _MOST_LENGTHS:
+                self._add_up(split)
 
     def _add_up(self, split: Split) -> None:
-        for (source, outcome, characters), count in self._told[split].items():
+        for (source, outcome), characters in self._told[split].items():
             if outcome in ("undecided", "api_failure"):
                 continue
-            length = units_of(characters)
-            self._asked[split][length // _BUCKET] += count
+            lengths = list(map(units_of, characters))
+            buckets = [length // _BUCKET for length in lengths]
+            self._asked[split].update(buckets)
             if outcome == "parse_failure":
-                self._unparsed[split][length // _BUCKET] += count
+                self._unparsed[split].update(buckets)
             elif outcome != "score":
-                self._verdicts[split][self._names(source)].add(length, outcome == "correct", count)
+                self._verdicts[split][self._names(source)].add(lengths, outcome == "correct")
         self._told[split].clear()
+        del self._waiting[split]
 
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys since the last `begin`."""
@@ -110,6 +119,7 @@ class LengthCollector:
         """Begin a new window."""
         for counts in (self._told, self._verdicts, self._asked, self._unparsed):
             counts[split].clear()
+        del self._waiting[split]
 
 
 def _describe(sources: Iterable[LengthSums]) -> dict[Key, float | None]:

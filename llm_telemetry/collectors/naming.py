@@ -44,6 +44,10 @@ class Key:
 
     def of(self, split: Split = "train", source: str = "", **holes: str) -> str:
         """Return the key as it stands in a payload of `split`: of one source (or judge), or over all of them."""
+        return _names(split, source, **holes)[self]
+
+    def made(self, split: Split, source: str, holes: Mapping[str, str]) -> str:
+        """Return the same, made anew."""
         name = self.name.format(**holes)
         if source:
             before, _, last = name.rpartition("/")
@@ -77,7 +81,10 @@ def name_all(values: Mapping[Key, float | None], split: Split, source: str = "",
 
 def name_by_source(values: Mapping[str, Mapping[Key, float | None]], split: Split) -> dict[str, float]:
     """Return the values of each source under their keys, the sources in alphabetical order."""
-    return {key: value for one in sorted(values) for key, value in name_all(values[one], split, one).items()}
+    logs: dict[str, float] = {}
+    for source in sorted(values):
+        logs |= name_all(values[source], split, source)
+    return logs
 
 
 class _Names(dict[Key, str]):
@@ -89,7 +96,7 @@ class _Names(dict[Key, str]):
         self._holes = holes
 
     def __missing__(self, key: Key) -> str:
-        name = self[key] = key.of(*self._place, **self._holes)
+        name = self[key] = key.made(*self._place, self._holes)
         return name
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.collectors.aggregates import Sums, ratio
+from llm_telemetry.collectors.aggregates import Sums, add_up, ratio
 from llm_telemetry.collectors.naming import Key, name_all
 from llm_telemetry.events import SPLITS, Rollout, Split
 from llm_telemetry.sources import SourceNames, clean_source
@@ -42,21 +42,22 @@ class RewardPartsCollector:
         """Count the parts of its reward."""
         for function, reward in rollout.parts:
             sums = self._windows[rollout.split][self._functions(clean_source(function)), self._names(rollout.source)]
-            is_given = reward is not None and math.isfinite(reward)
             sums.asked += 1
-            sums.none += not is_given
-            sums.given += is_given
-            sums.reward_sum += reward if is_given and reward is not None else 0.0
+            if reward is not None and math.isfinite(reward):
+                sums.given += 1
+                sums.reward_sum += reward
+            else:
+                sums.none += 1
 
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return `reward/{function}/…`, over all sources and of each, since the last `begin`."""
-        overall: defaultdict[str, PartSums] = defaultdict(PartSums)
+        overall: defaultdict[str, list[PartSums]] = defaultdict(list)
         logs: dict[str, float] = {}
         for (function, source), sums in sorted(self._windows[split].items()):
-            overall[function] = overall[function].merge(sums)
+            overall[function].append(sums)
             logs |= name_all(_describe(sums), split, source, function=function)
-        for function, sums in overall.items():
-            logs |= name_all(_describe(sums), split, function=function)
+        for function, parts in overall.items():
+            logs |= name_all(_describe(add_up(PartSums, parts)), split, function=function)
         return logs
 
     def begin(self, split: Split) -> None:

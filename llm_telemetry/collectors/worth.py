@@ -96,7 +96,7 @@ class WorthCollector:
             groups: Its groups.
         """
         window = self._windows[split]
-        correct = sum(one.correct is True for one in settled)
+        correct = [one.correct for one in settled].count(True)
         informative = sum(group.flat is False for group in groups)
         wasted = (one.spend for group in groups if group.flat for one in group.rollouts)
         failed = (one.spend for one in settled if one.rollout.failed)

@@ -55,7 +55,7 @@ class Arrivals(ImportWatcher):
         self._watches.append(watch)
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
-        for name in self._present():
+        for name in _present(self._names):
             self._hook(watch, name)
 
     def forget(self, keys: list[Key]) -> None:
@@ -73,7 +73,8 @@ class Arrivals(ImportWatcher):
     @guarded
     def catch_up(self) -> None:
         """Put hooks on what has been imported in ways that no finder sees."""
-        for name in self._present():
+        known = (watch.hooked for watch in self._watches)
+        for name in _present(self._names - self._names.intersection(*known)):
             self.arrived(name)
 
     def _hook(self, watch: _Watch, name: str) -> None:
@@ -87,12 +88,6 @@ class Arrivals(ImportWatcher):
                 for row in rows:
                     watch.keys += () if (key := patches.apply(row)) is None else (key,)
 
-    def _present(self) -> list[str]:
-        """Return the modules that are imported; one that is half imported, by whomever, arrives when it is done."""
-        found = [(name, sys.modules.get(name)) for name in self._names]
-        loaded = [(name, module) for name, module in found if module is not None and not is_asleep(module)]
-        return [name for name, module in loaded if not getattr(module.__spec__, "_initializing", False)]
-
     def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:  # noqa: ARG002 - a name is enough
         return name in self._names
 
@@ -102,3 +97,10 @@ class Arrivals(ImportWatcher):
     def _executed(self, module: ModuleType) -> None:
         if not is_asleep(module):
             self.arrived(module.__name__)
+
+
+def _present(names: frozenset[str]) -> list[str]:
+    """Return those that are imported; one that is half imported, by whomever, arrives when it is done."""
+    found = [(name, sys.modules.get(name)) for name in sys.modules.keys() & names]
+    loaded = [(name, module) for name, module in found if module is not None and not is_asleep(module)]
+    return [name for name, module in loaded if not getattr(module.__spec__, "_initializing", False)]

@@ -176,8 +176,9 @@ class Patches:
         for key, (row, before, hook) in list(self._applied.items()):
             owner = row.owner()
             present = _ABSENT if owner is None else vars(owner).get(row.name, _ABSENT)
-            gone = present is before or (present is not hook and _is_copy(present, hook.__wrapped__))
-            if owner is None or not gone:
+            if present is hook or owner is None:
+                continue
+            if present is not before and not _is_copy(present, hook.__wrapped__):
                 continue
             again = _put(row._replace(owner=owner))
             if again is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from llm_telemetry.guard import guarded
+from llm_telemetry.guard import failing_open
 from llm_telemetry.hooks.observe import Span, drive
 from llm_telemetry.hooks.scopes import Scope, innermost
 from llm_telemetry.session.sessions import active
@@ -87,7 +87,7 @@ def opener(
         tell: Returns what the object tells besides the arguments, in whose place it is.
     """
 
-    @guarded
+    @failing_open
     def open_span(instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Span | None:
         session = session_of(instance) or (session_of(owner()) if instance is None else None)
         if session is None and adopt is not None:

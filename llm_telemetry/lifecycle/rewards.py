@@ -95,7 +95,9 @@ def reward_in(result: Any, depth: int = _DEPTH) -> float | None:
 
     Each attribute of an object, and `__float__`, is asked at most once; no iterator is touched.
     """
-    value = result if type(result) is float else plain(result)
+    if type(result) is float:  # as nearly all are
+        return result if math.isfinite(result) else None
+    value = plain(result)
     if isinstance(value, str) or hasattr(type(value), "__float__"):
         return _number(value)
     if not depth:

@@ -29,12 +29,11 @@ _NESTED_ITEMS = (
 
 def source_in(fields: Mapping[Any, Any], names: Sequence[str] = SOURCE_FIELDS, depth: int = _DEPTH) -> str | None:
     """Return the first source named in `fields`, or in what is nested in it under a name for such things."""
-    named = (value for name in names if isinstance(value := fields.get(name), str) and _is_name(value))
-    found = next(named, None)
-    if found is None and depth:
-        inner = (source_in(nested, names, depth - 1) for nested in _nested(fields, _NESTED_SOURCES))
-        found = next((source for source in inner if source is not None), None)
-    return found
+    for name in names:
+        if isinstance(value := fields.get(name), str) and _is_name(value):
+            return value
+    inner = (source_in(nested, names, depth - 1) for nested in _nested(fields, _NESTED_SOURCES) if depth)
+    return next((source for source in inner if source is not None), None)
 
 
 def _value_in(fields: Mapping[Any, Any], name: str, depth: int = _DEPTH) -> str | None:
@@ -53,8 +52,10 @@ def _is_name(value: str) -> bool:
 
 def problem_in(fields: Mapping[Any, Any], names: Sequence[str] = PROBLEM_FIELDS) -> int | None:
     """Return a fingerprint of the problem's text in `fields`, a text or the messages of a chat; no text is kept."""
-    texts = (_text(fields.get(name)) for name in names)
-    return next((fingerprint(text) for text in texts if text), None)
+    for name in names:
+        if text := _text(fields.get(name)):
+            return fingerprint(text)
+    return None
 
 
 def ids_in(fields: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:

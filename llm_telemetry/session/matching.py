@@ -174,6 +174,11 @@ class RolloutBook:
 
     def close(self, split: Split, phase: Phase | None) -> None:
         """Record what was executed in `phase` (`None`: in any), rewarded or not, and forget it."""
+        if not (self._waiting or self._rewarded):  # nothing is executed here
+            with self._lock:
+                self._left_over.discard(split)
+                self.answers.forget(split)
+            return
         with self._lock:
             if split in self._left_over:  # there were more rewards than rollouts: which ones they are of was no matter
                 for rollout in self._rewarded:

@@ -48,7 +48,7 @@ def watched(function: Any, name: str, sources: Sequence[str | None], note: Note,
     """
     if not callable(function) or hasattr(function, "state_dict"):
         return function
-    if inspect.iscoroutinefunction(defined_by(type(function), "__call__")):
+    if type(function) is not FunctionType and inspect.iscoroutinefunction(defined_by(type(function), "__call__")):
         function = function.__call__
     return Hook(function, functions.hook(_asked(name, sources, note, keys), _GIVEN))
 
@@ -61,17 +61,19 @@ def _asked(name: str, sources: Sequence[str | None], note: Note, keys: Sequence[
             return None
         given = {name: value.copy() if isinstance(value, list) else value for name, value in fields.items()}
         told = (*sources[:count], *[None] * (count - len(sources)))
-        first = _rollout(session, scope, next(rows_of(given)), told[0])
+        is_shared = len(set(told)) == 1
+        first = [_rollout(session, scope, next(rows_of(given)), told[0])] if is_shared else []
 
         def items() -> list[Item]:
             rows = list(rows_of(given))
-            rest = (_rollout(session, scope, row, source) for row, source in zip(rows[1:], told[1:], strict=False))
+            rest = zip(rows[len(first) :], told[len(first) :], strict=False)
+            rollouts = (*first, *(_rollout(session, scope, row, source) for row, source in rest))
             return [
                 Item(one, row["completion"] or row["prompt"], row["prompt"], judged_in(row, one.problem))
-                for row, one in zip(rows, (first, *rest), strict=True)
+                for row, one in zip(rows, rollouts, strict=True)
             ]
 
-        shared = first if len(set(told)) == 1 else None
+        shared = first[0] if first else None
         return AskedFunction(OpenEvaluation(scope, label, items, shared, implied=True), count, note, keys)
 
     return open_span
@@ -120,6 +122,8 @@ def rows_of(fields: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def text_of(messages: Any) -> str:
     """Return a prompt or a completion as a text: the last message's, of a chat."""
+    if isinstance(messages, str):
+        return messages
     if isinstance(messages, list | tuple) and messages:
         messages = messages[-1].get("content") if isinstance(messages[-1], Mapping) else messages[-1]
     if isinstance(messages, list | tuple):

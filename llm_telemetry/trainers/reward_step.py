@@ -48,6 +48,7 @@ class RewardStep:
         self._sources = [session.sources.told_in(row) for row in self._rows]
         self._functions: list[Any] = trainer.reward_funcs
         self._originals: list[Any] = []
+        self._names: list[str] = []
         self._judges: list[HeldJudge] = []
         self._keys: list[list[Id]] = [[] for _ in self._rows]
         self._heard: dict[int, list[float | None]] = {}
@@ -65,8 +66,8 @@ class RewardStep:
             self._judges = [held for function in self._originals for held in held_judges(function)]
         for held in self._judges:
             held.watch()
-        names = names_of(self._trainer)  # one more than functions, where an environment gives a reward
-        for i, (function, name) in enumerate(zip(self._originals, names, strict=False)):
+        self._names = names_of(self._trainer)  # one more than functions, where an environment gives a reward
+        for i, (function, name) in enumerate(zip(self._originals, self._names, strict=False)):
             note = functools.partial(self._heard.__setitem__, i)
             self._functions[i] = watched(function, name, self._sources, note, self._keys)
         return self._scope
@@ -81,7 +82,7 @@ class RewardStep:
                 self._scope.session.record(rollout)
 
     def _rollouts(self, result: Any) -> list[Rollout]:
-        names, count = names_of(self._trainer), len(self._rows)
+        names, count = self._names, len(self._rows)
         rank = self._trainer.accelerator.process_index
         said = [self._heard.get(i) or [None] * count for i in range(len(names))]
         rewards = rewards_of(result, count, rank, list(zip(*said, strict=True)), _weights(self._trainer, len(names)))
@@ -109,9 +110,10 @@ class RewardStep:
         batch, count = next(_batches), len(self._rows)  # the number of the batch is the same in every rank
         if reward_step_of(type(self._trainer)) == PAIRED_REWARD_STEP:
             return [f"{batch}-{rank}-{i % (count // 2 or 1)}" for i in range(count)]
-        places = (str(i // size) if size else None for i in range(count * rank, count * (rank + 1)))
-        told = (row.get("prompt_id") or place for row, place in zip(self._rows, places, strict=True))  # of ms-swift
-        return [None if one is None else f"{batch}-{one}" for one in told]
+        told = [row.get("prompt_id") for row in self._rows]  # of ms-swift
+        if size:
+            told = [own or i // size for i, own in enumerate(told, count * rank)]
+        return [f"{batch}-{one}" if one or size else None for one in told]
 
 
 def names_of(trainer: Any) -> list[str]:
@@ -130,9 +132,11 @@ def _rows(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _row(item: Any) -> dict[str, Any]:
     """Return one item; ms-swift's have the columns in `extra`, and the completion as the last of the messages."""
     told = fields_of(item)
-    messages = told.get("messages")
-    prompt = told.get("prompt") or (messages[:-1] if isinstance(messages, list) else None)
-    return {**told, **({} if isinstance(item, Mapping) else fields_of(told.get("extra"))), "prompt": text_of(prompt)}
+    prompt = told.get("prompt")
+    if not prompt and isinstance(messages := told.get("messages"), list):
+        prompt = messages[:-1]
+    extra = {} if type(item) is dict or isinstance(item, Mapping) else fields_of(told.get("extra"))
+    return {**told, **extra, "prompt": text_of(prompt)}
 
 
 def _tokens(fields: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[int | None]:
@@ -172,7 +176,7 @@ def rewards_of(
     first = 0 if len(values) == count else count * rank
     own = values[first : first + count] if count and len(values) % count == 0 else []
     if own and isinstance(own[0], list) and len(own[0]) == len(weights):
-        said = [tuple(as_written(one) for one in row) for row in own]
+        said = [tuple(map(as_written, row)) for row in own]
     summed = own if own and isinstance(own[0], float) else [None] * count
     return [_reward(parts, one, weights) for parts, one in zip(said, summed, strict=True)]
 

@@ -1,50 +1,20 @@
 """What a call takes of ours, counted and not timed: bytecodes, which no load of the machine changes."""
 
 import asyncio
-import sys
-from pathlib import Path
 
 import openai
-import pytest
 
-import llm_telemetry
 from llm_telemetry.session.sessions import active
+from tests.support.bytecodes import COUNTED, bytecodes
 from tests.support.loops import Loop
 from tests.support.trainers import watch
 from tests.support.watching import CHAT, STREAM
 
-pytestmark = [
-    pytest.mark.skipif(sys.gettrace() is not None, reason="whoever traces would be in the way: coverage does"),
-    pytest.mark.skipif(sys.version_info >= (3, 12), reason="from 3.12 on not every bytecode is told to a tracer"),
-]
+pytestmark = COUNTED
 
-OURS = str(Path(llm_telemetry.__file__).parent)
 CALLS = 16
 PLAIN, TOGETHER, CHUNK, BOOKED = 950, 1050, 74, 470
 """Bytecodes a call, or a chunk of a stream, at most; some 4 in 100 more than there are in Python 3.11."""
-
-
-def bytecodes(work):
-    """Return how many bytecodes of ours this thread runs in `work`."""
-    count = 0
-
-    def follow(_frame, event, _):
-        nonlocal count
-        count += event == "opcode"
-        return follow
-
-    def enter(frame, _event, _):
-        if not frame.f_code.co_filename.startswith(OURS):
-            return None
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
-        return follow
-
-    sys.settrace(enter)
-    try:
-        work()
-    finally:
-        sys.settrace(None)
-    return count
 
 
 def in_a_step(tmp_path, work):

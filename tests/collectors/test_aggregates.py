@@ -1,5 +1,6 @@
 """Sums and quantiles: merging is associative and commutative, a quantile is right within 1 %."""
 
+import functools
 import json
 import math
 from dataclasses import fields
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_telemetry.collectors.aggregates import Quantiles, ratio
+from llm_telemetry.collectors.aggregates import Quantiles, add_up, ratio
 from llm_telemetry.collectors.cost import RoleSums
 from llm_telemetry.collectors.dataset import SourceSums
 from llm_telemetry.collectors.judge import OutcomeSums
@@ -34,6 +35,14 @@ def test_sums_merge_in_any_order(sums):
     assert one.merge(two).merge(other) == one.merge(two.merge(other))
     assert one.merge(two) == two.merge(one)
     assert one.merge(type(one)()) == one
+
+
+@given(st.sampled_from([SourceSums, RoleSums]), st.lists(st.floats(-1e9, 1e9), max_size=5))
+def test_to_add_up_is_to_merge_one_by_one_to_the_last_bit(kind, values):
+    name = {SourceSums: "reward_sum", RoleSums: "usd"}[kind]
+    number = {SourceSums: float, RoleSums: Decimal}[kind]
+    parts = [kind(**{name: number(value)}) for value in values]
+    assert repr(add_up(kind, parts)) == repr(functools.reduce(kind.merge, parts, kind()))
 
 
 @given(three)

@@ -418,7 +418,7 @@ def test_sums_of_lengths_merge_exactly_in_any_order(rows, random):
     def sums(some):
         total = LengthSums()
         for length, right in some:
-            total.add(length, right)
+            total.add([length], right)
         return total
 
     mixed = random.sample(rows, len(rows))

@@ -100,8 +100,12 @@ class Finder(ImportWatcher):
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Look at the main module on the way, once there is an LLM client."""
-        if path is None and not sys.modules.keys().isdisjoint(SDKS + HTTP):
+        """Look at the main module on the way, once there is an LLM client.
+
+        Not on the way to what looking itself may import: within its own import it would be loaded twice.
+        """
+        may_be_ours = path is not None or name in sys.stdlib_module_names or name == "wrapt"
+        if not may_be_ours and not sys.modules.keys().isdisjoint(SDKS + HTTP):
             self._attempt(self._scan)
         return super().find_spec(name, path, target)
 

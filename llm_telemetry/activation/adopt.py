@@ -48,13 +48,14 @@ _asked: dict[int, weakref.ref[Any]] = {}
 
 
 @guarded
-def watch_class(cls: type, *, named: bool = False, step: str | None = None) -> None:
+def watch_class(cls: type, *, named: bool = False, step: str | None = None, whole: bool = False) -> None:
     """Have each instance of `cls` looked at when it is made, when its training begins, and at its first step.
 
     Args:
         cls: A class with a step method.
         named: The user says that it is a trainer; it need not look like one.
         step: The step method, if its name is not one of the usual.
+        whole: What a subclass's `__init__` adds to an object is no part of the trainer.
     """
     if named:
         _named.add(cls)
@@ -71,7 +72,7 @@ def watch_class(cls: type, *, named: bool = False, step: str | None = None) -> N
     classes.add(cls)
     for name, kind in doors:
         _hook(cls, name, kind, settings)
-    _hook_early(cls, {name for name, _ in doors}, settings)
+    _hook_early(cls, {name for name, _ in doors}, settings, whole=whole)
 
 
 @guarded
@@ -102,12 +103,12 @@ def _hook(cls: type, name: str, kind: Kind, settings: Mapping[str, Any]) -> None
     patches.apply(Row(cls, name, kind.wrapper(method, adopt=adopt, in_class=True)))
 
 
-def _hook_early(cls: type, doors: set[str], settings: Mapping[str, Any]) -> None:
-    """Look at an object when its own class's `__init__` is done, and when its training begins."""
+def _hook_early(cls: type, doors: set[str], settings: Mapping[str, Any], *, whole: bool) -> None:
+    """Look at an object when its own class's `__init__` is done, or this one's, and when its training begins."""
 
     def after_init(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         result = wrapped(*args, **kwargs)
-        if _is_whole(instance, cls):
+        if whole or _is_whole(instance, cls):
             _adopt_early(instance, settings)
         return result
 

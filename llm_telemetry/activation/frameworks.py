@@ -32,9 +32,10 @@ def watch_module(module: ModuleType) -> None:
         arrivals.watch(_keys)
     arrivals.arrived(module.__name__)
     for log in (framework.log for framework in FRAMEWORKS if framework.log is not None):
-        cls = getattr(module, log.path.partition(".")[0], None) if log.module == module.__name__ else None
+        is_here = log.module == module.__name__ and not log.change()
+        cls = getattr(module, log.path.partition(".")[0], None) if is_here else None
         for one in [one for one in vars(module).values() if is_class(one) and is_class(cls) and cls in one.__mro__]:
-            watch_class(one)  # a subclass may have an `__init__` that does not call its parent's
+            watch_class(one, whole=True)  # a subclass may have an `__init__` that does not call its parent's
 
 
 def _begin(name: str) -> Session | None:

@@ -37,6 +37,8 @@ class Kind(NamedTuple):
     """The role of LLM clients that the function's object holds."""
     hook: Callable[..., Any] = functions.hook
     """Returns the wrapper that opens the spans; its arguments are those of `functions.hook`."""
+    reads: tuple[str, ...] = ()
+    """The parameters without which a function is not of this kind."""
 
     def wrapper(
         self,

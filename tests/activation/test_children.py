@@ -25,5 +25,7 @@ def test_rollouts_of_a_process_pool_are_the_owner_s(tmp_path, method):
 def test_a_library_that_is_imported_as_we_look_around_is_imported_once(tmp_path):
     """We import `email` too, and a package that is loaded within its own import has lost its modules."""
     (tmp_path / "requests.py").write_text("import email.message\nMessage = email.message.Message\n")
-    done = python("-c", "import requests", cwd=tmp_path, LLM_TELEMETRY="1", LLM_TELEMETRY_SPOOL=str(tmp_path / "shared"))
+    done = python(
+        "-c", "import requests", cwd=tmp_path, LLM_TELEMETRY="1", LLM_TELEMETRY_SPOOL=str(tmp_path / "shared")
+    )
     assert done.stderr == ""

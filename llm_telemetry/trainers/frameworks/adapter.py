@@ -52,9 +52,10 @@ class Logging(Adapter):
 
     def entrances(self, cls: type) -> Sequence[tuple[str, Kind]]:
         """Return the log method: the owner is known, with `LLM_TELEMETRY=1`, as soon as its logger is made."""
-        if self._framework.log is None or not any(map(self._has_log, cls.__mro__)):
+        log = self._framework.log
+        if log is None or not any(map(self._has_log, cls.__mro__)) or log.change():
             return ()
-        return [(self._framework.log.path.rpartition(".")[2], self._framework.log.kind)]
+        return [(log.path.rpartition(".")[2], log.kind)]
 
     def _has_log(self, cls: type) -> bool:
         log = self._framework.log

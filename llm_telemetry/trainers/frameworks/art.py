@@ -8,7 +8,8 @@ from llm_telemetry.objects import fields_of
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam
 from llm_telemetry.trainers.frameworks.judges import judging
 from llm_telemetry.trainers.frameworks.log import log
-from llm_telemetry.trainers.frameworks.rollouts import Told, fresh_group, rollouts, within
+from llm_telemetry.trainers.frameworks.rollouts import Told, fresh_group, rollouts
+from llm_telemetry.trainers.frameworks.work import within
 from llm_telemetry.trainers.reward_functions import text_of
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ ART = Framework(
     "art",
     Seam("art.model", "Model._log_metrics", log("metrics", "step", "split")),
     (
-        Seam("art.model", "Model.log", rollouts(_tell, role="other", first=True)),
-        Seam("art.rewards.ruler", "ruler_score_group", within(_of_group, "judge")),
-        Seam("art.rewards.ruler", "ruler", judging(_judged, _scores), "ruler"),
+        Seam("art.model", "Model.log", rollouts(_tell, role="other", first=True), reads=("trajectories", "split")),
+        Seam("art.rewards.ruler", "ruler_score_group", within(_of_group, "judge"), reads=("group",)),
+        Seam("art.rewards.ruler", "ruler", judging(_judged, _scores), "ruler", reads=("message_lists",)),
     ),
 )

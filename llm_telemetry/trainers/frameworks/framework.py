@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.hooks.patching import Row
 from llm_telemetry.hooks.scopes import session_here
+from llm_telemetry.lifecycle.functions import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,16 +33,29 @@ class Seam(NamedTuple):
 
     begins: str = ""
     """The name of the framework whose session a call begins, with `LLM_TELEMETRY=1`, where there is none."""
+    reads: tuple[str, ...] = ()
+    """The parameters that are read, besides those of the kind."""
 
-    def row(self) -> Row | None:
-        """Return its hook; `None` where the module, which is imported, has no such function: it is another version."""
-        holder, _, name = self.path.rpartition(".")
-        module = sys.modules[self.module]
-        owner = getattr(module, holder, None) if holder else module
-        function = inspect.getattr_static(owner, name, None)
+    def change(self) -> str:
+        """Return in what the function, whose module is imported, is not the one that we know; empty where it is."""
+        _, function = self._found()
         if not callable(function):
-            return None
+            return "is not there"
+        missing = [name for name in (*self.kind.reads, *self.reads) if name not in parameters_of(function)]
+        return f"has no parameter {' or '.join(missing)}" if missing else ""
+
+    def row(self) -> Row:
+        """Return its hook; it has not changed."""
+        owner, function = self._found()
+        holder, _, name = self.path.rpartition(".")
         return Row(owner, name, self.kind.wrapper(function, self.label, adopt=self._session, in_class=bool(holder)))
+
+    def _found(self) -> tuple[Any, Any]:
+        """Return the class, or the module, that has the function, and the function; `None` for what is not there."""
+        holder, _, name = self.path.rpartition(".")
+        module = sys.modules.get(self.module)
+        owner = getattr(module, holder, None) if holder else module
+        return owner, inspect.getattr_static(owner, name, None)
 
     def _session(self, instance: object) -> Session | None:
         return session_of_call(instance) or (begin[0](self.begins) if self.begins and begin else None)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.hooks.patching import Hook
+from llm_telemetry.hooks.scopes import session_here
+from llm_telemetry.lifecycle import functions
 from llm_telemetry.lifecycle.evaluation import judge
+from llm_telemetry.objects import stored_in
+from llm_telemetry.trainers.judges import judges_below
 from llm_telemetry.trainers.kinds import Kind
 
 if TYPE_CHECKING:
@@ -58,3 +63,11 @@ class Judging:
     def end(self, result: Any, error: BaseException | None) -> None:
         """Tell the verdict, if there is a result to read."""
         self._evaluation.end(self._read(result) if error is None else None, error)
+
+
+def hook_judges_below(function: Any) -> None:
+    """Put hooks, for good, on the judges that a user's reward function asks: it was loaded for this framework alone."""
+    for owner, name, label in judges_below(function):
+        if not isinstance(found := stored_in(owner)[name], Hook):
+            opens = judge(label), functions.parameters_of(found)
+            setattr(owner, name, Hook(found, functions.hook(*opens, adopt=lambda _: session_here())))

@@ -39,7 +39,9 @@ def log(data: str = "data", step: str = "step", split: str = "") -> Kind:
         split: The parameter that is given the split, where rows of validations are told so; a step ends with those of
             `train`.
     """
-    return Kind("log", lambda _label: partial(_open, step, split), in_children=False, hook=partial(_hook, data))
+    reads = (data, step, split) if split else (data, step)
+    opens = partial(_open, step, split)
+    return Kind("log", lambda _label: opens, in_children=False, hook=partial(_hook, data), reads=reads)
 
 
 class LoggedStep:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.events import Rollout
 from llm_telemetry.guard import attempt
-from llm_telemetry.hooks.scopes import innermost
-from llm_telemetry.lifecycle.functions import hook
 from llm_telemetry.lifecycle.items import open_rollout
 from llm_telemetry.session.rollouts import fresh_id
 from llm_telemetry.sources import UNKNOWN
+from llm_telemetry.trainers.frameworks.work import Work, hook_with_self, key_of, nothing, scope_within
 from llm_telemetry.trainers.kinds import Kind
 
 if TYPE_CHECKING:
@@ -21,9 +19,8 @@ if TYPE_CHECKING:
     from llm_telemetry.hooks.observe import Span
     from llm_telemetry.hooks.scopes import Scope
     from llm_telemetry.session.session import Session
+    from llm_telemetry.trainers.frameworks.work import Fields, Item
 
-    Fields = Mapping[str, Any]
-    Item = Callable[[Fields], Fields]
     Tell = Callable[[Fields, Any], Sequence["Told"]]
 
 
@@ -40,30 +37,13 @@ class Told(NamedTuple):
     """What its reward is made of, by name."""
     split: Split | None = None
     """Where the framework tells it; else it is that of the scope."""
+    name: str | None = None
+    """The name that no other rollout has, where what `within` has made for it is known by that name."""
 
 
 def fresh_group() -> str:
     """Return what the rollouts of a group have in common that its framework gives no name."""
     return "-".join(map(str, fresh_id()))
-
-
-def nothing(_fields: Fields) -> Fields:
-    """Tell nothing about the source."""
-    return {}
-
-
-def within(item: Item, role: Role) -> Kind:
-    """Return the kind of a function whose LLM calls have this role, and the source that an item tells.
-
-    Args:
-        item: Returns what tells the source, given the arguments by name and the object as `self`.
-        role: Of the calls, where nothing within says more.
-    """
-
-    def opens(session: Session, scope: Scope, fields: dict[str, Any]) -> Span:
-        return _Work(_scope(session, scope, role, attempt(item, fields)), fields)
-
-    return Kind(f"within {role}", lambda _label: opens, hook=_hook)
 
 
 def rollouts(tell: Tell, item: Item = nothing, role: Role = "judge", *, first: bool = False) -> Kind:
@@ -79,41 +59,22 @@ def rollouts(tell: Tell, item: Item = nothing, role: Role = "judge", *, first: b
     def opens(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
         if scope.role == role != "other":
             return None  # a call within another is a part of it
-        return _Rollouts(_scope(session, scope, role, attempt(item, fields)), fields, tell, first=first)
+        return _Rollouts(scope_within(session, scope, role, attempt(item, fields)), fields, tell, first=first)
 
-    return Kind("rollouts", lambda _label: opens, hook=_hook)
-
-
-def _scope(session: Session, outer: Scope, role: Role, told: Fields | None) -> Scope:
-    """Return the scope within; a task that was begun outside of a validation that is open is no part of that."""
-    phase = outer.phase if innermost() is not None or session.is_child else None
-    return outer._replace(role=role, phase=phase, source=session.sources.told_in(told or {}) or outer.source)
+    return Kind("rollouts", lambda _label: opens, hook=hook_with_self)
 
 
-class _Work:
-    """A function at work in a scope of its own."""
-
-    def __init__(self, scope: Scope, fields: Fields) -> None:
-        self._scope = scope
-        self._fields = fields
-
-    def begin(self) -> Scope:
-        return self._scope
-
-    def end(self, result: Any, error: BaseException | None) -> None:
-        pass
-
-
-class _Rollouts(_Work):
+class _Rollouts(Work):
     def __init__(self, scope: Scope, fields: Fields, tell: Tell, *, first: bool) -> None:
-        super().__init__(scope, fields)
+        super().__init__(scope)
+        self._fields = fields
         self._tell = tell
         self._first = first
 
     def begin(self) -> Scope:
         if self._first:
             self._record(None)
-        return self._scope
+        return self.scope
 
     def end(self, result: Any, error: BaseException | None) -> None:
         if not self._first and error is None:
@@ -121,22 +82,15 @@ class _Rollouts(_Work):
 
     def _record(self, result: Any) -> None:
         for told in self._tell(self._fields, result):
-            opened = open_rollout(self._scope.session, self._scope, told.item)
-            self._scope.session.record(
+            opened = open_rollout(self.scope.session, self.scope, told.item)
+            self.scope.session.record(
                 Rollout(
-                    told.split or self._scope.split,
+                    told.split or self.scope.split,
                     opened.source or UNKNOWN,
                     told.reward,
                     told.failed,
                     told.group,
                     told.parts,
-                    keys=(opened.key,),
+                    keys=(opened.key if told.name is None else key_of(told.name),),
                 )
             )
-
-
-def _itself(instance: Any, _fields: Fields) -> Fields:
-    return {"self": instance}
-
-
-_hook = partial(hook, tell=_itself)

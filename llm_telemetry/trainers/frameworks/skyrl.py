@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.objects import fields_of
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam
 from llm_telemetry.trainers.frameworks.log import log
-from llm_telemetry.trainers.frameworks.rollouts import Told, rollouts, within
+from llm_telemetry.trainers.frameworks.rollouts import Told, rollouts
 from llm_telemetry.trainers.frameworks.validation import validation
+from llm_telemetry.trainers.frameworks.work import within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,8 +43,8 @@ SKYRL = Framework(
     "skyrl",
     Seam("skyrl.train.utils.tracking", "Tracking.log", log("data", "step")),
     (
-        Seam(_MODULE, "SkyRLGymGenerator.generate", rollouts(_tell)),
-        Seam(_MODULE, "SkyRLGymGenerator.agent_loop", within(_item, "judge")),
+        Seam(_MODULE, "SkyRLGymGenerator.generate", rollouts(_tell), reads=("input_batch",)),
+        Seam(_MODULE, "SkyRLGymGenerator.agent_loop", within(_item, "judge"), reads=("env_class", "env_extras")),
         Seam("skyrl.train.trainer", "RayPPOTrainer.eval", validation("global_step")),
     ),
 )

@@ -29,8 +29,8 @@ TINKER = Framework(
     "tinker-cookbook",
     Seam("tinker_cookbook.utils.ml_log", "MultiplexLogger.log_metrics", log("metrics", "step")),
     (
-        Seam("tinker_cookbook.rl.rollouts", "do_group_rollout", _GROUP),
-        Seam("tinker_cookbook.rl.metric_util", "do_group_rollout", _GROUP),  # imported by name
-        Seam("tinker_cookbook.rl.train", "run_evaluations_parallel", validation("i_batch")),
+        Seam("tinker_cookbook.rl.rollouts", "do_group_rollout", _GROUP, reads=("env_group_builder",)),
+        Seam("tinker_cookbook.rl.metric_util", "do_group_rollout", _GROUP, reads=("env_group_builder",)),  # by name
+        Seam("tinker_cookbook.rl.train", "run_evaluations_parallel", validation("i_batch"), reads=("i_batch",)),
     ),
 )

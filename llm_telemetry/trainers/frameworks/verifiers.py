@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam
 from llm_telemetry.trainers.frameworks.judges import judging
-from llm_telemetry.trainers.frameworks.rollouts import Told, nothing, rollouts, within
+from llm_telemetry.trainers.frameworks.rollouts import Told, rollouts
+from llm_telemetry.trainers.frameworks.work import nothing, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +54,16 @@ VERIFIERS = Framework(
         Seam("verifiers.v1.env", "Env.run_slot", rollouts(_tell, _environment, "executor"), begins="verifiers"),
         Seam("verifiers.v1.task", "Task.score", within(nothing, "judge")),
         Seam("verifiers.v1.judge", "Judge.evaluate", judging(_fields, _parsed), "judge"),
-        *(Seam(f"verifiers.v1.judges.{one}", f"{one.title()}Judge.score", judging(_answer), one) for one in _PLUGGED),
+        *(
+            Seam(
+                f"verifiers.v1.judges.{one}",
+                f"{one.title()}Judge.score",
+                judging(_answer),
+                one,
+                reads=("task", "trace"),
+            )
+            for one in _PLUGGED
+        ),
         Seam("verifiers.v1.judges.decision", "DecisionJudge.evaluate", judging(_fields, _parsed), "decision"),
     ),
 )

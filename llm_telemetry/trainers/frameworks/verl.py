@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.guard import attempt
 from llm_telemetry.hooks.patching import Hook
 from llm_telemetry.lifecycle import functions
-from llm_telemetry.lifecycle.evaluation import judge, judging_reward
-from llm_telemetry.objects import fields_of, stored_in
+from llm_telemetry.lifecycle.evaluation import judging_reward
+from llm_telemetry.objects import fields_of
 from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam, session_of_call
-from llm_telemetry.trainers.frameworks.judges import Judging
+from llm_telemetry.trainers.frameworks.judges import Judging, hook_judges_below
 from llm_telemetry.trainers.frameworks.log import log
 from llm_telemetry.trainers.frameworks.rewards import rewards
 from llm_telemetry.trainers.frameworks.validation import validation
-from llm_telemetry.trainers.judges import judges_below
+from llm_telemetry.trainers.frameworks.work import at_end
 from llm_telemetry.trainers.kinds import Kind
 
 if TYPE_CHECKING:
@@ -43,33 +43,12 @@ NO_SCORE = (
 
 def _last_row(fields: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the item of a `DataProto`: of several turns the last one is rewarded, for all of them."""
-    columns = fields_of(fields_of(fields.get("data")).get("non_tensor_batch"))
+    columns = fields_of(fields_of(fields["data"]).get("non_tensor_batch"))
     return [{name: _plain(column[-1]) for name, column in columns.items()}]
 
 
 def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
-
-
-class _ToldEnd:
-    """A call that changes no scope; its end is looked at."""
-
-    def __init__(self, scope: Scope, look: Callable[[Session, Any, BaseException | None], None]) -> None:
-        self._scope = scope
-        self._look = look
-
-    def begin(self) -> Scope:
-        return self._scope
-
-    def end(self, result: Any, error: BaseException | None) -> None:
-        self._look(self._scope.session, result, error)
-
-
-def _at_end(look: Callable[[Session, Any, BaseException | None], None]) -> Kind:
-    def opens(_session: Session, scope: Scope, _fields: dict[str, Any]) -> Span:
-        return _ToldEnd(scope, look)
-
-    return Kind("verl", lambda _label: opens)
 
 
 def _tell_padding(session: Session, result: Any, error: BaseException | None) -> None:
@@ -117,28 +96,25 @@ def _giving(*_: Any) -> Callable[..., Any]:
 def _hooked(given: Any) -> Any:
     held = given.args if isinstance(given, functools.partial) else ()
     function = next(filter(callable, held), given)
-    for owner, name, label in judges_below(function):
-        if not isinstance(found := stored_in(owner)[name], Hook):  # for good: nobody else has loaded it
-            opens = judge(label), functions.parameters_of(found)
-            setattr(owner, name, Hook(found, functions.hook(*opens, adopt=session_of_call)))
+    hook_judges_below(function)
     label = clean_source(getattr(function, "__name__", "compute_score")).strip("_")
     return Hook(given, functions.hook(_scoring(label), (), adopt=session_of_call))
 
 
-_VALIDATION, _PADDING = validation("global_steps"), _at_end(_tell_padding)
+_VALIDATION, _PADDING = validation("global_steps"), at_end(_tell_padding)
 _LOOP, _TRAINER = "verl.experimental.reward_loop.reward_loop", "verl.trainer.ppo.ray_trainer"
 _FUNCTION = Kind("reward function", _scoring, hook=_giving)
 VERL = Framework(
     "verl",
     Seam("verl.utils.tracking", "Tracking.log", log("data", "step")),
     (
-        Seam(_LOOP, "RewardLoopWorker.compute_score", rewards(_last_row, group="uid")),
+        Seam(_LOOP, "RewardLoopWorker.compute_score", rewards(_last_row, group="uid"), reads=("data",)),
         Seam("verl.trainer.ppo.reward", "get_custom_reward_fn", _FUNCTION),
         Seam("verl.trainer.ppo.v1.trainer_base", "PPOTrainer._validate", _VALIDATION),
         Seam(_TRAINER, "RayPPOTrainer._validate", _VALIDATION),
         Seam(_LOOP, "pad_dataproto_to_divisor", _PADDING),
         Seam(_TRAINER, "pad_dataproto_to_divisor", _PADDING),
-        Seam(_LOOP, "RewardLoopManager.compute_rm_score", _at_end(_tell_keys)),
-        Seam("verl.experimental.agent_loop.agent_loop", "AgentLoopWorker._postprocess", _at_end(_tell_keys)),
+        Seam(_LOOP, "RewardLoopManager.compute_rm_score", at_end(_tell_keys)),
+        Seam("verl.experimental.agent_loop.agent_loop", "AgentLoopWorker._postprocess", at_end(_tell_keys)),
     ),
 )

@@ -123,10 +123,24 @@ print(json.dumps([[step, row.get({OURS!r}), row.get("dataset/count")] for step, 
 """
 
 
-def test_with_the_variable_alone_the_same(framework, tmp_path):  # noqa: F811
+OWN_LOGGER = """
+from verl.utils.tracking import Tracking
+class Own(Tracking):
+    def __init__(self):
+        super().__init__("project", "experiment")
+        self.more = True
+def own_init(self, score):
+    self.worker, self.logger, self.global_steps = RewardLoopWorker(score), Own(), 0
+PPOTrainer.__init__ = own_init
+"""
+ITS_OWN_CLASS = PROGRAM.replace("PPOTrainer\n", f"PPOTrainer, RewardLoopWorker{OWN_LOGGER}", 1)
+
+
+@pytest.mark.parametrize("program", [PROGRAM, ITS_OWN_CLASS], ids=["its own logger", "a logger of the program's"])
+def test_with_the_variable_alone_the_same(framework, tmp_path, program):  # noqa: F811
     framework(MODULES)
     environ = {"LLM_TELEMETRY": "1", "LLM_TELEMETRY_FOLDER": str(tmp_path / "out"), "LLM_TELEMETRY_CONSOLE": "0"}
     path = f"{tmp_path / 'frameworks'}:{':'.join(sys.path)}"
-    done = python("-c", PROGRAM, cwd=tmp_path, **{**environ, "PYTHONPATH": path})
+    done = python("-c", program, cwd=tmp_path, **{**environ, "PYTHONPATH": path})
     assert json.loads(done.stdout) == [[0, 0, None], [1, 1, 4], [2, 2, 3]]
     assert [payload[OURS] for payload in payloads_in(tmp_path / "out")] == [0, 1, 1, 2, 2]

@@ -2,15 +2,17 @@
 
 import asyncio
 import importlib
-import inspect
 
 import pytest
 
 from llm_telemetry import instrument
 from llm_telemetry.events import Evaluation
+from llm_telemetry.trainers.frameworks.agent_lightning import AGENT_LIGHTNING
 from llm_telemetry.trainers.frameworks.art import ART
+from llm_telemetry.trainers.frameworks.openrlhf import OPENRLHF
 from llm_telemetry.trainers.frameworks.skyrl import SKYRL
-from llm_telemetry.trainers.frameworks.tinker import TINKER
+from llm_telemetry.trainers.frameworks.table import FRAMEWORKS
+from llm_telemetry.trainers.frameworks.work import key_of
 from tests.support.frameworks import framework  # noqa: F401 - a fixture
 from tests.support.trainers import Memory
 
@@ -32,12 +34,6 @@ MODULES = {
             return [await one() for one in evaluators]
     """,
 }
-SIGNATURES = {
-    "log_metrics": ["self", "metrics", "step"],
-    "do_group_rollout": ["env_group_builder", "policy", "strategy", "termination"],
-    "run_evaluations_parallel": ["evaluators", "sampling_client", "config", "i_batch", "store"],
-}
-"""Of tinker-cookbook 0.6.1; `test_real` holds the installed one to them."""
 
 
 class Group:
@@ -69,12 +65,6 @@ def logger(tinker, tmp_path):
     logger = tinker["ml_log"].MultiplexLogger([])
     with instrument(logger, folder=tmp_path, sinks=[Memory()]):
         yield logger
-
-
-def test_the_stand_in_has_the_signatures_of_the_real_one(tinker):
-    own = [tinker["ml_log"].MultiplexLogger.log_metrics, tinker["rollouts"].do_group_rollout]
-    for function in (*own, tinker["train"].run_evaluations_parallel):
-        assert list(inspect.signature(function).parameters) == SIGNATURES[function.__name__]
 
 
 def test_rollouts_are_known_when_the_group_is_done(tinker, logger):
@@ -168,7 +158,35 @@ def test_ruler_is_an_evaluation_of_each_trajectory():
     assert [one.score for one in evaluations] == [0.25, 0.75]
 
 
+def test_agent_lightning_tells_a_rollout_by_its_name_with_its_split_and_whether_it_failed():
+    def ended(name, state, reward, **more):
+        rollout = Engine(rollout_id=name, status=Engine(state=state), **more)
+        completed = Engine(final_reward=reward, input={"data_source": "sums"}, data_id="row")
+        return told(
+            seam(AGENT_LIGHTNING, "AglRolloutManagerBase._build_completed_rollout").kind,
+            {"rollout": rollout},
+            completed,
+        )
+
+    (won,), (gone,) = ended("a", "succeeded", 1.0, is_train=True), ended("b", "failed", None, is_train=False)
+    assert (won.split, won.source, won.reward, won.group, won.failed) == ("train", "sums", 1.0, "row", False)
+    assert (gone.split, gone.reward, gone.failed, gone.unscored) == ("val", None, True, False)
+    assert won.keys == (key_of("a"),) != gone.keys
+
+
+def test_openrlhf_with_a_reward_model_has_no_numbers_of_rollouts_and_says_so_once(caplog):
+    kind = seam(OPENRLHF, "SamplesGenerator._process_response_into_experience").kind
+    response = {"prompt": "1 + 1?", "reward": None}
+
+    def answered(remote_url):
+        return told(kind, {"self": Engine(args=Engine(reward=Engine(remote_url=remote_url))), "response": response})
+
+    assert answered(None) == []
+    assert caplog.text.count("OpenRLHF gives its rewards by a model of its own") == 1
+    assert [one.unscored for one in answered(["scores.py"])] == [True]
+
+
 def test_every_seam_of_a_framework_is_named_once():
-    for one in (TINKER, SKYRL, ART):
+    for one in FRAMEWORKS:
         places = [(seam.module, seam.path) for seam in one.seams]
         assert len(places) == len(set(places))

@@ -1,23 +1,17 @@
 """The real frameworks, unedited, by the variable alone: what is told against what the server and the programs know."""
 
-import importlib
-import inspect
 import json
 import math
-import operator
-import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from llm_telemetry.trainers.frameworks.tinker import TINKER
 from tests.support.children import payloads_in, python
-from tests.trainers.frameworks.test_kinds import MODULES, SIGNATURES
 
 STEP = "llm_telemetry/step"
-PLAYS = ("tinker", "skyrl", "skyrl step-wise", "art", "verifiers")
+PLAYS = ("tinker", "skyrl", "skyrl step-wise", "art", "verifiers", "agentlightning")
 PREFIXES = ("", "val/", "eval/")
 DATASETS = {"train": "dataset", "val": "val", "eval": "eval"}
 
@@ -34,15 +28,16 @@ class Played:
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it looks for a newer one
             "PYTHONPATH": str(Path(__file__).parents[3]),
         }
+        if play == "agentlightning":
+            environ["LLM_TELEMETRY_SPOOL"] = str(folder / "shared")  # its agents are no children of the trainer
         program = f"tests.trainers.frameworks.programs.play_{play}"
         done = python("-W", "ignore", "-m", program, str(folder / "log"), *more, cwd=folder, **environ)
         self.name = play
         self.truth = json.loads(done.stdout.splitlines()[-1])
         self.output = done.stdout + done.stderr
         self.payloads = payloads_in(folder / "out")
-        self.logged = [
-            json.loads(line) for path in (folder / "log").rglob("*.jsonl") for line in path.read_text().splitlines()
-        ]
+        lines = [line for path in (folder / "log").rglob("*.jsonl") for line in path.read_text().splitlines()]
+        self.logged = [{**row, **row.pop("data", {})} for row in map(json.loads, lines)]  # verl has its numbers apart
 
     def total(self, key):
         """The sum of a key over all payloads, of every split; that of a dataset's stands under its split's name."""
@@ -101,13 +96,16 @@ def test_the_frameworks_own_log_has_each_payload_at_its_step(told):
     assert rows == [(step, step) for step in sorted({one[STEP] for one in told.payloads if one.get("dataset/count")})]
 
 
-def test_the_stand_in_for_tinker_cookbook_has_its_signatures():
-    for module in MODULES:
-        importlib.import_module(module)
-    real = {one.path.rpartition(".")[2]: one for one in (TINKER.log, *TINKER.seams)}
-    for name, parameters in SIGNATURES.items():
-        function = operator.attrgetter(real[name].path)(sys.modules[real[name].module])
-        assert list(inspect.signature(function).parameters) == parameters
+def test_what_an_agent_of_agent_lightning_does_is_its_own_rollouts(played):
+    told = played("agentlightning")
+    assert told.total("llm/executor/calls") == told.truth["policy"]
+    assert told.total("llm/other/calls") == 0
+    failed = {}
+    for one in told.payloads:
+        judge, dataset = ("val/judge", "val") if "val/count" in one else ("judge", "dataset")
+        if f"{judge}/calls" in one:
+            failed[one[f"{judge}/success_rate"] < 1] = one[f"{dataset}/accuracy_low"] < one[f"{dataset}/accuracy_high"]
+    assert failed == {True: True, False: False}
 
 
 def test_nothing_of_ours_has_failed(told):

@@ -194,7 +194,14 @@ class UnmatchedReward(NamedTuple):
     reward: float | None
 
 
-Event: TypeAlias = "Call | Evaluation | Rollout | UnmatchedReward"
+class Padded(NamedTuple):
+    """Rollouts that are copies, by which a framework has filled a batch up; each is counted as a rollout, too."""
+
+    split: Split
+    rows: int
+
+
+Event: TypeAlias = "Call | Evaluation | Rollout | UnmatchedReward | Padded"
 
 
 class Payload(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
 from llm_telemetry.collectors.naming import Key, name_all, name_by_source
-from llm_telemetry.events import SPLITS, Rollout, Split, UnmatchedReward
+from llm_telemetry.events import SPLITS, Padded, Rollout, Split, UnmatchedReward
 from llm_telemetry.guard import guarded
 from llm_telemetry.notices import Notices
 from llm_telemetry.sources import SourceNames
@@ -77,6 +77,7 @@ class DatasetMetricsCollector:
         self._decisive = decisive
         self._tell = Notices()
         self._unmatched: Counter[Split] = Counter()
+        self._padded: Counter[Split] = Counter()
         self._seen = math.inf, -math.inf
         self._names = names or SourceNames()
         self._windows: dict[Split, defaultdict[str, SourceSums]] = {split: defaultdict(SourceSums) for split in SPLITS}
@@ -142,6 +143,10 @@ class DatasetMetricsCollector:
         """Count a reward of which it is not known whose it is."""
         self._unmatched[reward.split] += 1
 
+    def add_padded(self, padded: Padded) -> None:
+        """Count rollouts that are copies."""
+        self._padded[padded.split] += padded.rows
+
     def add_rollout(self, rollout: Rollout) -> bool | None:
         """Count a closed rollout, and return whether it is correct."""
         correct = self.is_right(rollout)
@@ -171,13 +176,15 @@ class DatasetMetricsCollector:
         logs |= name_all(_describe(overall), split) if overall.count else {}
         if overall.count or self._unmatched[split]:
             logs |= name_all({keys.UNMATCHED_REWARDS: self._unmatched[split]}, split)
+        if self._padded[split]:
+            logs |= name_all({keys.PADDED: self._padded[split]}, split)
         return logs
 
     def begin(self, split: Split) -> None:
         """Begin a new window."""
         self._tell_scale()
         self._windows[split].clear()
-        del self._unmatched[split]
+        del self._unmatched[split], self._padded[split]
 
     def collect(self, split: Split) -> dict[str, float]:
         """Return the logs and begin a new window."""

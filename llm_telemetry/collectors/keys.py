@@ -41,6 +41,9 @@ UNSCORED = _step("dataset/unscored", "rollouts", "sum",
     "rollouts that did not fail and of which no reward is known: in no accuracy", by_source=True)
 UNMATCHED_REWARDS = _step("dataset/unmatched_rewards", "rewards", "sum",
     "rewards of which it is not known which rollout they belong to: in no accuracy")
+PADDED = _step("dataset/padded", "rollouts", "sum",
+    "those of `dataset/count` that are copies by which a framework (verl) has filled a batch up: rewarded, judged and "
+    "paid for, and thrown away; absent when there are none")
 AVG_REWARD = _step("dataset/avg_reward", "reward", "reward_sum / rewarded",
     "mean of the rewards that were computed; absent when none was", by_source=True)
 REWARD_STD = _step("dataset/reward_std", "reward", "deviation",

@@ -24,7 +24,7 @@ from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.collectors.projection import Projection
 from llm_telemetry.collectors.rules import RuleNames
 from llm_telemetry.collectors.worth import WorthCollector
-from llm_telemetry.events import Call, Evaluation, Rollout, Split, UnmatchedReward
+from llm_telemetry.events import Call, Evaluation, Padded, Rollout, Split, UnmatchedReward
 from llm_telemetry.guard import attempt, guarded
 from llm_telemetry.judging.learner import Learner
 from llm_telemetry.settings.limits import limits_of
@@ -83,6 +83,7 @@ class Counts:
             Call: own[Call] + of_calls,
             Evaluation: (self.learner.add,),
             UnmatchedReward: (self.dataset.add_unmatched,),
+            Padded: (self.dataset.add_padded,),
         }
 
     def _add_rollout(self, rollout: Rollout) -> None:

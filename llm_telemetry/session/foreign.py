@@ -6,7 +6,7 @@ import functools
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from llm_telemetry.events import Call, Evaluation, Rollout, UnmatchedReward, Usage
+from llm_telemetry.events import Call, Evaluation, Padded, Rollout, UnmatchedReward, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ KINDS: Mapping[str, type[Any]] = {
     "evaluation": Evaluation,
     "rollout": Rollout,
     "unmatched": UnmatchedReward,
+    "padded": Padded,
 }
 """The events that a line can hold, by what they are called there."""
 LARGEST = 2**64

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from llm_telemetry import CostTracker, DatasetMetricsCollector, JudgeMetricsCollector, guard
 from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.keys import STEP_COST
-from llm_telemetry.events import ROLES, SPLITS, Call, UnmatchedReward, Usage
+from llm_telemetry.events import ROLES, SPLITS, Call, Padded, UnmatchedReward, Usage
 
 sources = st.sampled_from(["gsm8k", "math", "mmlu"])
 splits = st.sampled_from(SPLITS)
@@ -87,6 +87,18 @@ def test_rewards_beyond_all_bounds_have_no_deviation():
     for reward in (1e300, 0.0):
         collector.add_result("gsm8k", reward, reward)
     assert "dataset/reward_std" not in collector.get_wandb_logs()
+
+
+def test_copies_that_fill_a_batch_up_are_told_in_their_window_where_there_are_any():
+    collector = DatasetMetricsCollector()
+    collector.add_result("s", 1.0)
+    assert "dataset/padded" not in collector.get_wandb_logs()
+    collector.add_padded(Padded("train", 1))
+    collector.add_padded(Padded("train", 2))
+    collector.add_padded(Padded("val", 1))
+    assert collector.collect("train")["dataset/padded"] == 3
+    assert collector.collect("val")["val/padded"] == 1
+    assert "dataset/padded" not in collector.collect("train")
 
 
 def test_an_unmatched_reward_is_counted_and_is_in_nothing_else():

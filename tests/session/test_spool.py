@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_telemetry.events import Call, Evaluation, Evidence, Judged, Rollout, UnmatchedReward, Usage
+from llm_telemetry.events import Call, Evaluation, Evidence, Judged, Padded, Rollout, UnmatchedReward, Usage
 from llm_telemetry.session import folders, foreign, reader
 from llm_telemetry.session.folders import is_private, make_private, open_own, ranks_folder, read_note, write_note
 from llm_telemetry.session.foreign import ForeignError, event_in
@@ -34,6 +34,7 @@ EVENTS = [
     Evaluation("train", "s", "correct", None, False, judged=Judged(None, 0, degenerate=True)),
     Rollout("train", "s", 1.0, False, keys=((7, 1), (8, 0))),
     UnmatchedReward("train", 1.0),
+    Padded("train", 2),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.events import Padded
 from llm_telemetry.guard import attempt
 from llm_telemetry.hooks.patching import Hook
 from llm_telemetry.lifecycle import functions
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 PADDED = (
     "verl pads a batch to a multiple of its workers, here by %d rows: copies of its first ones, which are rewarded, "
-    "judged and paid for, and thrown away. They count as rollouts; a batch that the workers divide evenly has none"
+    "judged and paid for, and thrown away. They count as rollouts, and in dataset/padded; a batch that the workers "
+    "divide evenly has none"
 )
 DIFFERENT_KEYS = (
     "verl fails with KeyError: %r. It takes the keys that compute_score has returned for a batch's first rollout for "
@@ -54,6 +56,7 @@ def _plain(value: Any) -> Any:
 def _tell_padding(session: Session, result: Any, error: BaseException | None) -> None:
     if error is None and result[1]:
         session.tell(PADDED, result[1])
+        session.record(Padded(session.phase.split if session.phase else "train", result[1]))
 
 
 def _tell_keys(session: Session, _result: Any, error: BaseException | None) -> None:

@@ -9,10 +9,9 @@ pytest.importorskip("verl")
 from llm_telemetry import instrument
 from llm_telemetry.testing import LLMServer
 from tests.trainers.verl.test_verl import reply
-from tests.trainers.verl.toy import batch, config, rows_in, tokenizer_in
+from tests.trainers.verl.toy import ROWS, batch, config, rows_in, tokenizer_in
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-ROWS = [("sums", "w1", "w1", "a"), ("sums", "w2", "w3", "a"), ("capitals", "w4", "w4", "b")]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import verl
+from datasets import Dataset
 from hydra import compose, initialize_config_dir
 from tensordict import TensorDict
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -13,6 +14,13 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config
 from verl import DataProto
 
 WORDS = ("[PAD]", "[EOS]", *(f"w{i}" for i in range(40)))
+ROWS = [("sums", "w1", "w1", "a"), ("sums", "w2", "w3", "a"), ("capitals", "w4", "w4", "b")]
+"""Source, the word that was answered, the right one, uid; not as many as two workers divide evenly."""
+TABLES = {
+    "train": [("sums", "w1", "w1"), ("sums", "w2", "w3"), ("capitals", "w4", "w4")],
+    "val": [("held", "w5", "w5"), ("held", "w6", "w7"), ("held", "w8", "w8")],
+}
+"""Source, the word that is answered, the right one; not as many as two workers divide evenly."""
 SCORES = Path(__file__).with_name("scores.py")
 
 
@@ -20,7 +28,12 @@ def tokenizer_in(folder):
     """Save a tokenizer that knows `WORDS`, and what a model's folder has beside it; returns the folder."""
     plain = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[PAD]"))
     plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[PAD]", eos_token="[EOS]").save_pretrained(folder)
+    told = {
+        "pad_token": "[PAD]",
+        "eos_token": "[EOS]",
+        "chat_template": "{% for one in messages %}{{ one.content }} {% endfor %}",
+    }
+    PreTrainedTokenizerFast(tokenizer_object=plain, **told).save_pretrained(folder)
     Qwen2Config(architectures=["Qwen2ForCausalLM"]).save_pretrained(folder)  # verl asks for it; it makes no model
     return str(folder)
 
@@ -42,7 +55,7 @@ def config(tokenizer, *more, function="compute_score"):
 
 
 def batch(rows):
-    """Return a `DataProto` of such rows: source, the word that was answered, the right one, uid."""
+    """Return a `DataProto` of such rows as `ROWS`."""
     responses = torch.tensor([[WORDS.index(said), 1] for _, said, _, _ in rows])
     prompts = torch.full((len(rows), 2), 2)
     whole = {"prompts": prompts, "responses": responses, "attention_mask": torch.ones(len(rows), 4, dtype=torch.long)}
@@ -54,6 +67,21 @@ def batch(rows):
     }
     arrays = {name: np.array(column, dtype=object) for name, column in columns.items()}
     return DataProto(batch=TensorDict(whole, batch_size=len(rows)), non_tensor_batch=arrays)
+
+
+def table_in(folder, name, rows):
+    """Save rows of source, answer and truth as verl's datasets are; returns the file."""
+    columns = [
+        {
+            "prompt": [{"role": "user", "content": said}],
+            "data_source": source,
+            "reward_model": {"ground_truth": truth},
+            "extra_info": {"index": i},
+        }
+        for i, (source, said, truth) in enumerate(rows)
+    ]
+    Dataset.from_list(columns).to_parquet(folder / f"{name}.parquet")
+    return folder / f"{name}.parquet"
 
 
 def rows_in(path):

@@ -9,12 +9,9 @@ import ray
 from verl.experimental.reward_loop import RewardLoopManager
 from verl.trainer.ppo.v1 import trainer_base
 
-from tests.trainers.verl.toy import batch
+from tests.trainers.verl.toy import TABLES, batch
 
 STEPS, SAMPLES = 2, 2
-TRAINED = (("sums", "w1", "w1"), ("sums", "w2", "w3"), ("capitals", "w4", "w4"))
-VALIDATED = (("held", "w5", "w5"), ("held", "w6", "w7"), ("held", "w8", "w8"))
-"""Not as many as two workers divide evenly."""
 
 
 trainer_base.tq = SimpleNamespace(kv_clear=lambda **_: None)
@@ -42,12 +39,12 @@ class Trainer(trainer_base.PPOTrainer):
     @property
     def val_dataloader(self):
         """Reward what is validated, and leave nothing to do with it."""
-        self.reward_loop_manager.compute_rm_score(batch([(*row, f"v{i}") for i, row in enumerate(VALIDATED)]))
+        self.reward_loop_manager.compute_rm_score(batch([(*row, f"v{i}") for i, row in enumerate(TABLES["val"])]))
         return ()
 
     def step(self, metrics, timing_raw):
         """Reward as verl's agent loop does: each rollout by one of the workers, as soon as it is there."""
-        rows = [(*row, f"{self.global_steps}-{i}") for i, row in enumerate(TRAINED) for _ in range(SAMPLES)]
+        rows = [(*row, f"{self.global_steps}-{i}") for i, row in enumerate(TABLES["train"]) for _ in range(SAMPLES)]
         workers = self.reward_loop_manager.reward_loop_worker_handles
         given = [workers[i % len(workers)].compute_score.remote(batch([row])) for i, row in enumerate(rows)]
         metrics["critic/score/mean"] = sum(one["reward_score"] for one in ray.get(given)) / len(rows)

@@ -117,7 +117,7 @@ class RolloutBook:
         """
         with self._lock:
             self._rewarding.add(wanted.split)
-            found = self._find(wanted, last, sure=True)
+            found = self._find(wanted, last, sure=wanted.problem is not None)  # without one a look tells no more
             if not found:
                 self._look_around()
                 found = self._find(wanted, last)

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_telemetry.session.folders import make_private
@@ -45,6 +45,7 @@ WORKERS = st.integers(0, 5)
         st.tuples(WORKERS, WORKERS, st.sampled_from(SOURCES), st.sampled_from([0.0, 1.0])), min_size=1, max_size=20
     )
 )
+@example([(0, 1, "sums", 0.0), (1, 0, "sums", 1.0)])  # one of another problem waits when the first reward is read
 def test_each_reward_finds_its_execution_in_whichever_files_both_are(rollouts):
     with TemporaryDirectory() as name:
         workers = [worker(Path(name), number) for number in range(6)]

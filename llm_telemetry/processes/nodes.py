@@ -101,16 +101,14 @@ class Post:
     @guarded
     def bereaved(self) -> Collection[str]:
         """Return the files whose writers were on a node that has died, as far as Ray knows."""
-        if self._collector is None or not (self._folder / NODES).exists():
+        ray = sys.modules.get("ray")
+        if ray is None or not ray.is_initialized() or not (self._folder / NODES).exists():
+            return ()  # after `ray.shutdown` nobody can be asked
+        nodes = (node for node in ray.nodes() if not node["Alive"] and node.get("DeathReason") not in _LEFT)
+        if not (dead := {node["NodeID"] for node in nodes}):
             return ()
-        nodes = sys.modules["ray"].nodes()
-        dead = {node["NodeID"] for node in nodes if not node["Alive"] and node.get("DeathReason") not in _LEFT}
-        told = (
-            (line.partition(" ") for line in str(rest_of(self._folder / NODES, 0), "utf-8").splitlines())
-            if dead
-            else ()
-        )
-        return {name for node, _, name in told if node in dead}
+        lines = str(rest_of(self._folder / NODES, 0), "utf-8").splitlines()
+        return {name for node, _, name in (line.partition(" ") for line in lines) if node in dead}
 
 
 class Courier:

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 import llm_telemetry.ray
+from llm_telemetry.processes.nodes import NODES, Post
 from llm_telemetry.settings.words import CHILDREN
 from llm_telemetry.testing import LLMServer
 from tests.processes.programs.ray_train import ITEMS, SOURCES
@@ -124,6 +125,11 @@ def test_what_the_job_has_set_is_not_set_again(monkeypatch):
     given = {}
     llm_telemetry.ray._init(lambda **kwargs: given.update(kwargs), None, (), {"num_cpus": 1})
     assert given == {"num_cpus": 1, "runtime_env": {"env_vars": {}}}
+
+
+def test_when_ray_is_shut_down_no_machine_is_known_to_have_died(tmp_path):
+    (tmp_path / NODES).write_text("a-node 1-aa-bb.jsonl\n")
+    assert Post(tmp_path, has_actors=True).bereaved() == ()
 
 
 def test_actors_that_cannot_be_heard_are_told_once(server, cluster, tmp_path):

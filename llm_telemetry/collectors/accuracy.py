@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from llm_telemetry.collectors.ledger import Settled
-    from llm_telemetry.events import Split
+    from llm_telemetry.events import Outcome, Split
 
 _WITH_VERDICT = frozenset(VERDICTS)
 
@@ -45,19 +45,18 @@ class AccuracySums(Sums):
         """Those that are right, or may be."""
         return self.sure_correct + self.open
 
-    def add(self, one: Settled) -> None:
-        """Add one rollout; it is open where a judge has no verdict, as far as is known, and it has not failed."""
-        rollout, correct, outcomes = one[:3]
+    def add(self, count: int, outcomes: Collection[Outcome], correct: bool | None, *, failed: bool) -> None:
+        """Add rollouts that are alike; open are those of which a judge has no verdict, unless they have failed."""
         is_decided = _WITH_VERDICT.issuperset(outcomes)
-        self.evaluated += bool(outcomes)
-        if not (is_decided or rollout.failed):
-            self.open += 1
-        elif correct is not None or rollout.failed:
-            self.sure += 1
-            self.sure_correct += correct is True
-            if outcomes and is_decided:
-                self.judged += 1
-                self.judged_correct += correct is True
+        self.evaluated += count * bool(outcomes)
+        if not (is_decided or failed):
+            self.open += count
+        elif correct is not None or failed:
+            right, judged = count * (correct is True), bool(outcomes) and is_decided
+            self.sure += count
+            self.sure_correct += right
+            self.judged += count * judged
+            self.judged_correct += right * judged
 
 
 def describe(
@@ -74,8 +73,9 @@ def describe(
     if not any(one.outcomes for one in settled):
         return {}
     window: defaultdict[str, AccuracySums] = defaultdict(AccuracySums)
-    for one in settled:
-        window[name_of(one.rollout.source)].add(one)
+    alike = Counter([(one.rollout.source, one.outcomes, one.correct, one.rollout.failed) for one in settled])
+    for (source, outcomes, correct, failed), count in alike.items():
+        window[name_of(source)].add(count, outcomes, correct, failed=failed)
     unbounded = {name_of(source) for source in strays}
     values = {source: _values(sums, is_bounded=source not in unbounded) for source, sums in window.items()}
     overall = _values(merge_all(AccuracySums, window), is_bounded=not unbounded)

@@ -118,12 +118,13 @@ class Ledger:
         accounts = list(filter(None, map(self._accounts.get, rollout.keys)))
         if not accounts:
             return Settled(rollout, correct, (), _NOTHING)
-        if len(accounts) == 1 and len(accounts[0].outcomes) == 1:  # as nearly all are
-            ((_, outcome),) = accounts[0].outcomes.values()
-            return Settled(rollout, correct, (outcome,), accounts[0], accounts[0].rule)
+        first = accounts[0]
+        if len(accounts) == 1 and len(first.outcomes) == 1:  # as nearly all are
+            ((_, outcome),) = first.outcomes.values()
+            return Settled(rollout, correct, (outcome,), first, first.rule)
         told = sorted((key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items())
         outcomes: dict[str, Outcome] = {judge: outcome for _, judge, outcome in told}
-        spend = accounts[0] if len(accounts) == 1 else merged(accounts)
+        spend = first if len(accounts) == 1 else merged(accounts)
         rule = next((account.rule for account in accounts if account.rule is not None), None)
         return Settled(rollout, correct, tuple(outcomes.values()), spend, rule)
 

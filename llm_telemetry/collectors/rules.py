@@ -59,8 +59,8 @@ class RuleNames:
         """Return the keys of a window: for each rule and reward function that gave 0 or 1, and is no judge itself."""
         window: defaultdict[str, RuleSums] = defaultdict(RuleSums)
         for one in settled:
-            if one.rule is None and not one.rollout.parts:
-                continue  # there is nothing to hold the judge against
+            if not one.outcomes or (one.rule is None and not one.rollout.parts):
+                continue  # there is nothing to hold against each other
             if (judge := verdict_of(one)) is not None:
                 for function, given in {self._own: one.rule, **dict(one.rollout.parts)}.items():
                     if given in (0, 1):

@@ -175,8 +175,7 @@ class Patches:
         """Put back every hook that is gone; one that somebody has wrapped again is left alone."""
         for key, (row, before, hook) in list(self._applied.items()):
             owner = row.owner()
-            present = _ABSENT if owner is None else vars(owner).get(row.name, _ABSENT)
-            if present is hook or owner is None:
+            if owner is None or (present := vars(owner).get(row.name, _ABSENT)) is hook:
                 continue
             if present is not before and not _is_copy(present, hook.__wrapped__):
                 continue

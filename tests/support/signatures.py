@@ -11,8 +11,11 @@ READ = json.loads((Path(__file__).parents[1] / "trainers" / "frameworks" / "sign
 
 
 def signature_of(function):
-    """A function's parameters as text; what they default to, and their types, do not matter here."""
-    parameters = inspect.signature(function).parameters.values()
+    """A function's parameters as text, but for what Ray adds to methods of actors.
+
+    What they default to, and their types, do not matter here.
+    """
+    parameters = [one for one in inspect.signature(function).parameters.values() if one.name != "_ray_trace_ctx"]
     plain = [
         one.replace(annotation=one.empty, default=one.default if one.default is one.empty else ...)
         for one in parameters

@@ -9,7 +9,7 @@ from llm_telemetry.guard import attempt
 from llm_telemetry.lifecycle.items import open_rollout
 from llm_telemetry.session.rollouts import fresh_id
 from llm_telemetry.sources import UNKNOWN
-from llm_telemetry.trainers.frameworks.work import Work, hook_with_self, key_of, nothing, scope_within
+from llm_telemetry.trainers.frameworks.work import Batch, hook_with_self, key_of, nothing, scope_within
 from llm_telemetry.trainers.kinds import Kind
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def rollouts(tell: Tell, item: Item = nothing, role: Role = "judge", *, first: b
     """Return the kind of a function after which rollouts are known; one that raises has told of none.
 
     Args:
-        tell: Returns them, given the arguments by name, the object as `self`, and what the function has returned.
+        tell: Returns them, given the arguments by name, the object as `self`, what is in `BATCH` within as `batch` (a
+            dict), and what the function has returned.
         item: Returns what tells the source of the calls within it.
         role: Of these calls.
         first: They are known, and told, before the function does its work: the result is `None`.
@@ -59,14 +60,15 @@ def rollouts(tell: Tell, item: Item = nothing, role: Role = "judge", *, first: b
     def opens(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
         if scope.role == role != "other":
             return None  # a call within another is a part of it
-        return _Rollouts(scope_within(session, scope, role, attempt(item, fields)), fields, tell, first=first)
+        inner = scope_within(session, scope, role, attempt(item, fields))
+        return _Rollouts(inner, {**fields, "batch": {}}, tell, first=first)
 
     return Kind("rollouts", lambda _label: opens, hook=hook_with_self)
 
 
-class _Rollouts(Work):
+class _Rollouts(Batch):
     def __init__(self, scope: Scope, fields: Fields, tell: Tell, *, first: bool) -> None:
-        super().__init__(scope)
+        super().__init__(scope, fields["batch"])
         self._fields = fields
         self._tell = tell
         self._first = first
@@ -74,9 +76,10 @@ class _Rollouts(Work):
     def begin(self) -> Scope:
         if self._first:
             self._record(None)
-        return self.scope
+        return super().begin()
 
     def end(self, result: Any, error: BaseException | None) -> None:
+        super().end(result, error)
         if not self._first and error is None:
             self._record(result)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.objects import fields_of
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam
 from llm_telemetry.trainers.frameworks.log import log
-from llm_telemetry.trainers.frameworks.rollouts import Told, rollouts
+from llm_telemetry.trainers.frameworks.rollouts import Told, fresh_group, rollouts
 from llm_telemetry.trainers.frameworks.validation import validation
-from llm_telemetry.trainers.frameworks.work import within
+from llm_telemetry.trainers.frameworks.work import BATCH, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +28,18 @@ def _tell(fields: Mapping[str, Any], output: Mapping[str, Any]) -> Sequence[Told
     extras = batch.get("env_extras") or [None] * len(classes)
     items = [_item({"env_extras": e, "env_class": c}) for e, c in zip(extras, classes, strict=True)]
     ids = batch.get("trajectory_ids") or [None] * len(items)
-    rows = zip(_rewards(output), items, ids, strict=True)
-    return [Told(reward, item, fields_of(one).get("instance_id")) for reward, item, one in rows]
+    rows = zip(_rewards(output), items, map(fields_of, ids), strict=True)
+    names = fields["batch"]
+    return [
+        Told(reward, item, one.get("instance_id"), name=names.get(tuple(one.values()))) for reward, item, one in rows
+    ]
+
+
+def _name(fields: Mapping[str, Any]) -> str | None:
+    """Return a name for a trajectory, and let the batch know it; its own id comes again with the next epoch."""
+    names, told = BATCH.get(), tuple(fields_of(fields.get("trajectory_id")).values())
+    name: str | None = names.setdefault(told, fresh_group()) if told and names is not None else None
+    return name
 
 
 def _rewards(output: Mapping[str, Any]) -> list[float]:
@@ -44,7 +54,12 @@ SKYRL = Framework(
     Seam("skyrl.train.utils.tracking", "Tracking.log", log("data", "step")),
     (
         Seam(_MODULE, "SkyRLGymGenerator.generate", rollouts(_tell), reads=("input_batch",)),
-        Seam(_MODULE, "SkyRLGymGenerator.agent_loop", within(_item, "judge"), reads=("env_class", "env_extras")),
+        Seam(
+            _MODULE,
+            "SkyRLGymGenerator.agent_loop",
+            within(_item, "judge", _name),
+            reads=("env_class", "env_extras", "trajectory_id"),
+        ),
         Seam("skyrl.train.trainer", "RayPPOTrainer.eval", validation("global_step")),
     ),
 )

@@ -30,7 +30,14 @@ def _told(trace: Any, item: Mapping[str, Any], episode: Any) -> Told:
     given = {name: reward for name, reward in trace.rewards.items() if reward is not None}
     parts = tuple((name, reward.score) for name, reward in given.items())
     group = None if episode.group is None else episode.group.id
-    return Told(trace.reward if given else None, item, group or trace.task.key, failed=not trace.ok, parts=parts)
+    reward = trace.reward if given else None
+    return Told(reward, item, group or trace.task.key, failed=not trace.ok, parts=parts, name=trace.id)
+
+
+def _trace(fields: Mapping[str, Any]) -> str:
+    """Return the name of the trace that is scored: what is judged meanwhile is judged for it."""
+    name: str = fields["trace"].id
+    return name
 
 
 def _answer(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,7 +59,7 @@ VERIFIERS = Framework(
     None,
     (
         Seam("verifiers.v1.env", "Env.run_slot", rollouts(_tell, _environment, "executor"), begins="verifiers"),
-        Seam("verifiers.v1.task", "Task.score", within(nothing, "judge")),
+        Seam("verifiers.v1.task", "Task.score", within(nothing, "judge", _trace), reads=("trace",)),
         Seam("verifiers.v1.judge", "Judge.evaluate", judging(_fields, _parsed), "judge"),
         *(
             Seam(

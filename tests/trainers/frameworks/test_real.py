@@ -96,6 +96,17 @@ def test_the_frameworks_own_log_has_each_payload_at_its_step(told):
     assert rows == [(step, step) for step in sorted({one[STEP] for one in told.payloads if one.get("dataset/count")})]
 
 
+@pytest.mark.parametrize("name", ["skyrl", "skyrl step-wise", "verifiers", "agentlightning"])
+def test_each_call_and_evaluation_is_known_with_its_rollout(played, name):
+    payloads = played(name).payloads
+    assert payloads
+    for payload in payloads:
+        dataset = next(one for one in DATASETS.values() if f"{one}/count" in payload)
+        prefix = "" if dataset == "dataset" else f"{dataset}/"
+        assert payload[f"{prefix}cost/unattributed"] == 0
+        assert f"{dataset}/judged_accuracy" in payload
+
+
 def test_what_an_agent_of_agent_lightning_does_is_its_own_rollouts(played):
     told = played("agentlightning")
     assert told.total("llm/executor/calls") == told.truth["policy"]

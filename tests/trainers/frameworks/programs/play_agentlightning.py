@@ -29,7 +29,7 @@ from tests.trainers.frameworks.programs.asked import Truth, reply
 TRUTH = Truth()
 DRAWN = itertools.count()
 NOW = []
-SILENT = 8
+SILENT = 4
 """The judge says nothing that can be read of the answer that ends in this digit."""
 ASKED = []
 JUDGED = []
@@ -91,7 +91,7 @@ class Trainer(AgentLightningRayPPOTrainer):
         self.llm_server_manager = SimpleNamespace(get_addresses=lambda: [engine], get_replicas=list)
         self.checkpoint_manager = SimpleNamespace(update_weights=lambda _: None)
         self.resource_pool_manager = SimpleNamespace(get_n_gpus=lambda: 0)
-        self.train_dataloader = [rows("sums", "capitals", "broken")]
+        self.train_dataloader = [rows("sums", "broken")]
         self.val_dataloader = [rows("letters")]
 
     def _load_checkpoint(self):

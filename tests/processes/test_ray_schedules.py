@@ -17,6 +17,8 @@ def test_every_reward_is_counted_once_whatever_becomes_of_workers_and_pieces(tmp
         done = python(*program, cwd=tmp_path, patience=60 * int(COUNT), **known | {"TMPDIR": str(tmp_path)})
     steps = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     payloads = payloads_in(tmp_path)
-    assert len(steps) == int(COUNT)
-    assert [p["cost/total_samples"] for p in payloads] == [step["rewards"] for step in steps], steps
+    counted = {p["llm_telemetry/step"]: p["cost/total_samples"] for p in payloads}
+    assert list(counted.values()) == [step["rewards"] for step in steps], steps
+    # workers that were killed in the midst of a call are told at the end, in one more payload of the last step
+    assert len(payloads) - len(steps) == ("telemetry/unclosed_writers" in payloads[-1])
     assert {p["telemetry/errors"] for p in payloads} == {0}

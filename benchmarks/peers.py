@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from figures import Figure
 
-ROUNDS = 51
+ROUNDS = 41
 """Short blocks, and many: a neighbour on the machine disturbs some, which the median leaves out."""
 OURS = "llm_telemetry"
 _ABSENT: Any = object()

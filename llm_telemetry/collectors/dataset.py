@@ -137,7 +137,7 @@ class DatasetMetricsCollector:
         if callable(self.threshold):
             verdict = guarded(self.threshold)(correctness)
             return None if verdict is None else bool(verdict)
-        return correctness >= self.threshold
+        return bool(correctness >= self.threshold)  # numpy's own is not `True`
 
     def add_unmatched(self, reward: UnmatchedReward) -> None:
         """Count a reward of which it is not known whose it is."""

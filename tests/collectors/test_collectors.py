@@ -2,6 +2,7 @@
 
 import statistics
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from llm_telemetry import CostTracker, DatasetMetricsCollector, JudgeMetricsCollector, guard
 from llm_telemetry.collectors.calls import CallCollector
 from llm_telemetry.collectors.keys import STEP_COST
-from llm_telemetry.events import ROLES, SPLITS, Call, Padded, UnmatchedReward, Usage
+from llm_telemetry.events import ROLES, SPLITS, Call, Padded, Rollout, UnmatchedReward, Usage
 
 sources = st.sampled_from(["gsm8k", "math", "mmlu"])
 splits = st.sampled_from(SPLITS)
@@ -106,6 +107,11 @@ def test_an_unmatched_reward_is_counted_and_is_in_nothing_else():
     collector.add_unmatched(UnmatchedReward("train", 1.0))
     assert collector.collect("train") == {"dataset/unmatched_rewards": 1}
     assert collector.collect("train") == {}
+
+
+def test_a_threshold_that_is_a_number_of_numpy_s_decides_as_python_s():
+    rollout = Rollout("train", "math", 1.0, failed=False, group=None, parts=())
+    assert DatasetMetricsCollector(threshold=np.float64(0.5)).add_rollout(rollout) is True
 
 
 def test_a_threshold_may_be_a_function_and_what_it_raises_on_is_unscored(monkeypatch):

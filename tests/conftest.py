@@ -32,6 +32,7 @@ NEEDS = {
     "clients/test_litellm.py": ("litellm",),
     "processes/test_ray.py": ("ray",),
     "processes/test_ray_nodes.py": ("ray",),
+    "processes/test_ray_schedules.py": ("ray",),
     "trainers/frameworks/test_real.py": ("art", "tinker_cookbook", "torchdata", "skyrl", "verifiers"),
     "sinks/trackers": ("mlflow", "swanlab", "tensorboard", "torch", "trackio"),
     "trainers/trl/test_report_to.py": ("mlflow", "swanlab", "tensorboard", "trackio", "trl"),

@@ -125,13 +125,14 @@ def test_functions_and_a_loop_are_watched_in_five_lines(run, server):
 # --- examples/analysis, on the run of `train_watched`
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        pytest.param("accuracy_fell", "gsm8k: ", marks=pytest.mark.long),
+        ("accuracy_fell", "gsm8k: "),
         ("compare_datasets", "gsm8k "),
-        pytest.param("cost_efficiency", "best step: ", marks=pytest.mark.long),
-        pytest.param("judge_health", "judge/parse_failure_rate: ", marks=pytest.mark.long),
+        ("cost_efficiency", "best step: "),
+        ("judge_health", "judge/parse_failure_rate: "),
     ],
 )
 def test_an_analysis_of_a_demo_s_run_is_under_40_lines_and_runs(run, tmp_path, script, told):

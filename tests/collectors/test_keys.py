@@ -26,7 +26,8 @@ from llm_telemetry.collectors.keys import CAPTURED_FAILURES, CATALOGUE, is_share
 from llm_telemetry.collectors.parts import PartSums
 from llm_telemetry.collectors.rules import RuleSums
 from llm_telemetry.collectors.spend import Tokens
-from llm_telemetry.events import API_FAILURES, ERRORS, PARSE_FAILURES, ROLES, SPLITS, STEP_KEY
+from llm_telemetry.events import API_FAILURES, ERRORS, PARSE_FAILURES, ROLES, SPLITS, STEP_KEY, Padded
+from llm_telemetry.session.sessions import active
 from tests.support.mocking import chat, openai_api
 from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, ask, sync_client, train_step, watch
 
@@ -148,6 +149,17 @@ def rewards_of_parts(tmp_path):
     return memory.payloads
 
 
+def batches_that_are_filled_up(tmp_path):
+    """A step and a validation whose batches the trainer fills up with copies, as verl does."""
+    memory = Memory()
+    with instrument(folder=tmp_path, sinks=[memory], console=0) as telemetry:
+        for split, window in (("train", telemetry.step(1)), ("val", telemetry.validation())):
+            with window, telemetry.rollout(source="math") as rollout:
+                rollout.rewarded(1.0)
+                active[-1].record(Padded(split, 2))
+    return memory.payloads
+
+
 @pytest.fixture(scope="module")
 def emitted(demo_run, tmp_path_factory):
     """The payloads of all scenarios."""
@@ -160,6 +172,7 @@ def emitted(demo_run, tmp_path_factory):
         payloads += careful_judge(tmp_path_factory.mktemp("careful"))
         payloads += samples_of_an_item(tmp_path_factory.mktemp("samples"))
     payloads += rewards_of_parts(tmp_path_factory.mktemp("parts"))
+    payloads += batches_that_are_filled_up(tmp_path_factory.mktemp("filled_up"))
     payloads += other_clients(tmp_path_factory.mktemp("clients"))
     return payloads
 

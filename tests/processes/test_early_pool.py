@@ -57,6 +57,7 @@ def test_a_program_that_is_started_by_an_unwatched_one_is_watched_for_itself(tmp
     assert list(tmp_path.glob("llm_telemetry-*")) == []
 
 
+@pytest.mark.long
 def test_no_folder_is_left_by_a_program_whose_children_were_seen_by_nobody(tmp_path):
     (tmp_path / "inner.py").write_text("import openai\n")
     (tmp_path / "outer.py").write_text(

@@ -11,6 +11,7 @@ import pytest
 from tests.support.children import PATIENCE, ROOT, payloads_in, python
 from tests.support.judged_work import ALL, PRICES, exact_match, serve
 
+pytestmark = pytest.mark.long
 PROGRAM = "tests.processes.programs.judged"
 
 
@@ -50,7 +51,6 @@ def timeless(payload):
     return {key: value for key, value in payload.items() if "latency" not in key}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("way", ["threads", "children", "ranks"])
 def test_it_is_the_same_by_64_threads_by_child_processes_and_by_ranks(payload, way, tmp_path):
     assert timeless(done(way, tmp_path)[0]) == timeless(payload)

@@ -19,7 +19,7 @@ wandb = pytest.importorskip("wandb")
 needs_history = pytest.mark.skipif(
     tuple(map(int, wandb.__version__.split(".")[:2])) < (0, 31), reason="the server speaks to W&B 0.31's public API"
 )
-pytestmark = [pytest.mark.usefixtures("nobodys_machine"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.usefixtures("nobodys_machine"), pytest.mark.filterwarnings("ignore"), pytest.mark.long]
 
 
 @pytest.fixture
@@ -65,7 +65,6 @@ def test_jsonl_offline_file_and_server_give_one_report_with_the_evidence(trained
     assert page_of(from_server, times) == expected
 
 
-@pytest.mark.long
 @needs_history
 def test_evidence_that_the_server_does_not_give_is_told(trained, server, monkeypatch):
     monkeypatch.setattr(wandb_rows, "FETCHED", 4)

@@ -166,7 +166,8 @@ def page(machine: str, quote: str, figures: list[Figure], missing: list[str]) ->
     parts = [
         "# What it costs, measured\n\nWritten by `make bench`; not to be edited.\n",
         machine + "\n",
-        "CPU time, in paired blocks that alternate; `×` is the ratio to the same without. The README quotes this:\n",
+        "CPU time (of starts and of W&B's `log` what the clock says), with and without by turns.\n",
+        "`×` is the ratio to the same without. The README quotes this:\n",
         quote + "\n",
         "## Each figure with its spread\n",
         table(figures) + "\n",

@@ -78,6 +78,12 @@ def test_with_the_variable_alone_the_actors_of_a_cluster_of_ones_own_are_counted
     assert list(tmp_path.glob("llm_telemetry-*")) == []
 
 
+def test_after_setup_the_actors_of_a_cluster_of_ones_own_are_counted_exactly(server, tmp_path):
+    with ray_cluster.folder() as folder:
+        payloads, rewards, asked, _ = run(server, tmp_path, "main", "set up", **ray_cluster.variables(server, folder))
+    check(payloads, rewards, asked)
+
+
 def test_with_the_variable_alone_the_actors_of_a_cluster_that_is_up_are_counted_and_its_setup_hook_runs(
     server, cluster, tmp_path
 ):

@@ -8,7 +8,7 @@ from tests.support import machines, ray_cluster
 from tests.support.children import payloads_in, python
 
 pytestmark = machines.several_machines
-COUNT, SEED = os.environ.get("SCHEDULES", "10"), os.environ.get("SEED", "0")
+COUNT, SEED = os.environ.get("SCHEDULES", "5"), os.environ.get("SEED", "0")
 
 
 def test_every_reward_is_counted_once_whatever_becomes_of_workers_and_pieces(tmp_path):

@@ -184,8 +184,17 @@ def note_setup():
     Path(os.environ["SET_UP"]).touch()
 
 
+def set_up():
+    """Say, before there is a cluster, that its workers are to be heard."""
+    import llm_telemetry.ray  # noqa: PLC0415 - only there
+
+    llm_telemetry.ray.setup()
+    return OPTIONS["local"]()
+
+
 OPTIONS = {
     "local": lambda: {"num_cpus": 2, "include_dashboard": False},
+    "set up": set_up,
     "environment": lambda: {"address": "auto", "runtime_env": ours({"env_vars": {"THEIRS": "1"}})},
     "unheard": lambda: {"address": "auto"},
     "variable": lambda: {
@@ -238,7 +247,7 @@ def main(way, reach):
     done = (
         ray.get(Runner.remote().run.remote(way))
         if reach == "runner"
-        else train(way, watched=reach in ("environment", "unheard"))
+        else train(way, watched=reach in ("environment", "set up", "unheard"))
     )
     for by_source in done:
         sys.stdout.write(json.dumps(by_source) + "\n")

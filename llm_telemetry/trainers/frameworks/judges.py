@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.hooks.patching import Hook
-from llm_telemetry.hooks.scopes import session_here
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.lifecycle.evaluation import judge
 from llm_telemetry.objects import stored_in
+from llm_telemetry.trainers.frameworks.framework import session_of_call
 from llm_telemetry.trainers.judges import judges_below
 from llm_telemetry.trainers.kinds import Kind
 
@@ -36,15 +36,14 @@ def judging(given: Given = dict, read: Read = lambda result: result) -> Kind:
         open_evaluation = judge(label)
 
         def open_judging(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
-            evaluation = open_evaluation(session, scope, given(fields))
-            return None if evaluation is None else Judging(evaluation, read)
+            return read_by(read, open_evaluation(session, scope, given(fields)))
 
         return open_judging
 
     return Kind("judges", opens)
 
 
-class Judging:
+class _Judging:
     """A judge at work, of whose result something else is told as the verdict.
 
     Args:
@@ -65,9 +64,14 @@ class Judging:
         self._evaluation.end(self._read(result) if error is None else None, error)
 
 
+def read_by(read: Read, evaluation: Span | None) -> Span | None:
+    """Return the span of a judge, if one is asked, which is told what `read` makes of the result."""
+    return None if evaluation is None else _Judging(evaluation, read)
+
+
 def hook_judges_below(function: Any) -> None:
     """Put hooks, for good, on the judges that a user's reward function asks: it was loaded for this framework alone."""
     for owner, name, label in judges_below(function):
         if not isinstance(found := stored_in(owner)[name], Hook):
             opens = judge(label), functions.parameters_of(found)
-            setattr(owner, name, Hook(found, functions.hook(*opens, adopt=lambda _: session_here())))
+            setattr(owner, name, Hook(found, functions.hook(*opens, adopt=session_of_call)))

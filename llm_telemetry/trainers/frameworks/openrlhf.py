@@ -9,7 +9,7 @@ from llm_telemetry.lifecycle.evaluation import judging_reward
 from llm_telemetry.lifecycle.rewards import reward_in
 from llm_telemetry.session.items import problem_in
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam
-from llm_telemetry.trainers.frameworks.judges import Judging, hook_judges_below
+from llm_telemetry.trainers.frameworks.judges import hook_judges_below, read_by
 from llm_telemetry.trainers.frameworks.log import log
 from llm_telemetry.trainers.frameworks.rollouts import Told, rollouts
 from llm_telemetry.trainers.frameworks.validation import validation
@@ -66,8 +66,7 @@ def _scoring(label: str) -> MakeSpan:
         prompts, queries = fields["prompts_list"], fields["queries_list"]
         answers = [query.removeprefix(prompt) for query, prompt in zip(queries, prompts, strict=True)]
         told = {"prompts": prompts, "responses": answers, "labels": fields["labels_list"]}
-        span = opens(session, scope, told)
-        return None if span is None else Judging(span, reward_in)
+        return read_by(reward_in, opens(session, scope, told))
 
     return open_scoring
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.lifecycle.evaluation import judge
-from llm_telemetry.lifecycle.items import open_rollout
 from llm_telemetry.objects import fields_of
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam
-from llm_telemetry.trainers.frameworks.judges import Judging
+from llm_telemetry.trainers.frameworks.judges import read_by
 from llm_telemetry.trainers.frameworks.log import log
 from llm_telemetry.trainers.frameworks.rollouts import Told, fresh_group, rollouts
 from llm_telemetry.trainers.frameworks.validation import validation
-from llm_telemetry.trainers.frameworks.work import BATCH, Batch, key_of, scope_within
+from llm_telemetry.trainers.frameworks.work import BATCH, Batch, open_named, scope_within
 from llm_telemetry.trainers.kinds import Kind
 
 if TYPE_CHECKING:
@@ -64,11 +63,8 @@ def _judging(label: str) -> MakeSpan:
     def open_judging(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
         rows: Iterator[Mapping[str, Any]] | None = BATCH.get()
         row = next(rows or iter(()), {})
-        rollout = open_rollout(session, scope, _item(row))
-        if (name := row.get("rollout_id")) is not None:
-            rollout.key = key_of(name)
-        evaluation = opens(session, scope._replace(rollout=rollout), fields)
-        return None if evaluation is None else Judging(evaluation, _score)
+        rollout = open_named(session, scope, _item(row), row.get("rollout_id"))
+        return read_by(_score, opens(session, scope._replace(rollout=rollout), fields))
 
     return open_judging
 

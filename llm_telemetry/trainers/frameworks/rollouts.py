@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.events import Rollout
 from llm_telemetry.guard import attempt
-from llm_telemetry.lifecycle.items import open_rollout
 from llm_telemetry.session.rollouts import fresh_id
 from llm_telemetry.sources import UNKNOWN
-from llm_telemetry.trainers.frameworks.work import Batch, hook_with_self, key_of, nothing, scope_within
+from llm_telemetry.trainers.frameworks.work import Batch, hook_with_self, nothing, open_named, scope_within
 from llm_telemetry.trainers.kinds import Kind
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class _Rollouts(Batch):
 
     def _record(self, result: Any) -> None:
         for told in self._tell(self._fields, result):
-            opened = open_rollout(self.scope.session, self.scope, told.item)
+            opened = open_named(self.scope.session, self.scope, told.item, told.name)
             self.scope.session.record(
                 Rollout(
                     told.split or self.scope.split,
@@ -94,6 +93,6 @@ class _Rollouts(Batch):
                     told.failed,
                     told.group,
                     told.parts,
-                    keys=(opened.key if told.name is None else key_of(told.name),),
+                    keys=(opened.key,),
                 )
             )

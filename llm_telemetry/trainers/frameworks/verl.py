@@ -13,7 +13,7 @@ from llm_telemetry.lifecycle.evaluation import judging_reward
 from llm_telemetry.objects import fields_of
 from llm_telemetry.sources import clean_source
 from llm_telemetry.trainers.frameworks.framework import Framework, Seam, session_of_call
-from llm_telemetry.trainers.frameworks.judges import Judging, hook_judges_below
+from llm_telemetry.trainers.frameworks.judges import hook_judges_below, read_by
 from llm_telemetry.trainers.frameworks.log import log
 from llm_telemetry.trainers.frameworks.rewards import rewards
 from llm_telemetry.trainers.frameworks.validation import validation
@@ -79,8 +79,8 @@ def _scoring(label: str) -> functions.MakeSpan:
     opens = judging_reward(label, implied=True, rewarding=_REWARDS.opens(""))
 
     def open_both(session: Session, scope: Scope, fields: dict[str, Any]) -> Span | None:
-        span = opens(session, scope, {**fields, "response": fields.get("solution_str")})
-        return None if span is None else Judging(span, functools.partial(_with_score, session))
+        told = {**fields, "response": fields.get("solution_str")}
+        return read_by(functools.partial(_with_score, session), opens(session, scope, told))
 
     return open_both
 

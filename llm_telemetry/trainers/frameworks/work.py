@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llm_telemetry.events import Id, Role
     from llm_telemetry.hooks.observe import Span
     from llm_telemetry.hooks.scopes import Scope
+    from llm_telemetry.session.rollouts import OpenRollout
     from llm_telemetry.session.session import Session
 
     Fields = Mapping[str, Any]
@@ -38,6 +39,14 @@ def key_of(name: str) -> Id:
     return int.from_bytes(digest[:7], "big"), int.from_bytes(digest[7:], "big")
 
 
+def open_named(session: Session, scope: Scope, item: Fields, name: str | None) -> OpenRollout:
+    """Open the rollout of an item, with the key of its name, if it has one."""
+    rollout = open_rollout(session, scope, item)
+    if name is not None:
+        rollout.key = key_of(name)
+    return rollout
+
+
 def within(item: Item, role: Role, name: Named | None = None) -> Kind:
     """Return the kind of a function whose LLM calls have this role, and the source that an item tells.
 
@@ -52,11 +61,7 @@ def within(item: Item, role: Role, name: Named | None = None) -> Kind:
         told = attempt(item, fields) or {}
         inner = scope_within(session, scope, role, told)
         known = None if name is None else attempt(name, fields)
-        if known is not None:
-            rollout = open_rollout(session, inner, told)
-            rollout.key = key_of(known)
-            inner = inner._replace(rollout=rollout)
-        return Work(inner)
+        return Work(inner if known is None else inner._replace(rollout=open_named(session, inner, told, known)))
 
     return Kind(f"within {role}", lambda _label: opens, hook=hook_with_self)
 

@@ -34,7 +34,7 @@ from llm_telemetry.clients.taps import Tap
 from llm_telemetry.session.sessions import active
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 try:
     import httpx2 as httpx
@@ -60,7 +60,10 @@ def answer(request: httpx.Request) -> httpx.Response:
     """Serve a completion, or a stream of `CHUNKS` chunks."""
     if not json.loads(request.content).get("stream"):
         return httpx.Response(200, json=BODY)
-    chunks = [{**CHUNK, "choices": [{"index": 0, "delta": {"content": "x"}}]}] * CHUNKS
+    first, others, last = {"role": "assistant", "content": "x"}, [{"content": "x"}] * (CHUNKS - 2), {"content": "x"}
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in (first, *others, last)]
+    choices[-1]["finish_reason"] = "stop"  # as in a real stream; without these two, Weave raises
+    chunks = [{**CHUNK, "choices": [choice]} for choice in choices]
     lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in [*chunks, {**CHUNK, "choices": [], "usage": USAGE}]]
     return httpx.Response(200, headers={"content-type": "text/event-stream"}, content="".join(lines).encode())
 
@@ -107,10 +110,14 @@ class Executor:
         return time.process_time() - started
 
 
+waits: list[Callable[[], object]] = []
+"""What waits until others have recorded their calls."""
+
+
 def book() -> None:
     """Have the calls booked that wait, as the end of a step would."""
-    for session in active:
-        session.counted()
+    for wait in (*waits, *(session.counted for session in active)):
+        wait()
 
 
 class Trainer:

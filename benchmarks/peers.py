@@ -1,22 +1,30 @@
 """What telemetry adds to a call, ours and others' alike: paired blocks in one process, hooks taken off and put back.
 
 What a peer has replaced in the SDK is found by looking before and after; then blocks with and without it alternate, in
-CPU time, so what the machine does meanwhile meets both alike. No network, and nothing is exported: a real export costs
-the peers more. Each peer has an environment of its own, see `results.py`.
+CPU time of the whole process, so what the machine does meanwhile meets both alike, and what a peer leaves to threads of
+its own counts, too: they take it from the training. A block ends when all that is left to them is done.
+
+A peer makes its record of each call and hands it over, and that is all: no network, nothing is exported, which costs
+the peers more. Each record is counted, and a call that is missing, or whose tokens are, is an error. Each peer has an
+environment of its own, see `results.py`.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from figures import figure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from figures import Figure
+
+    Recorded = Callable[[], int]
+    """Waits until the calls so far are recorded, and returns how many are, with their tokens."""
 
 OURS = "llm_telemetry"
 ROUNDS, PEERS_ROUNDS = 81, 15
@@ -27,27 +35,8 @@ Others add so much that fewer tell it.
 _ABSENT: Any = object()
 
 
-def start_openinference() -> None:
-    """Instrument with OpenInference."""
-    from openinference.instrumentation.openai import OpenAIInstrumentor  # noqa: PLC0415 - where it is installed
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-
-    OpenAIInstrumentor().instrument(tracer_provider=TracerProvider())
-
-
-def start_opentelemetry() -> None:
-    """Instrument with OpenTelemetry's own."""
-    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor  # noqa: PLC0415
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-
-    OpenAIInstrumentor().instrument(tracer_provider=TracerProvider())
-
-
 class Silence:
-    """Takes whatever is exported, or asked of a server, and gives nothing back."""
-
-    digest = "0" * 43
-    """What a server calls an object by."""
+    """Takes whatever it is given, and gives nothing back."""
 
     def __getattr__(self, _name: str) -> Any:
         return self
@@ -57,37 +46,100 @@ class Silence:
         return self
 
 
-def start_langfuse() -> None:
+class Spans(Silence):
+    """Stands where spans are processed, or exported: counts those that say how many tokens were used."""
+
+    def __init__(self, tokens: str) -> None:
+        self.tokens = tokens
+        self.calls = 0
+
+    def on_end(self, span: Any) -> None:
+        """Count one."""
+        self.calls += self.tokens in span.attributes
+
+    def export(self, spans: Iterable[Any]) -> None:
+        """Count several."""
+        for span in spans:
+            self.on_end(span)
+
+
+def start_openinference() -> Recorded:
+    """Instrument with OpenInference."""
+    from openinference.instrumentation.openai import OpenAIInstrumentor  # noqa: PLC0415 - where it is installed
+
+    return start_spans(OpenAIInstrumentor(), "llm.token_count.total")
+
+
+def start_opentelemetry() -> Recorded:
+    """Instrument with OpenTelemetry's own."""
+    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor  # noqa: PLC0415
+
+    return start_spans(OpenAIInstrumentor(), "gen_ai.usage.output_tokens")
+
+
+def start_spans(instrumentor: Any, tokens: str) -> Recorded:
+    """Instrument with what makes spans, which have their tokens in this attribute."""
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+
+    provider, spans = TracerProvider(), Spans(tokens)
+    provider.add_span_processor(spans)
+    instrumentor.instrument(tracer_provider=provider)
+    return lambda: spans.calls
+
+
+def start_langfuse() -> Recorded:
     """Instrument with Langfuse."""
     import langfuse  # noqa: PLC0415
     import langfuse.openai  # noqa: PLC0415 - patches
 
-    langfuse.Langfuse(public_key="pk", secret_key="sk", span_exporter=Silence())  # noqa: S106 - no secret
+    spans = Spans("langfuse.observation.usage_details")
+    client = langfuse.Langfuse(public_key="pk", secret_key="sk", span_exporter=spans)  # noqa: S106 - no secret
+
+    def recorded() -> int:
+        client.flush()
+        return spans.calls
+
+    return recorded
 
 
-def start_weave() -> None:
-    """Instrument with Weave, its server taken away."""
+def start_weave() -> Recorded:
+    """Instrument with Weave, without its reports to Sentry, and without a line on the console for each call."""
+    os.environ.update(WANDB_ERROR_REPORTING="false", WEAVE_PRINT_CALL_LINK="false")
     import weave  # noqa: PLC0415
     from weave.trace import weave_client  # noqa: PLC0415
     from weave.trace.context import weave_client_context  # noqa: PLC0415
+    from weave_server import Server  # noqa: PLC0415 - imports Weave
 
-    client = weave_client.WeaveClient("bench", "bench", Silence(), ensure_project_exists=False)
+    server = Server()
+    client = weave_client.WeaveClient("bench", "bench", server, ensure_project_exists=False)
     weave_client_context.set_weave_client_global(client)
     weave.integrations.patch_openai()
+
+    def recorded() -> int:
+        client.flush()
+        return server.calls
+
+    return recorded
 
 
 class Peer(NamedTuple):
     """One of those that are compared."""
 
     package: str
-    start: Callable[[], None]
+    """What pip installs."""
+    start: Callable[[], Recorded]
+
+    @property
+    def version(self) -> str:
+        """What is installed of it."""
+        return importlib.metadata.version(self.package.partition("[")[0])
 
 
 PEERS = {
     "OpenInference": Peer("openinference-instrumentation-openai", start_openinference),
     "OpenTelemetry": Peer("opentelemetry-instrumentation-genai-openai", start_opentelemetry),
     "Langfuse": Peer("langfuse", start_langfuse),
-    "Weave": Peer("weave", start_weave),
+    "Weave": Peer("weave[wandb]", start_weave),  # without W&B it takes a folder of runs for the package, and raises
 }
 SHARED_PACKAGES = ("openai", "opentelemetry-sdk", "wrapt", "typing_extensions")
 """What each peer's environment holds besides; the last two for the module with the calls, which watches too."""
@@ -119,7 +171,7 @@ def variants(who: str) -> dict[str, Callable[[str, int], float]]:
     for kind in ("plain", "async", "stream"):  # the SDK imports its classes when they are first used
         calls.plain(kind, 1)
     before = methods()
-    PEERS[who].start()
+    recorded = PEERS[who].start()
     after = methods()
     known = {cls for cls, _ in before}  # the others were only imported meanwhile
     on = {place: value for place, value in after.items() if place[0] in known and before.get(place) is not value}
@@ -129,11 +181,17 @@ def variants(who: str) -> dict[str, Callable[[str, int], float]]:
     switch(off)
 
     def watched(kind: str, count: int) -> float:
+        asked = recorded() + calls.WARM_UP[kind] + count
         switch(on)
+        calls.waits.append(recorded)
         try:
-            return calls.plain(kind, count)
+            took = calls.plain(kind, count)
         finally:
+            calls.waits.remove(recorded)
             switch(off)
+        if recorded() != asked:
+            raise RuntimeError(f"{who} has not recorded each call with its tokens: {recorded() - asked:+}")
+        return took
 
     return {"plain": calls.plain, "watched": watched}
 
@@ -148,7 +206,7 @@ KINDS = (
 def figures(who: str) -> list[Figure]:
     """Return what one adds to a call, to calls at once, and to a stream."""
     runs = variants(who)
-    version = "" if who == OURS else f" {importlib.metadata.version(PEERS[who].package)}"
+    version = "" if who == OURS else f" {PEERS[who].version}"
     told = []
     for what, kind, count, meaning in KINDS:
         for run in runs.values():

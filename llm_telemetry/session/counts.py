@@ -25,8 +25,9 @@ from llm_telemetry.collectors.projection import Projection
 from llm_telemetry.collectors.rules import RuleNames
 from llm_telemetry.collectors.worth import WorthCollector
 from llm_telemetry.events import Call, Evaluation, Padded, Rollout, Split, UnmatchedReward
-from llm_telemetry.guard import attempt, guarded
+from llm_telemetry.guard import attempt
 from llm_telemetry.judging.learner import Learner
+from llm_telemetry.session.theirs import UserCollectors
 from llm_telemetry.settings.limits import limits_of
 from llm_telemetry.sources import SourceNames
 
@@ -68,8 +69,7 @@ class Counts:
         self.alarm = None if limits is None else Alarm(limits, names)
         self.gaps = Gaps(named=config.source is not None)
         self.learner = Learner(self._add_evaluation)
-        self._user_adds = tuple(guarded(collector.add) for collector in config.collectors)
-        self._collect_users = [_part_of(collector) for collector in config.collectors]
+        self.theirs = UserCollectors(config.collectors)
 
     def listeners(self, *of_calls: Callable[[Any], object]) -> dict[type, tuple[Callable[[Any], object], ...]]:
         """Return the table: kind of event → who takes it; `of_calls` take calls, too."""
@@ -77,7 +77,7 @@ class Counts:
             Call: tuple(one.add_call for one in (self.cost, self.calls, self.changes, self.ledger, self.worth)),
             Rollout: (self._add_rollout, *(one.add_rollout for one in (self.parts, self.cost, self.calls))),
         }
-        own = {kind: adds + self._user_adds for kind, adds in own.items()}
+        own = {kind: adds + self.theirs.listeners() for kind, adds in own.items()}
         return {
             **own,
             Call: own[Call] + of_calls,
@@ -102,15 +102,15 @@ class Counts:
         agrees = self.consistency.add_evaluation(evaluation)
         if self.alarm is not None:
             self.alarm.add(evaluation, agrees)
-        for add in self._user_adds:
-            add(evaluation)
+        for hear in self.theirs.listeners():
+            hear(evaluation)
 
     def settle(self, split: Split) -> None:
         """Decide what is still open in the window of `split`, before it is collected."""
         self.learner.settle(split)
 
     def collect(self, phase: Phase, told_as: Split) -> dict[str, float]:
-        """Return the keys of a payload; our windows go on until `begin`, the user's collectors end theirs.
+        """Return our keys of a payload; their windows go on until `begin`.
 
         Args:
             phase: What was counted.
@@ -127,13 +127,9 @@ class Counts:
         if told_as == "eval":
             own |= attempt(self.attempts.get_wandb_logs, split) or {}
             own = {keys.in_evaluation(key): value for key, value in own.items()}
-        values: dict[str, float] = {}
-        for collect in self._collect_users:
-            values |= collect(split) or {}
-        values |= own  # ours replace theirs
-        if all(map(math.isfinite, values.values())):
-            return values
-        return {key: value for key, value in values.items() if math.isfinite(value)}
+        if all(map(math.isfinite, own.values())):
+            return own
+        return {key: value for key, value in own.items() if math.isfinite(value)}
 
     def _by_rollout(self, split: Split) -> dict[str, float]:
         """Return what follows from the rollouts of a window, each with its calls and evaluations."""
@@ -187,30 +183,3 @@ class Counts:
         self.changes.restore(state.get("changes", {}))
         self.projection.restore(state.get("projection", ()))
         self.cost.unpriced_models.update(state.get("unpriced_models", ()))
-
-
-def _part_of(collector: Any) -> Callable[[Split], dict[str, float] | None]:
-    """Return what asks a user's collector for its keys; one that tells what cannot be told is left out, as a whole."""
-
-    def collect(split: Split) -> dict[str, float]:
-        told = collector.collect(split)
-        return {_key(key): _number(value) for key, value in told.items() if _is_known(value)}
-
-    collect.__qualname__ = f"{type(collector).__qualname__}.collect"  # its failures are told under its name
-    return guarded(collect)
-
-
-def _is_known(value: Any) -> bool:
-    return isinstance(value, int | float) and value == value  # noqa: PLR0124 - NaN
-
-
-def _key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"a key must be a text, not {key!r}")
-    return key
-
-
-def _number(value: float) -> float:
-    if not math.isfinite(value):  # an OverflowError for whole numbers that no float can hold
-        raise ValueError(f"JSON cannot hold {value}")
-    return int(value) if isinstance(value, int) else float(value)

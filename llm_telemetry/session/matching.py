@@ -62,7 +62,7 @@ class RolloutBook:
     ) -> None:
         self._record = record
         self._look_around = look_around
-        self._lock = threading.RLock()  # looking around adds executions
+        self._lock = threading.RLock()  # a signal handler may come in between, and execute or reward
         self._waiting = Shelf()
         self._rewarded = Shelf()
         self._executing: set[Split] = set()
@@ -118,9 +118,19 @@ class RolloutBook:
         with self._lock:
             self._rewarding.add(wanted.split)
             found = self._find(wanted, last, sure=wanted.problem is not None)  # without one a look tells no more
-            if not found:
-                self._look_around()
-                found = self._find(wanted, last)
+            for rollout in found:
+                self._give(rollout, wanted, reward)
+        if found:
+            return
+        self._look_around()  # in no lock: what comes of it is recorded, and then a collector of the user's may run
+        if not self._give_now(wanted, last, reward):
+            self._tell(UNMATCHED)
+            self._record(UnmatchedReward(wanted.split, reward))
+
+    def _give_now(self, wanted: OpenRollout, last: OpenRollout | None, reward: float | None) -> bool:
+        """Give `reward` to a rollout by all that is known now; tell whether there is one."""
+        with self._lock:
+            found = self._find(wanted, last)
             if not found and wanted.split not in self._executing:
                 found = [self._opened_before(wanted) or self.answers.before(wanted) or wanted]
                 if found == [wanted]:
@@ -129,9 +139,7 @@ class RolloutBook:
                 self._give(rollout, wanted, reward)
             if not found:
                 self._left_over.add(wanted.split)
-        if not found:
-            self._tell(UNMATCHED)
-            self._record(UnmatchedReward(wanted.split, reward))
+            return bool(found)
 
     def _give(self, rollout: OpenRollout, wanted: OpenRollout, reward: float | None) -> None:
         if rollout.closed:

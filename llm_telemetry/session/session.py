@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from llm_telemetry.notices import Notices
 from llm_telemetry.session.counts import Counts
 from llm_telemetry.session.delivery import Delivery
 from llm_telemetry.session.folders import fresh_folder
+from llm_telemetry.session.inbox import BATCH, Inbox
 from llm_telemetry.session.items import SourceIndex
 from llm_telemetry.session.matching import RolloutBook
 from llm_telemetry.session.outbox import Outbox
@@ -25,7 +25,7 @@ from llm_telemetry.session.reader import SpoolReader
 from llm_telemetry.session.roles import KnownParts
 from llm_telemetry.session.rollouts import Phase
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolWriter
-from llm_telemetry.session.turn import Turn
+from llm_telemetry.session.theirs import complete
 from llm_telemetry.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -37,16 +37,13 @@ AGAIN = (
     "step %d begins, but this run had reached step %d before: it goes on from an older checkpoint. What was spent on "
     "the steps that are done again stays in the totals of the run."
 )
-_BATCH = 256
-"""So many events wait at most before they are booked: together, as code and data are warm after the first."""
 _numbers = itertools.count(1)
 
 
 class Session:
     """What is known about one watched trainer.
 
-    Events come from any thread, also from a finaliser in the middle of another: they are queued, and booked many at a
-    time by whoever gets the lock. Nobody waits, nothing is booked twice or half.
+    Events come from any thread, and no thread waits for another one but to flush, or to read what is counted.
 
     Args:
         config: The settings.
@@ -65,8 +62,9 @@ class Session:
         self.tell = Notices()
         self.contradictions = Contradictions(config.threshold)
         self.children = SpoolReader(fresh_folder())
-        self._inbox: deque[Event] = deque()
-        book = RolloutBook(self.record, self._hear_children, self.tell, self._inbox.copy)
+        self.failures = Failures(strict=config.strict)
+        self._inbox = Inbox(self.failures)
+        book = RolloutBook(self.record, self._hear_children, self.tell, self._inbox.waiting.copy)
         self.rollouts: RolloutBook | ForwardedRollouts = book
         self._delivery = Delivery(book, self.record)
         self.reader = reader_of(config)
@@ -79,12 +77,9 @@ class Session:
         self.latest: dict[Split, Payload] = {}
         self.reached: int | None = None
         """The step that a former process of this run has reached; `None` where there was none."""
-        self._listeners = self.counts.listeners(book.answers.heard)
-        self._turn = Turn()
+        self._inbox.listeners = self.counts.listeners(book.answers.heard)
         self._phases: list[Phase] = []
         self._interrupted: dict[Split, Phase] = {}
-        self._dirty: set[Split] = set()
-        self.failures = Failures(strict=config.strict)
         self._former_errors = 0
         self.stopping = Stopping(config)
         self.comparisons = Comparisons()
@@ -97,29 +92,14 @@ class Session:
         if self._forward is not None:
             self._forward.record(event)
             return
-        self._inbox.append(event)
-        if len(self._inbox) >= _BATCH and self._turn.take(wait=False):
-            try:
-                self._book()
-            finally:
-                self._turn.give()
-
-    @owned
-    def _book(self) -> None:
-        while self._inbox:
-            self._book_one(self._inbox.popleft())
-
-    @guarded
-    def _book_one(self, event: Event) -> None:
-        self._dirty.add(event.split)
-        for add in self._listeners[type(event)]:
-            add(event)
+        self._inbox.waiting.append(event)
+        if len(self._inbox.waiting) >= BATCH:
+            self._inbox.empty(wait=False)
+            self.counts.theirs.hear()
 
     def counted(self) -> Counts:
         """Return what is counted, all that waits booked; in the middle of counting, what there is."""
-        with self._turn.held() as mine:
-            if mine:
-                self._book()
+        self._inbox.empty(wait=True)
         return self.counts
 
     @property
@@ -134,8 +114,7 @@ class Session:
 
     def forward_to(self, writer: SpoolWriter) -> None:
         """Count nothing here from now on: tell the owner, in another process, what is seen."""
-        self._turn = Turn()  # a fork may have caught it taken, by a thread that is not here
-        self._inbox.clear()
+        self._inbox = Inbox(self.failures)  # a fork may have caught its turn taken, by a thread that is not here
         self._forward = writer
         self.rollouts = ForwardedRollouts(writer)
         self._outbox = Outbox(())
@@ -150,7 +129,7 @@ class Session:
 
     def _hear_the_last(self) -> None:
         if self._delivery.finish(self.children, self.phase):
-            self._dirty.add("train")  # there is something to tell, whatever else there is
+            self._inbox.dirty.add("train")  # there is something to tell, whatever else there is
 
     @property
     def phase(self) -> Phase | None:
@@ -227,31 +206,43 @@ class Session:
             self.rollouts.close(phase.split, None if everything else phase)
         else:
             self.rollouts.settle(phase.split)
-        with self._turn.held() as mine:
-            if not mine:
-                return None  # this thread is in the middle of counting: what there is stays for the next flush
-            self._book()
-            if phase.split not in self._dirty and (manual or phase.split == "val"):
-                return None
-            payload = self._make_payload(phase)
-            self._outbox.add(payload, self.counts.check(payload))
-            self.counts.begin(phase.split)
-            self._dirty.discard(phase.split)
-        self.latest[payload.split] = payload
-        self._outbox.send()
-        self.stopping.look(payload)
+        if self._inbox.turn.is_mine or self.counts.theirs.turn.is_mine:
+            return None  # this thread is in the middle of counting: what there is stays for the next flush
+        with self.counts.theirs.turn.held():  # one after the other: none overtakes while the user's collectors work
+            payload = self._make_payload(phase, manual=manual)
+        if payload is not None:
+            self.latest[payload.split] = payload
+            self._outbox.send()
+            self.stopping.look(payload)
         return payload
 
-    def _make_payload(self, phase: Phase) -> Payload:
-        """Return what there is to tell; no window ends here, so that nothing is lost where this fails."""
+    def _make_payload(self, phase: Phase, *, manual: bool) -> Payload | None:
+        """Put what there is to tell into the outbox, and return it; what comes meanwhile is of the next window."""
+        with self._inbox.turn.held():
+            self._inbox.book()
+            if phase.split not in self._inbox.dirty and (manual or phase.split == "val"):
+                return None
+            payload = self._count(phase)
+            alerts, unheard = self.counts.check(payload), self.counts.theirs.waiting()
+            self.counts.begin(phase.split)
+            self._inbox.dirty.discard(phase.split)
+        values: dict[str, float] = {}
+        try:
+            self.counts.theirs.collect_into(values, phase.split, unheard)
+        finally:  # also where they are interrupted: what is counted is told
+            payload = complete(payload, values, self._errors())
+            self._outbox.add(payload, alerts)
+        return payload
+
+    def _count(self, phase: Phase) -> Payload:
+        """Return what is counted; no window ends here, so that nothing is lost where this fails."""
         self.counts.settle(phase.split)
         split: Split = phase.split if self.trains or phase.split == "val" else "eval"
-        counted = self.counts.collect(phase, split)  # first: what fails in it is counted in this very payload
+        counted = self.counts.collect(phase, split)
         evidence = tuple(one._replace(split=split) for one in self.counts.evidence.kept(phase.split, phase.step))
-        own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: self._errors()}
+        own = {STEP_KEY: phase.step, keys.TELEMETRY_ERRORS.name: 0}
         values = {**counted, **own, **self.children.facts(), **(self._facts() if self._facts is not None else {})}
-        when, state, steps = time.time(), self.state(), self.counts.steps
-        return Payload(phase.step, split, values, keys.totals_in(values), when, state, evidence, steps)
+        return Payload(phase.step, split, values, {}, time.time(), self.state(), evidence, self.counts.steps)
 
     def state(self) -> dict[str, Any]:
         """Return the counts of the run and the step reached, for `restore` in another process."""
@@ -260,7 +251,7 @@ class Session:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on with the counts of a former process of the same run."""
-        with self._turn.held() as mine:
+        with self._inbox.turn.held() as mine:
             if mine:
                 self.counts.restore(state)
                 self._former_errors = state["errors"]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Turn:
     """A lock that its own thread does not wait for.
 
-    A signal handler, a finaliser or a user's collector may run in the middle of a thread's work under the lock, and
-    want it again: a plain lock would wait for ever, and a re-entrant one would let half-done additions be seen.
+    A signal handler or a finaliser may run in the middle of a thread's work under the lock, and want it again: a plain
+    lock would wait for ever, and a re-entrant one would let half-done additions be seen.
     """
 
     __slots__ = ("_holder", "_lock")
@@ -22,6 +22,11 @@ class Turn:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._holder: int | None = None
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread has it."""
+        return self._holder == threading.get_ident()
 
     def take(self, *, wait: bool) -> bool:
         """Take the lock; `False` when this thread has it already, or another one has and there is no waiting."""

@@ -425,8 +425,8 @@ def test_the_alarm_is_told_after_the_payload_and_without_the_session_s_lock():
         def alert(self, alert):
             super().alert(alert)
             assert self.payloads[-1].step == alert.step
-            assert one._turn.take(wait=False)
-            one._turn.give()
+            assert one._inbox.turn.take(wait=False)
+            one._inbox.turn.give()
 
     sink = Watching()
     one = session([sink])

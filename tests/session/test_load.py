@@ -24,9 +24,9 @@ class Latest:
         self.session = None
 
     def write(self, payload) -> None:
-        taken = self.session._turn._lock.acquire(blocking=False)
+        taken = self.session._inbox.turn._lock.acquire(blocking=False)
         if taken:
-            self.session._turn._lock.release()
+            self.session._inbox.turn._lock.release()
         self.lock_was_free &= taken
         self.payload = payload
 

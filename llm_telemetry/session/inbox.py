@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     from llm_telemetry.guard import Failures
 
 BATCH = 256
-"""So many events wait at most before they are booked: together, as code and data are warm after the first."""
+"""So many events wait before they are booked: together, as code and data are warm after the first."""
+MOST = 16 * BATCH
+"""From so many on, whoever appends waits for the thread that books: it has one share of the interpreter among many."""
+PAUSE = 0.05
+"""Seconds of that at most, for who appends may hold anything that the other one wants: it may be a finaliser."""
 
 
 class Inbox:
     """What is seen and not booked yet.
 
-    Events come from any thread, also from a finaliser in the middle of another; whoever gets the turn books them.
-    Nobody waits, nothing is booked twice or half. No code of the user's runs in the turn but `threshold=`, and so it
-    is held no longer than our own sums take: what comes meanwhile is booked by the next who appends.
+    Events come from any thread, also from a finaliser in the middle of another; whoever gets the turn books them, and
+    nothing is booked twice or half. While another thread has the turn, to book or to make a payload, more may wait than
+    a batch, and with `MOST` of them each that comes is a pause for who appends it. No code of the user's runs in the
+    turn but a function that is `threshold=`.
 
     Args:
         failures: Where those of the listeners are counted.
@@ -39,9 +44,13 @@ class Inbox:
         self.dirty: set[Split] = set()
         """Splits of which something was booked since their last payload."""
 
-    def empty(self, *, wait: bool) -> None:
-        """Book what waits; if another thread has the turn, wait for it or leave it to that one."""
-        if self.turn.take(wait=wait):
+    def relieve(self) -> None:
+        """Book what waits, or leave it to the thread that books; of too much, only after a pause."""
+        self.empty(wait=len(self.waiting) >= MOST, most=PAUSE)
+
+    def empty(self, *, wait: bool = True, most: float = -1) -> None:
+        """Book what waits, where the turn can be taken so (see `Turn.take`)."""
+        if self.turn.take(wait=wait, most=most):
             try:
                 self.book()
             finally:
@@ -49,8 +58,8 @@ class Inbox:
 
     @owned
     def book(self) -> None:
-        """Book what waits, in the turn."""
-        while self.waiting:
+        """Book what waits now, in the turn: not what comes meanwhile, of which there may be no end."""
+        for _ in range(len(self.waiting)):
             self._book_one(self.waiting.popleft())
 
     @guarded

@@ -94,12 +94,12 @@ class Session:
             return
         self._inbox.waiting.append(event)
         if len(self._inbox.waiting) >= BATCH:
-            self._inbox.empty(wait=False)
+            self._inbox.relieve()
             self.counts.theirs.hear()
 
     def counted(self) -> Counts:
         """Return what is counted, all that waits booked; in the middle of counting, what there is."""
-        self._inbox.empty(wait=True)
+        self._inbox.empty()
         return self.counts
 
     @property

@@ -28,10 +28,15 @@ class Turn:
         """Whether this thread has it."""
         return self._holder == threading.get_ident()
 
-    def take(self, *, wait: bool) -> bool:
-        """Take the lock; `False` when this thread has it already, or another one has and there is no waiting."""
+    def take(self, *, wait: bool, most: float = -1) -> bool:
+        """Take the lock; `False` when this thread has it already, or another one has and there is no waiting.
+
+        Args:
+            wait: Wait for another thread that has it.
+            most: Seconds that are waited at most; by default as long as it takes.
+        """
         me = threading.get_ident()
-        if self._holder == me or not self._lock.acquire(wait):
+        if self._holder == me or not self._lock.acquire(wait, most if wait else -1):
             return False
         self._holder = me
         return True

@@ -7,10 +7,9 @@ been told is told again after the cooldown, if it still holds among the evaluati
 from __future__ import annotations
 
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.alarm.health import cases_of, likely_cause, rates_of, see, see_anchors, who_stands_out
+from llm_telemetry.alarm.health import Latest, cases_of, likely_cause, rates_of, see, see_anchors, who_stands_out
 from llm_telemetry.events import Alert
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.tables import format_usd
@@ -18,7 +17,7 @@ from llm_telemetry.tables import format_usd
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from llm_telemetry.alarm.health import Rate, Seen
+    from llm_telemetry.alarm.health import Rate
     from llm_telemetry.events import Evaluation
     from llm_telemetry.settings.limits import Limits
     from llm_telemetry.sources import SourceNames
@@ -40,8 +39,8 @@ class Alarm:
         self._limits = limits
         self._names = names
         self._clock = clock
-        self._window: deque[Seen] = deque(maxlen=limits.window)
-        self._anchors: deque[Seen] = deque(maxlen=limits.window)
+        self._window = Latest(limits.window)
+        self._anchors = Latest(limits.window)
         self._told: dict[str, float] = {}
 
     def add(self, evaluation: Evaluation, agrees: bool | None = None) -> None:
@@ -53,8 +52,9 @@ class Alarm:
         """
         if evaluation.outcome != "undecided":
             source = self._names(evaluation.source)
-            self._window.append(see(evaluation, source))
-            self._anchors.extend(see_anchors(evaluation, source, agrees))
+            self._window.add(see(evaluation, source))
+            for anchor in see_anchors(evaluation, source, agrees):
+                self._anchors.add(anchor)
 
     @guarded
     def check(self, step: int, spent: float | None) -> Alert | None:
@@ -64,7 +64,7 @@ class Alarm:
             step: The training step.
             spent: What the run has cost, in USD; `None` when that is unknown.
         """
-        rates = rates_of(self._window, self._anchors) if self._window or self._anchors else []
+        rates = rates_of(self._window, self._anchors) if self._window.seen or self._anchors.seen else []
         violated = [rate for rate in rates if rate.is_beyond(self._limits)]
         over = spent if self._is_spent(spent) else None
         conditions = (*(rate.limit for rate in violated), *(() if over is None else (BUDGET,)))
@@ -73,7 +73,7 @@ class Alarm:
             return None
         self._told.update(dict.fromkeys(conditions, now))
         numbers = {rate.limit: rate.value for rate in rates if rate.whole}
-        numbers |= {"evaluations": len(self._window), **({} if over is None else {"total_cost": over})}
+        numbers |= {"evaluations": len(self._window.seen), **({} if over is None else {"total_cost": over})}
         title, text, cause = self._describe(step, violated, over)
         alert = Alert(step, title, text, numbers, conditions, cause)
         if violated:
@@ -94,11 +94,11 @@ class Alarm:
         """Return title, text and likely cause of what is wrong; `spent` is USD beyond the budget."""
         lines, titles, causes = [f"Step {step}."], [], []
         if violated:
-            heard = [*self._window, *self._anchors]
+            heard = [*self._window.seen, *self._anchors.seen]
             cases = cases_of(heard, violated)
             cause, count = likely_cause(cases)
             rates = ", ".join(map(self._say_rate, violated))
-            lines.append(f"The judge's last {len(self._window)} evaluations: {rates}.")
+            lines.append(f"The judge's last {len(self._window.seen)} evaluations: {rates}.")
             lines.append(f"Likely cause: {cause.name} ({count} of {len(cases)} cases). {cause.advice}")
             lines += who_stands_out(heard, cases)
             titles.append(f"LLM judge not well: {cause.name}")

@@ -7,8 +7,7 @@ or error text gets into a window, so none can get out of it.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from operator import itemgetter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -41,6 +40,30 @@ class Seen(NamedTuple):
     """Why it failed; where that is not known, the outcome."""
     source: str
     judge: str
+
+
+class Latest:
+    """The latest of what was seen, and how many of them came to what: counted as they come and go, not at each flush.
+
+    Args:
+        most: How many it keeps, at least 1.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.seen: deque[Seen] = deque(maxlen=most)
+        self.counts: Counter[str] = Counter()
+
+    def add(self, seen: Seen) -> None:
+        """Take one more; the first goes where there is no room."""
+        if len(self.seen) == self.seen.maxlen:
+            self.counts[self.seen[0].outcome] -= 1
+        self.seen.append(seen)
+        self.counts[seen.outcome] += 1
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self.seen.clear()
+        self.counts.clear()
 
 
 class Rate(NamedTuple):
@@ -181,19 +204,18 @@ def see_anchors(evaluation: Evaluation, source: str, agrees: bool | None) -> Ite
         yield Seen(outcome, outcome, source, evaluation.judge)
 
 
-def rates_of(window: Iterable[Seen], anchors: Iterable[Seen] = ()) -> list[Rate]:
+def rates_of(window: Latest, anchors: Latest) -> list[Rate]:
     """Return every rate that has a limit.
 
     Disagreement is that of verdicts: what has none can contradict nothing, and would make the rate look small.
     """
-    outcome = itemgetter(0)
-    counts, known = Counter(map(outcome, window)), Counter(map(outcome, anchors))
+    counts, known, whole = window.counts, anchors.counts, len(window.seen)
     changed = known[_NOW_RIGHT] + known[_NOW_WRONG]
     verdicts = counts[_VERDICT] + counts[_DISAGREEMENT]
     return [
-        Rate("success_rate", "success", verdicts, counts.total(), (_API, _PARSE)),
-        Rate("api_failure_rate", "API failures", counts[_API], counts.total(), (_API,)),
-        Rate("parse_failure_rate", "parse failures", counts[_PARSE], counts.total(), (_PARSE,)),
+        Rate("success_rate", "success", verdicts, whole, (_API, _PARSE)),
+        Rate("api_failure_rate", "API failures", counts[_API], whole, (_API,)),
+        Rate("parse_failure_rate", "parse failures", counts[_PARSE], whole, (_PARSE,)),
         Rate("disagreement_rate", "disagreement", counts[_DISAGREEMENT], verdicts, (_DISAGREEMENT,)),
         Rate(
             "inconsistent_rate",

@@ -12,7 +12,7 @@ from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 from llm_telemetry.events import VERDICTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection
 
     from llm_telemetry.collectors.ledger import Settled
     from llm_telemetry.events import Outcome, Split
@@ -60,7 +60,7 @@ class AccuracySums(Sums):
 
 
 def describe(
-    settled: Sequence[Settled], strays: Collection[str], name_of: Callable[[str], str], split: Split
+    settled: Settled, strays: Collection[str], name_of: Callable[[str], str], split: Split
 ) -> dict[str, float]:
     """Return the keys of a window, over all sources and of each that a judge was asked about.
 
@@ -70,10 +70,10 @@ def describe(
         name_of: Gives sources the names that they have in keys.
         split: `train` or `val`.
     """
-    if not any(one.outcomes for one in settled):
+    if not any(settled.outcomes):
         return {}
     window: defaultdict[str, AccuracySums] = defaultdict(AccuracySums)
-    alike = Counter([(one.rollout.source, one.outcomes, one.correct, one.rollout.failed) for one in settled])
+    alike = Counter(zip(settled.sources, settled.outcomes, settled.correct, settled.failed, strict=True))
     for (source, outcomes, correct, failed), count in alike.items():
         window[name_of(source)].add(count, outcomes, correct, failed=failed)
     unbounded = {name_of(source) for source in strays}

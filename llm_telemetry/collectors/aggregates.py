@@ -110,11 +110,11 @@ class Quantiles:
         merged.count = self.count + other.count
         return merged
 
-    def quantile(self, q: float) -> float | None:
-        """Return the value at rank `q` (0 to 1, nearest rank), or `None` when nothing was counted."""
+    def quantiles(self, *ranks: float) -> list[float | None]:
+        """Return the values at these ranks (0 to 1, nearest rank); `None` for each when nothing was counted."""
         if not self.count:
-            return None
+            return [None for _ in ranks]
         buckets = sorted(self._buckets)
         reached = list(itertools.accumulate(map(self._buckets.__getitem__, buckets)))
-        rank = max(1, math.ceil(q * self.count))
-        return 2 * _GAMMA ** buckets[bisect_left(reached, rank)] / (_GAMMA + 1)
+        at = (buckets[bisect_left(reached, max(1, math.ceil(q * self.count)))] for q in ranks)
+        return [2 * _GAMMA**bucket / (_GAMMA + 1) for bucket in at]

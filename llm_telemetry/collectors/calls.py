@@ -39,6 +39,7 @@ class RoleWindow:
 
     def describe(self, role: Role, split: Split) -> dict[str, float]:
         """Return the keys of this role."""
+        p50, p95 = self.latency.quantiles(0.5, 0.95)
         values: dict[Key, float | None] = {
             keys.PROMPT_TOKENS: self.prompt,
             keys.COMPLETION_TOKENS: self.completion,
@@ -51,8 +52,8 @@ class RoleWindow:
             keys.NO_USAGE: self.no_usage,
             keys.UNPLACED_SHARE: ratio(self.unplaced, self.calls) if role == "judge" else None,
             keys.CACHE_HIT_RATE: ratio(self.cached or 0, self.cacheable),
-            keys.LATENCY_P50: self.latency.quantile(0.5),
-            keys.LATENCY_P95: self.latency.quantile(0.95),
+            keys.LATENCY_P50: p50,
+            keys.LATENCY_P95: p95,
         }
         kinds = {keys.ERRORS_BY_KIND.of(split, role=role, kind=kind): count for kind, count in self.errors.items()}
         return {**name_all(values, split, role=role), **kinds}

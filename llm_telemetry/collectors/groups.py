@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.collectors import keys
@@ -11,12 +12,10 @@ from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
 from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Container, Iterable, Sequence
 
     from llm_telemetry.collectors.ledger import Settled
     from llm_telemetry.events import Split
-
-
 _ROUNDING = 1e-9
 """Means that differ by less than this, relative to the largest reward, differ by rounding alone."""
 
@@ -24,9 +23,15 @@ _ROUNDING = 1e-9
 class Group(NamedTuple):
     """The rollouts of one prompt."""
 
-    rollouts: list[Settled]
+    source: str
+    rows: Sequence[int]
+    """Which of the window's rollouts they are."""
+    solved: str | None
+    """Whether `all` of them are right, or `none`, or it is `mixed`; `None` if that is not known."""
     flat: bool | None
-    """Whether their rewards are all the same, see `is_flat`."""
+    """Whether their rewards are all the same: it has no advantages; `None` where a reward is not known."""
+    contaminated: bool
+    """Whether rewards that stand in for failed evaluations have moved their mean."""
 
 
 @dataclass(slots=True)
@@ -53,7 +58,7 @@ class GroupSums(Sums):
 
     def add(self, group: Group) -> None:
         """Add one group."""
-        state, flat = solved(group.rollouts), group.flat
+        state, flat = group.solved, group.flat
         self.count += 1
         self.decided += state is not None
         self.solved_all += state == "all"
@@ -61,45 +66,47 @@ class GroupSums(Sums):
         self.mixed += state == "mixed"
         self.measured += flat is not None
         self.flat += flat is True
-        if is_contaminated(group.rollouts):
+        if group.contaminated:
             self.contaminated += 1
-            self.contaminated_rollouts += len(group.rollouts)
+            self.contaminated_rollouts += len(group.rows)
 
 
-def groups_in(settled: Iterable[Settled]) -> list[Group]:
+def groups_in(settled: Settled) -> list[Group]:
     """Return the groups among rollouts, by source; a single rollout is none."""
-    groups: defaultdict[object, list[Settled]] = defaultdict(list)
-    for one in settled:
-        if one.rollout.group is not None:
-            groups[one.rollout.source, one.rollout.group].append(one)
-    return [Group(group, is_flat(group)) for group in groups.values() if len(group) > 1]
+    groups: defaultdict[tuple[str, str | int | None], list[int]] = defaultdict(list)
+    for row, prompt in enumerate(zip(settled.sources, settled.groups, strict=True)):
+        groups[prompt].append(row)
+    correct, rewards = settled.correct, settled.rewards
+    if None in correct:  # a failed one is not right
+        correct = [False if one is None and bad else one for one, bad in zip(correct, settled.failed, strict=True)]
+    stand_in = settled.have_stand_in()
+    found = []
+    for (source, group), rows in groups.items():
+        if group is not None and len(rows) > 1:
+            of_group = itemgetter(*rows)
+            moved = stand_in is not None and is_contaminated(of_group(rewards), of_group(stand_in))
+            found.append(Group(source, rows, _solved(set(of_group(correct))), _is_flat(set(of_group(rewards))), moved))
+    return found
 
 
-def solved(group: Iterable[Settled]) -> str | None:
-    """Tell whether `all` of a group's rollouts are right, or `none`, or the group is `mixed`; `None` if unknown."""
-    known = {False if one.correct is None and one.rollout.failed else one.correct for one in group}
-    if {True, False} <= known:
+def _solved(known: Container[bool | None]) -> str | None:
+    if True in known and False in known:
         return "mixed"
     return None if None in known else "all" if True in known else "none"
 
 
-def is_flat(group: Iterable[Settled]) -> bool | None:
-    """Tell whether a group's rewards are all the same: it has no advantages; `None` where a reward is not known."""
-    rewards = {one.rollout.reward for one in group}
-    if len(rewards - {None}) > 1:
-        return False
-    return None if None in rewards else True
+def _is_flat(rewards: Collection[float | None]) -> bool | None:
+    unknown = None in rewards
+    return False if len(rewards) - unknown > 1 else None if unknown else True
 
 
-def is_contaminated(group: Iterable[Settled]) -> bool:
+def is_contaminated(rewards: Sequence[float | None], stand_in: Sequence[bool]) -> bool:
     """Tell whether rewards that stand in for failed evaluations have moved the mean of a group."""
-    if not any(one.has_stand_in for one in group):
+    known = [(reward, stands_in) for reward, stands_in in zip(rewards, stand_in, strict=True) if reward is not None]
+    own = [reward for reward, stands_in in known if not stands_in]
+    if not own or len(own) == len(known):
         return False
-    rewards = [(one.has_stand_in, reward) for one in group if (reward := one.rollout.reward) is not None]
-    own = [reward for stands_in, reward in rewards if not stands_in]
-    if not own or len(own) == len(rewards):
-        return False
-    all_of_them = [reward for _, reward in rewards]
+    all_of_them = [reward for reward, _ in known]
     moved = abs(sum(all_of_them) / len(all_of_them) - sum(own) / len(own))
     return moved > _ROUNDING * max(map(abs, all_of_them))
 
@@ -108,7 +115,7 @@ def describe(groups: Iterable[Group], name_of: Callable[[str], str], split: Spli
     """Return the keys of a window's groups: over all sources, and of each."""
     window: defaultdict[str, GroupSums] = defaultdict(GroupSums)
     for group in groups:
-        window[name_of(group.rollouts[0].rollout.source)].add(group)
+        window[name_of(group.source)].add(group)
     if not window:
         return {}
     values = {source: _values(sums) for source, sums in window.items()}

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_telemetry.collectors.spend import Spend, merged
+from llm_telemetry.collectors.spend import Spend
 from llm_telemetry.events import FAILED, SPLITS, VERDICTS
 from llm_telemetry.notices import Notices
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from llm_telemetry.collectors.pricing import PriceTable
     from llm_telemetry.events import Call, Evaluation, Id, Outcome, Rollout, Split
 
@@ -22,8 +24,8 @@ MOST = 65_536
 PATIENCE = 3
 """Payloads of its split that what belongs to a rollout waits for its close."""
 _UNKNOWN = 0, 0
-_NOTHING = Spend()
 _WITHOUT = frozenset(FAILED)
+_ALONE: dict[Outcome, tuple[Outcome, ...]] = {one: (one,) for one in (*VERDICTS, *FAILED, "undecided")}
 FULL = (
     "more than %d rollouts are open, or in one step: what is told of groups, of accuracy's bounds and of the cost by "
     "rollout leaves the others out"
@@ -33,7 +35,7 @@ FULL = (
 class _Account(Spend):
     """What is known of one opening of a rollout: what its calls took, and more."""
 
-    __slots__ = ("age", "outcomes", "rule", "split")
+    __slots__ = ("age", "came_to", "outcomes", "rule", "split")
 
     def __init__(self, split: Split) -> None:
         super().__init__()
@@ -41,26 +43,50 @@ class _Account(Spend):
         self.age = 0
         self.outcomes: dict[str, tuple[Id, Outcome]] = {}
         """By judge, the latest, and the evaluation that it is of: one that was undecided for a while comes late."""
+        self.came_to: tuple[Outcome, ...] = ()
+        """The same in the order of the evaluations."""
         self.rule: bool | None = None
+
+    def take(self, judge: str, key: Id, outcome: Outcome) -> None:
+        """Take an outcome, unless a later one of this judge is known."""
+        before = self.outcomes.get(judge)
+        if before is None or key >= before[0]:
+            self.outcomes[judge] = key, outcome
+            self.came_to = _ALONE[outcome] if len(self.outcomes) == 1 else _together([self])
+
+
+def _together(accounts: Iterable[_Account]) -> tuple[Outcome, ...]:
+    """Return what the judges came to, one each, in the order of the evaluations."""
+    told = sorted((key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items())
+    outcomes: dict[str, Outcome] = {judge: outcome for _, judge, outcome in told}
+    return tuple(outcomes.values())
 
 
 class Settled(NamedTuple):
-    """A rollout at the end of its window."""
+    """The rollouts of a window at its end: columns, each as long as there are rollouts.
 
-    rollout: Rollout
-    correct: bool | None
+    An object for each rollout would cost more than all that is done with them.
+    """
+
+    sources: Sequence[str] = ()
+    groups: Sequence[str | int | None] = ()
+    rewards: Sequence[float | None] = ()
+    failed: Sequence[bool] = ()
+    parts: Sequence[tuple[tuple[str, float | None], ...]] = ()
+    """These are of the records, see `Rollout`."""
+    correct: Sequence[bool | None] = ()
     """Whether its reward is enough; `None` where that is not known."""
-    outcomes: tuple[Outcome, ...]
+    outcomes: Sequence[tuple[Outcome, ...]] = ()
     """What its judges came to, one each."""
-    spend: Spend
-    """What its own calls took."""
-    rule: bool | None = None
+    rules: Sequence[bool | None] = ()
     """Whether its answer is right by the user's rule; `None` where that is not known."""
+    spends: Sequence[Sequence[Spend]] = ()
+    """What its own calls took, by the opening that they were made in."""
 
-    @property
-    def has_stand_in(self) -> bool:
-        """Whether a judge has failed, so that the reward stands in for one that is not known."""
-        return not _WITHOUT.isdisjoint(self.outcomes)
+    def have_stand_in(self) -> list[bool] | None:
+        """Tell of each whether a judge has failed, so that the reward stands in; `None` where none has."""
+        stood_in = {outcomes for outcomes in set(self.outcomes) if not _WITHOUT.isdisjoint(outcomes)}
+        return [outcomes in stood_in for outcomes in self.outcomes] if stood_in else None
 
 
 class Ledger:
@@ -85,15 +111,14 @@ class Ledger:
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take an evaluation whose outcome is final."""
-        if evaluation.rollout is not None:
-            account = self._accounts.get(evaluation.rollout) or self._open(evaluation.rollout, evaluation.split)
-            key, before = evaluation.key or _UNKNOWN, account.outcomes.get(evaluation.judge)
-            if before is None or key >= before[0]:
-                account.outcomes[evaluation.judge] = key, evaluation.outcome
+        rollout, split = evaluation.rollout, evaluation.split
+        if rollout is not None:
+            account = self._accounts.get(rollout) or self._open(rollout, split)
+            account.take(evaluation.judge, evaluation.key or _UNKNOWN, evaluation.outcome)
             if (judged := evaluation.judged) is not None and judged.rule is not None:
                 account.rule = judged.rule
         elif evaluation.outcome not in VERDICTS:
-            self._strays[evaluation.split][evaluation.source] += 1
+            self._strays[split][evaluation.source] += 1
 
     def _open(self, key: Id, split: Split) -> _Account:
         if len(self._accounts) >= MOST:
@@ -110,23 +135,30 @@ class Ledger:
         else:
             self._tell(FULL, MOST)
 
-    def settled(self, split: Split) -> list[Settled]:
+    def settled(self, split: Split) -> Settled:
         """Return the rollouts of the window."""
-        return [self._settle(rollout, correct) for rollout, correct in self._closed[split]]
-
-    def _settle(self, rollout: Rollout, correct: bool | None) -> Settled:
-        accounts = list(filter(None, map(self._accounts.get, rollout.keys)))
-        if not accounts:
-            return Settled(rollout, correct, (), _NOTHING)
-        first = accounts[0]
-        if len(accounts) == 1 and len(first.outcomes) == 1:  # as nearly all are
-            ((_, outcome),) = first.outcomes.values()
-            return Settled(rollout, correct, (outcome,), first, first.rule)
-        told = sorted((key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items())
-        outcomes: dict[str, Outcome] = {judge: outcome for _, judge, outcome in told}
-        spend = first if len(accounts) == 1 else merged(accounts)
-        rule = next((account.rule for account in accounts if account.rule is not None), None)
-        return Settled(rollout, correct, tuple(outcomes.values()), spend, rule)
+        if not self._closed[split]:
+            return Settled()
+        rollouts, correct = zip(*self._closed[split], strict=True)
+        _, sources, rewards, failed, groups, parts, _, keys, _ = zip(*rollouts, strict=True)
+        account_of = self._accounts.get
+        outcomes: list[tuple[Outcome, ...]] = []
+        rules: list[bool | None] = []
+        spends: list[list[_Account]] = []
+        for openings in keys:  # what is done here is done for each rollout
+            came_to: tuple[Outcome, ...] = ()
+            rule, accounts = None, []
+            for key in openings:
+                account = account_of(key)
+                if account is not None:
+                    accounts.append(account)
+                    if account.came_to:
+                        came_to = _together(accounts) if came_to else account.came_to
+                        rule = account.rule if rule is None else rule
+            outcomes.append(came_to)
+            rules.append(rule)
+            spends.append(accounts)
+        return Settled(sources, groups, rewards, failed, parts, correct, outcomes, rules, spends)
 
     def strays(self, split: Split) -> Counter[str]:
         """Return how many evaluations of the window have no verdict and no rollout that is known, by source."""

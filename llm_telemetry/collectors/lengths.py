@@ -155,9 +155,11 @@ def thirds_of(asked: Counter[int], unparsed: Counter[int]) -> list[float | None]
     """
     whole, before = asked.total(), 0
     parts, wholes = [0, 0, 0], [0, 0, 0]
-    for bucket, count in sorted(asked.items()):
-        third = min(2, int(3 * (before + count / 2) / whole))
-        parts[third] += unparsed[bucket]
+    for bucket in sorted(asked):
+        count = asked[bucket]
+        third = 3 * (2 * before + count) // (2 * whole)
         wholes[third] += count
+        if unparsed:
+            parts[third] += unparsed[bucket]
         before += count
     return [None if whole < _FEWEST else ratio(part, of) for part, of in zip(parts, wholes, strict=True)]

@@ -12,10 +12,10 @@ from llm_telemetry.collectors.naming import Key, name_all
 from llm_telemetry.sources import SourceNames, clean_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from llm_telemetry.collectors.ledger import Settled
-    from llm_telemetry.events import Split
+    from llm_telemetry.events import Outcome, Split
 
 
 @dataclass(slots=True)
@@ -55,14 +55,14 @@ class RuleNames:
         self._own = name if name.isidentifier() else "rule"
         self._names = SourceNames()
 
-    def describe(self, settled: Iterable[Settled], split: Split) -> dict[str, float]:
+    def describe(self, settled: Settled, split: Split) -> dict[str, float]:
         """Return the keys of a window: for each rule and reward function that gave 0 or 1, and is no judge itself."""
         window: defaultdict[str, RuleSums] = defaultdict(RuleSums)
-        for one in settled:
-            if not one.outcomes or (one.rule is None and not one.rollout.parts):
+        for outcomes, rule, parts in zip(settled.outcomes, settled.rules, settled.parts, strict=True):
+            if not outcomes or (rule is None and not parts):
                 continue  # there is nothing to hold against each other
-            if (judge := verdict_of(one)) is not None:
-                for function, given in {self._own: one.rule, **dict(one.rollout.parts)}.items():
+            if (judge := verdict_of(outcomes)) is not None:
+                for function, given in {self._own: rule, **dict(parts)}.items():
                     if given in (0, 1):
                         window[self._names(clean_source(function))].add(rule=given == 1, judge=judge)
         logs: dict[str, float] = {}
@@ -71,10 +71,9 @@ class RuleNames:
         return logs
 
 
-def verdict_of(one: Settled) -> bool | None:
-    """Return what the judges say of a rollout; `None` where they do not say yes or no, or not the same."""
-    first = one.outcomes[0] if one.outcomes else None
-    return first == "correct" if first in ("correct", "incorrect") and len(set(one.outcomes)) == 1 else None
+def verdict_of(outcomes: Sequence[Outcome]) -> bool | None:
+    """Return what the judges of a rollout say; `None` where they do not say yes or no, or not the same."""
+    return outcomes[0] == "correct" if set(outcomes) in ({"correct"}, {"incorrect"}) else None
 
 
 def _describe(sums: RuleSums) -> dict[Key, float | None]:

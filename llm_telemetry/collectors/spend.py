@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llm_telemetry.collectors.aggregates import Sums
 from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable, service_of
 from llm_telemetry.events import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from llm_telemetry.collectors.pricing import Rate
     from llm_telemetry.events import Call
 
 _NO_USAGE = Usage()
+_NO_TOKENS: Mapping[Any, Any] = MappingProxyType({})
 _MOST_CALLS = 32
 """That are kept before they are added up."""
 
@@ -28,7 +30,7 @@ Bucket: TypeAlias = "tuple[str | None, str | None, int, str]"
 
 def bucket_of(call: Call, prompt: int, prices: PriceTable) -> Bucket:
     """Return what decides what the tokens of a call cost: calls of one bucket are priced together."""
-    service = service_of(call)
+    service = "" if call.service_tier is None else service_of(call)
     tier = prices.tier((call.model, call.requested_model), prompt, service) if prompt > SMALLEST_TIER else 0
     return call.model, call.requested_model, tier, service
 
@@ -66,7 +68,7 @@ class Spend:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         """Those that are not added up yet."""
-        self.tokens: defaultdict[Bucket, Tokens] = defaultdict(Tokens)
+        self.tokens: Mapping[Bucket, Tokens] = _NO_TOKENS
         self.unmetered = 0
         """Calls that succeeded without telling their tokens."""
 
@@ -77,12 +79,13 @@ class Spend:
             self._add_up(prices)
 
     def _add_up(self, prices: PriceTable) -> None:
+        self.tokens = tokens = defaultdict(Tokens, self.tokens)
         for call in self.calls:
             prompt, completion, cached, _, cache_write = call.usage or _NO_USAGE
             if prompt is None or completion is None:
                 self.unmetered += call.error is None
-                continue
-            self.tokens[bucket_of(call, prompt, prices)].add(prompt, cached, cache_write, completion)
+            else:
+                tokens[bucket_of(call, prompt, prices)].add(prompt, cached, cache_write, completion)
         self.calls = []
 
     def usd(self, prices: PriceTable) -> Decimal | None:
@@ -105,9 +108,10 @@ class Spend:
 def merged(parts: Iterable[Spend]) -> Spend:
     """Return what all of them took."""
     total = Spend()
+    total.tokens = added = defaultdict[Bucket, Tokens](Tokens)
     for part in parts:
         total.calls += part.calls
         total.unmetered += part.unmetered
         for key, tokens in part.tokens.items():
-            total.tokens[key] = total.tokens[key].merge(tokens)
+            added[key] = added[key].merge(tokens)
     return total

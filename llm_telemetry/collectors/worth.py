@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import chain, compress
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
@@ -84,7 +85,7 @@ class WorthCollector:
         self,
         split: Split,
         spent: Decimal | None,
-        settled: Sequence[Settled],
+        settled: Settled,
         groups: Sequence[Group],
     ) -> dict[str, float]:
         """Return the keys of a window.
@@ -96,15 +97,15 @@ class WorthCollector:
             groups: Its groups.
         """
         window = self._windows[split]
-        correct = [one.correct for one in settled].count(True)
+        correct = settled.correct.count(True)
         informative = sum(group.flat is False for group in groups)
-        wasted = (one.spend for group in groups if group.flat for one in group.rollouts)
-        failed = (one.spend for one in settled if one.rollout.failed)
+        wasted = [settled.spends[row] for group in groups if group.flat for row in group.rows]
+        failed = compress(settled.spends, settled.failed)
         usd = {
             keys.PER_CORRECT_ROLLOUT: spent / correct if spent is not None and correct else None,
             keys.PER_INFORMATIVE_GROUP: spent / informative if spent is not None and informative else None,
-            keys.IN_ZERO_VARIANCE_GROUPS: merged(wasted).usd(self._prices) if groups else None,
-            keys.FAILED_ROLLOUTS_COST: merged(failed).usd(self._prices) if settled else None,
+            keys.IN_ZERO_VARIANCE_GROUPS: merged(chain(*wasted)).usd(self._prices) if groups else None,
+            keys.FAILED_ROLLOUTS_COST: merged(chain(*failed)).usd(self._prices) if settled.sources else None,
             keys.JUDGE_FAILURES_COST: self._failures(window) if spent is not None else None,
             keys.RETRIES_COST: window.again.usd(self._prices) if spent is not None else None,
             keys.UNATTRIBUTED_COST: window.unattributed.usd(self._prices) if spent is not None else None,

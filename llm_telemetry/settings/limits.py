@@ -14,7 +14,7 @@ SHIFT = 4.5
 INCONSISTENT, DEGENERATE = 0.3, 0.25
 """Shares of verdicts of which something is known beforehand; an honest judge flips 14 % on repetition."""
 MOST_EVALUATIONS = 10_000
-"""The largest window: it is kept in memory, and counted at each flush."""
+"""The largest window: it is kept in memory."""
 NO_LIMIT = ("off", "none")
 """How a variable switches a single limit off."""
 

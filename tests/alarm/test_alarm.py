@@ -117,7 +117,7 @@ def test_training_and_validation_share_the_window():
 def test_of_a_window_only_the_latest_count():
     one = fed(alarm(window=60), *[failed("server")] * 100, *[verdict()] * 54)
     assert one.check(1, None) is None
-    assert len(one._window) == 60
+    assert len(one._window.seen) == 60
 
 
 @given(
@@ -129,7 +129,7 @@ def test_the_rates_of_a_window_are_those_of_a_recount(evaluations, window):
     latest = evaluations[-window:]
     outcomes = [evaluation.outcome for evaluation in latest]
     verdicts = outcomes.count("correct")
-    counted = {rate.limit: (rate.part, rate.whole) for rate in rates_of(one._window)}
+    counted = {rate.limit: (rate.part, rate.whole) for rate in rates_of(one._window, one._anchors)}
     assert counted == {
         "success_rate": (verdicts, len(latest)),
         "api_failure_rate": (outcomes.count("api_failure"), len(latest)),

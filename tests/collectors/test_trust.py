@@ -187,16 +187,18 @@ def test_groups_add_up_over_processes(rows):
             total.add(group)
         return total
 
-    ledger = Ledger(PriceTable(PRICES))
-    for number, (problem, stands_in, reward, failed) in enumerate(rows):
-        ledger.add_evaluation(evaluated("api_failure" if stands_in else "correct", number))
-        correct = None if reward is None else reward >= 0.9
-        ledger.add_rollout(rollout(number, reward, failed=failed, problem=problem), correct)
-    settled = ledger.settled("train")
-    parts = [[one for one in settled if one.rollout.group == problem] for problem in range(3)]
+    def settled(some):
+        ledger = Ledger(PriceTable(PRICES))
+        for number, (problem, stands_in, reward, failed) in enumerate(some):
+            ledger.add_evaluation(evaluated("api_failure" if stands_in else "correct", number))
+            correct = None if reward is None else reward >= 0.9
+            ledger.add_rollout(rollout(number, reward, failed=failed, problem=problem), correct)
+        return ledger.settled("train")
+
+    parts = [settled([row for row in rows if row[0] == problem]) for problem in range(3)]
     forwards = sums(parts[0]).merge(sums(parts[1])).merge(sums(parts[2]))
     backwards = sums(parts[2]).merge(sums(parts[1]).merge(sums(parts[0])))
-    assert forwards == backwards == sums(settled)
+    assert forwards == backwards == sums(settled(rows))
     assert forwards.solved_all + forwards.solved_none + forwards.mixed == forwards.decided
 
 
@@ -275,7 +277,7 @@ def test_what_is_kept_is_bounded_and_that_is_told_once(monkeypatch, caplog):
     for number in range(9):
         ledger.add_evaluation(evaluated("correct", number))
         ledger.add_rollout(rollout(number, 1.0), correct=True)
-    assert (len(ledger._accounts), len(ledger.settled("train"))) == (3, 3)
+    assert (len(ledger._accounts), len(ledger.settled("train").sources)) == (3, 3)
     assert len(caplog.messages) == 1
 
 

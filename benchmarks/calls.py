@@ -1,49 +1,30 @@
-"""What telemetry adds to a call and to a stream's chunk: paired blocks, with and without, in one process.
+"""Two copies of the openai SDK in one process, so that calls with and without hooks take turns every few milliseconds.
 
-The floor is a bare wrapt wrapper on the same method that does nothing. Blocks of the three alternate, so what the
-machine does meanwhile meets all alike; the figures are medians over many short rounds, in CPU time. A run is hooked
-once and then makes calls by the thousand, so each block first makes some that are not timed. No network: a mock
-transport. What decides is counted in `tests/clients/test_work_of_a_call.py`, where no load of the machine disturbs.
-
-The peer is OpenInference, which of nine tools measured breaks the least. Run: `make bench`.
+A hook that is put on a class, or taken off, makes Python forget what it has learnt about the class, and the next
+hundred calls are slower, watched or not. So each copy has classes of its own, which are hooked for as long as they are
+measured. There is no network: a mock transport answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
+import importlib
 import json
-import logging
-import statistics
-import tempfile
+import sys
 import time
-import tracemalloc
-from contextlib import contextmanager
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
-
-import openai
-import wrapt
-from openai._base_client import AsyncAPIClient, SyncAPIClient
-from openai._response import APIResponse
-
-from llm_telemetry import instrument
-from llm_telemetry.clients.calls import OpenCall
-from llm_telemetry.clients.taps import Tap
-from llm_telemetry.session.sessions import active
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
+    from types import ModuleType
 
-try:
-    import httpx2 as httpx
-except ImportError:
-    import httpx
-
-ROUNDS, CALLS, CHUNKS = 31, 100, 50
-WARM_UP = {"plain": 100, "async": 128, "stream": 12}
-"""Calls before a block that are not timed: Python learns again what it forgot of a class whose method was replaced."""
+PACKAGES = ("openai", "httpx", "httpx2")
+"""What a copy has for itself. Others, as pydantic, are shared."""
+CHUNKS = 50
+WARM_UP = 30
+"""Pairs of blocks before those that count: Python learns which classes and methods it meets."""
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 BODY = {
     "id": "c",
@@ -54,10 +35,13 @@ BODY = {
     "usage": USAGE,
 }
 CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
+SETTINGS: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "2 + 2?"}]}
+STREAMED = {**SETTINGS, "stream": True, "stream_options": {"include_usage": True}}
+OPTIONS = {"base_url": "http://bench.test/v1", "api_key": "k"}
 
 
-def answer(request: httpx.Request) -> httpx.Response:
-    """Serve a completion, or a stream of `CHUNKS` chunks."""
+def answer(httpx: ModuleType, request: Any) -> Any:
+    """Return a completion, or a stream of `CHUNKS` chunks, as a response of this httpx."""
     if not json.loads(request.content).get("stream"):
         return httpx.Response(200, json=BODY)
     first, others, last = {"role": "assistant", "content": "x"}, [{"content": "x"}] * (CHUNKS - 2), {"content": "x"}
@@ -68,232 +52,92 @@ def answer(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, headers={"content-type": "text/event-stream"}, content="".join(lines).encode())
 
 
-SETTINGS = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "2 + 2?"}]}
-OPTIONS = {"base_url": "http://bench.test/v1", "api_key": "k"}
-CLIENT = openai.OpenAI(**OPTIONS, http_client=httpx.Client(transport=httpx.MockTransport(answer)))
+class Kind(NamedTuple):
+    """A kind of call, and how much of it is measured."""
+
+    name: str
+    calls: int
+    """In a block, which takes some ten milliseconds, or as long as so many at once do."""
+    pairs: int
+    """Of blocks, with and without."""
+
+    @property
+    def asked(self) -> int:
+        """How many calls of a watched copy there are in all."""
+        return self.calls * (WARM_UP + self.pairs)
 
 
-class Executor:
-    """Makes the calls of one block."""
-
-    def execute(self, kind: str, count: int) -> float:
-        """Return the CPU seconds that `count` calls take, until they are booked; some before them are not timed."""
-        if kind == "async":
-            return asyncio.run(self.many(count))
-        for _ in range(WARM_UP[kind]):
-            self.one(kind)
-        book()
-        started = time.process_time()
-        for _ in range(count):
-            self.one(kind)
-        book()
-        return time.process_time() - started
-
-    def one(self, kind: str) -> None:
-        """Make one call."""
-        if kind == "plain":
-            CLIENT.chat.completions.create(**SETTINGS)
-        else:
-            for _ in CLIENT.chat.completions.create(**SETTINGS, stream=True, stream_options={"include_usage": True}):
-                pass
-
-    async def many(self, count: int) -> float:
-        """Return the CPU seconds that calls take, 64 at a time."""
-        transport = httpx.MockTransport(answer)
-        async with openai.AsyncOpenAI(**OPTIONS, http_client=httpx.AsyncClient(transport=transport)) as client:
-            for timed in (WARM_UP["async"], count):
-                book()
-                started = time.process_time()
-                for _ in range(0, timed, 64):
-                    await asyncio.gather(*(client.chat.completions.create(**SETTINGS) for _ in range(64)))
-                book()
-        return time.process_time() - started
-
-
-waits: list[Callable[[], object]] = []
-"""What waits until others have recorded their calls."""
-
-
-def book() -> None:
-    """Have the calls booked that wait, as the end of a step would."""
-    for wait in (*waits, *(session.counted for session in active)):
-        wait()
-
-
-class Trainer:
-    """Has the parts that `instrument` looks for."""
+class Sdk:
+    """One copy of the SDK, with a client of each kind."""
 
     def __init__(self) -> None:
-        self.executor = Executor()
+        for name in _loaded():
+            del sys.modules[name]
+        openai = importlib.import_module("openai")
+        base = vars(importlib.import_module("openai._base_client"))
+        httpx = base.get("httpx2") or base["httpx"]
+        transport = httpx.MockTransport(partial(answer, httpx))
+        self._client = openai.OpenAI(**OPTIONS, http_client=httpx.Client(transport=transport))
+        self._loop = asyncio.new_event_loop()
+        self._async = openai.AsyncOpenAI(**OPTIONS, http_client=httpx.AsyncClient(transport=transport))
+        self._kinds: dict[str, Callable[[int], object]] = {
+            "plain": self._plain,
+            "async": self._at_once,
+            "stream": self._streams,
+        }
+        for make in self._kinds.values():
+            make(1)  # what the SDK imports as late as in a call is this copy's, too
+        self._modules = _loaded()
 
-    def train_step(self, step: int, kind: str, count: int) -> float:
-        """Run one block as a training step."""
-        return self.executor.execute(kind, count)
+    def use(self) -> None:
+        """Be what `import openai` gives."""
+        for name in _loaded():
+            del sys.modules[name]
+        sys.modules.update(self._modules)
 
+    def block(self, kind: Kind, after: Callable[[], object]) -> float:
+        """Return the CPU seconds of the process for a block of calls, and for what is to be done after them.
 
-def watched(kind: str, count: int) -> float:
-    """Run a block with telemetry."""
-    trainer = Trainer()
-    with tempfile.TemporaryDirectory() as folder, instrument(trainer, run=False, console=0, folder=folder):
-        return trainer.train_step(1, kind, count)
-
-
-def floor(kind: str, count: int) -> float:
-    """Run a block with bare wrappers on the methods that telemetry hooks."""
-    originals = [(cls, cls.request) for cls in (SyncAPIClient, AsyncAPIClient)]
-    for cls, _ in originals:
-        wrapt.wrap_function_wrapper(cls, "request", lambda wrapped, _, args, kwargs: wrapped(*args, **kwargs))
-    try:
-        return Trainer().train_step(1, kind, count)
-    finally:
-        for cls, request in originals:
-            cls.request = request
-
-
-def peer(kind: str, count: int) -> float:
-    """Run a block with OpenInference's instrumentation, which hooks the same method and makes a span of each call."""
-    from openinference.instrumentation.openai import OpenAIInstrumentor  # noqa: PLC0415 - where it is installed
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-
-    OpenAIInstrumentor().instrument(tracer_provider=TracerProvider())
-    try:
-        return Trainer().train_step(1, kind, count)
-    finally:
-        OpenAIInstrumentor().uninstrument()
-
-
-def plain(kind: str, count: int) -> float:
-    """Run a block as it is."""
-    return Trainer().train_step(1, kind, count)
-
-
-def compare(kind: str, count: int, per: int) -> SimpleNamespace:
-    """Alternate blocks; return medians in µs per call (or chunk), and the ratio to the plain block."""
-    variants = {"plain": plain, "floor": floor, "watched": watched, "peer": peer}
-    for run in variants.values():
-        run(kind, count // 4)
-    rounds = [{name: run(kind, count) for name, run in variants.items()} for _ in range(ROUNDS)]
-    added = statistics.median((r["watched"] - r["floor"]) / per for r in rounds)
-    return SimpleNamespace(
-        plain=statistics.median(r["plain"] for r in rounds) / per * 1e6,
-        ratio=statistics.median(r["watched"] / r["plain"] for r in rounds),
-        peer=statistics.median(r["peer"] / r["plain"] for r in rounds),
-        added=added * 1e6,
-    )
-
-
-def _request(self: SyncAPIClient, cast_to: None, options: SimpleNamespace) -> object:
-    return self._process_response(response=self._client.send(None, stream=False))
-
-
-@contextmanager
-def _nothing_behind() -> Iterator[None]:
-    """Let the hooked methods call one another as they do in a plain call, do nothing else, and give a ready answer."""
-    message, parsed = openai.types.chat.ChatCompletion.model_validate(BODY), object.__new__(APIResponse)
-    bodies = (
-        (SyncAPIClient, "request", _request),
-        (httpx.Client, "send", lambda self, request, *, stream: message),
-        (SyncAPIClient, "_process_response", lambda self, *, response: parsed.parse()),
-        (APIResponse, "parse", lambda self: message),
-    )
-    originals = [(cls, name, vars(cls)[name]) for cls, name, _ in bodies]
-    for cls, name, body in bodies:
-        setattr(cls, name, body)
-    try:
-        yield
-    finally:
-        for cls, name, original in originals:
-            setattr(cls, name, original)
-
-
-def _quickest(rounds: int = 2000) -> float:
-    """Return the µs of a request in the quickest of twenty blocks: what disturbs a block only adds."""
-    options = SimpleNamespace(method="post", url="/chat/completions", json_data={"model": "gpt-4o-mini"})
-    blocks = []
-    for _ in range(20):
-        started = time.process_time()
-        for _ in range(rounds):
-            CLIENT.request(None, options)
-        blocks.append(time.process_time() - started)
-    return min(blocks) / rounds * 1e6
-
-
-def in_isolation() -> tuple[float, float]:
-    """Return the µs that hooks add to one call that does nothing else: a bare wrapt wrapper, and all of ours."""
-
-    class Inner:
-        def train_step(self, step: int) -> float:
-            return _quickest()
-
-    with _nothing_behind():
-        bare = _quickest()
-        wrapt.wrap_function_wrapper(SyncAPIClient, "request", lambda w, _, args, kwargs: w(*args, **kwargs))
-        wrapped = _quickest()
-        SyncAPIClient.request = _request
-        trainer = Inner()
-        with tempfile.TemporaryDirectory() as folder, instrument(trainer, run=False, console=0, folder=folder):
-            ours = trainer.train_step(1)
-    return wrapped - bare, ours - bare
-
-
-def chunk_in_isolation(rounds: int = 20_000) -> float:
-    """Return the µs that following a stream adds to one of its chunks, the quickest of ten streams."""
-    chunk = openai.types.chat.ChatCompletionChunk.model_validate(
-        {**CHUNK, "choices": [{"index": 0, "delta": {"content": "x"}}]}
-    )
-    options = SimpleNamespace(url="/chat/completions", json_data={})
-
-    def timed(chunks: Iterable[object]) -> float:
-        started = time.process_time()
-        for _ in chunks:
-            pass
-        return (time.process_time() - started) / rounds * 1e6
-
-    def tapped() -> Tap:
-        call = OpenCall(active[-1], None, "other", options)
-        call.begin()
-        return Tap(itertools.repeat(chunk, rounds), call)
-
-    class Inner:
-        def train_step(self, step: int) -> float:
-            return min(timed(tapped()) for _ in range(10)) - min(timed([chunk] * rounds) for _ in range(10))
-
-    trainer = Inner()
-    with tempfile.TemporaryDirectory() as folder, instrument(trainer, run=False, console=0, folder=folder):
-        return trainer.train_step(1)
-
-
-def memory() -> float:
-    """Return the bytes that stay per call, over 2,000 calls after a warm-up."""
-    trainer = Trainer()
-    with tempfile.TemporaryDirectory() as folder, instrument(trainer, run=False, console=0, folder=folder):
-        trainer.train_step(1, "plain", 200)
-        tracemalloc.start()
+        Garbage that was there before is not counted; what the block itself makes is.
+        """
+        self.use()
         gc.collect()
-        before = tracemalloc.get_traced_memory()[0]
-        trainer.train_step(2, "plain", 2000)
-        gc.collect()
-        after = tracemalloc.get_traced_memory()[0]
-        tracemalloc.stop()
-    return (after - before) / 2000
+        began = time.process_time()
+        self._kinds[kind.name](kind.calls)
+        after()
+        return time.process_time() - began
+
+    def _plain(self, count: int) -> None:
+        for _ in range(count):
+            self._client.chat.completions.create(**SETTINGS)
+
+    def _streams(self, count: int) -> None:
+        for _ in range(count):
+            for _chunk in self._client.chat.completions.create(**STREAMED):
+                pass
+
+    def _at_once(self, count: int) -> None:
+        async def some() -> None:
+            await asyncio.gather(*(self._async.chat.completions.create(**SETTINGS) for _ in range(count)))
+
+        self._loop.run_until_complete(some())
+
+    def close(self) -> None:
+        """Close the clients and the loop."""
+        self._client.close()
+        self._loop.run_until_complete(self._async.close())
+        self._loop.close()
 
 
-def main() -> None:
-    """Print the table."""
-    logging.disable()  # the trainers here have no reward computer, which is worth a word elsewhere
-    wrapped, ours = in_isolation()
-    print(f"hook alone  bare wrapt wrapper {wrapped:5.2f} µs  telemetry {ours:5.2f} µs  added {ours - wrapped:5.2f} µs")
-    print(f"chunk alone {chunk_in_isolation():5.2f} µs")
-    for kind, count, per, unit in (
-        ("plain", CALLS, CALLS, "call"),
-        ("async", 128, 128, "call"),
-        ("stream", 12, 12 * CHUNKS, "chunk"),
-    ):
-        r = compare(kind, count, per)
-        told = f"with telemetry × {r.ratio:5.3f}  over the floor {r.added:+6.2f} µs  OpenInference × {r.peer:5.3f}"
-        print(f"{kind:8} {r.plain:8.1f} µs a {unit:5}  {told}")
-    print(f"memory that stays     {memory():.1f} bytes a call")
+def ratios(kind: Kind, watched: Sdk, plain: Sdk, after: Callable[[], object]) -> list[float]:
+    """Return what each block takes with hooks over the next one without, or the one before."""
+    told = []
+    for number in range(WARM_UP + kind.pairs):
+        order = (watched, plain) if number % 2 else (plain, watched)
+        took = {sdk: sdk.block(kind, after) for sdk in order}
+        told.append(took[watched] / took[plain])
+    return told[WARM_UP:]
 
 
-if __name__ == "__main__":
-    main()
+def _loaded() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in PACKAGES}

@@ -1,8 +1,7 @@
-"""What telemetry adds to a call, ours and others' alike: paired blocks in one process, hooks taken off and put back.
+"""What telemetry adds to a call, ours and others' alike: blocks of calls with and without it, by turns in one process.
 
-What a peer has replaced in the SDK is found by looking before and after; then blocks with and without it alternate, in
-CPU time of the whole process, so what the machine does meanwhile meets both alike, and what a peer leaves to threads of
-its own counts, too: they take it from the training. A block ends when all that is left to them is done.
+See `calls.py` for how. CPU time is that of the whole process: what a peer leaves to threads of its own counts, too, for
+they take it from the training. A block ends when all that is left to them, or to the end of a step, is done.
 
 A peer makes its record of each call and hands it over, and that is all: no network, nothing is exported, which costs
 the peers more. Each record is counted, and a call that is missing, or whose tokens are, is an error. Each peer has an
@@ -11,11 +10,15 @@ environment of its own, see `results.py`.
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
+import logging
 import os
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from calls import Kind, Sdk, ratios
 from figures import figure
 
 if TYPE_CHECKING:
@@ -27,12 +30,6 @@ if TYPE_CHECKING:
     """Waits until the calls so far are recorded, and returns how many are, with their tokens."""
 
 OURS = "llm_telemetry"
-ROUNDS, PEERS_ROUNDS = 81, 15
-"""Short blocks, and many: a neighbour on the machine disturbs some, which the median leaves out.
-
-Others add so much that fewer tell it.
-"""
-_ABSENT: Any = object()
 
 
 class Silence:
@@ -141,83 +138,95 @@ PEERS = {
     "Langfuse": Peer("langfuse", start_langfuse),
     "Weave": Peer("weave[wandb]", start_weave),  # without W&B it takes a folder of runs for the package, and raises
 }
-SHARED_PACKAGES = ("openai", "opentelemetry-sdk", "wrapt", "typing_extensions")
-"""What each peer's environment holds besides; the last two for the module with the calls, which watches too."""
+SHARED_PACKAGES = ("openai", "opentelemetry-sdk")
+"""What each peer's environment holds besides."""
 
 
-def methods() -> dict[tuple[type, str], Any]:
-    """Return what the SDK's classes hold."""
-    modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "openai"]
-    held = {one for module in modules for one in list(vars(module).values()) if isinstance(one, type)}
-    classes = [cls for cls in held if cls.__module__.partition(".")[0] == "openai"]
-    return {(cls, name): value for cls in classes for name, value in list(vars(cls).items()) if callable(value)}
+KINDS = {
+    Kind("plain", 8, 300): (
+        "a plain call",
+        "how much longer a call keeps the CPU; its wait for the model is as before",
+    ),
+    Kind("async", 64, 100): (
+        "calls made 64 at once (async)",
+        "the same where one thread makes many calls at once",
+    ),
+    Kind("stream", 1, 300): (
+        "a stream",
+        "the same for an answer that comes in pieces, all of them read",
+    ),
+}
+"""What is measured in a sitting of ours, and what to call it and what it means. A tenth tells how much others add."""
+SITTINGS = 4
+"""Times that we are started anew, on the one copy of the SDK and on the other: where they lie in memory matters."""
 
 
-def switch(places: dict[tuple[type, str], Any]) -> None:
-    """Put these into their places."""
-    for (cls, name), value in places.items():
-        if value is _ABSENT:
-            delattr(cls, name)
-        else:
-            setattr(cls, name, value)
+class Trainer:
+    """Has the parts that `instrument` looks for, and does in a step what it is told to."""
+
+    def __init__(self) -> None:
+        self.executor = self
+
+    def execute(self, work: Callable[[], object]) -> None:
+        """Run within what is watched."""
+        work()
+
+    def train_step(self, step: int, work: Callable[[], object]) -> None:
+        """Make one step."""
+        self.executor.execute(work)
 
 
-def variants(who: str) -> dict[str, Callable[[str, int], float]]:
-    """Return what runs a block as it is, and what runs it with this one's telemetry: in CPU seconds."""
-    import calls  # noqa: PLC0415 - imports the SDK
+def with_ours(watched: Sdk, plain: Sdk) -> list[list[float]]:
+    """Return the ratios of a sitting with us, by kind: all is on that is on by itself."""
+    from llm_telemetry import instrument  # noqa: PLC0415 - a peer's environment has not what it needs
+    from llm_telemetry.session.sessions import active  # noqa: PLC0415
 
-    if who == OURS:
-        return {"plain": calls.plain, "watched": calls.watched}
-    for kind in ("plain", "async", "stream"):  # the SDK imports its classes when they are first used
-        calls.plain(kind, 1)
-    before = methods()
+    trainer, told = Trainer(), []
+    watched.use()
+    with tempfile.TemporaryDirectory() as folder, instrument(trainer, folder=folder):
+        (session,) = active
+        trainer.train_step(1, lambda: told.extend(ratios(kind, watched, plain, session.counted) for kind in KINDS))
+        counted = session.latest["train"].values["cost/executor_calls"]
+    check(OURS, counted - sum(kind.asked for kind in KINDS))
+    return told
+
+
+def with_peer(who: str, watched: Sdk, plain: Sdk) -> list[list[float]]:
+    """Return the ratios with a peer, by kind."""
+    watched.use()
     recorded = PEERS[who].start()
-    after = methods()
-    known = {cls for cls, _ in before}  # the others were only imported meanwhile
-    on = {place: value for place, value in after.items() if place[0] in known and before.get(place) is not value}
-    off = {place: before.get(place, _ABSENT) for place in on}
-    if not on:
-        raise RuntimeError(f"{who} has replaced nothing in the SDK")
-    switch(off)
-
-    def watched(kind: str, count: int) -> float:
-        asked = recorded() + calls.WARM_UP[kind] + count
-        switch(on)
-        calls.waits.append(recorded)
-        try:
-            took = calls.plain(kind, count)
-        finally:
-            calls.waits.remove(recorded)
-            switch(off)
-        if recorded() != asked:
-            raise RuntimeError(f"{who} has not recorded each call with its tokens: {recorded() - asked:+}")
-        return took
-
-    return {"plain": calls.plain, "watched": watched}
+    told = []
+    for kind in (kind._replace(pairs=kind.pairs // 10) for kind in KINDS):
+        before = recorded()
+        told.append(ratios(kind, watched, plain, recorded))
+        check(who, recorded() - before - kind.asked)
+    return told
 
 
-KINDS = (
-    ("a plain call", "plain", 30, "how much longer a call keeps the CPU; its wait for the model is as before"),
-    ("calls made 64 at once (async)", "async", 64, "the same where one thread makes many calls at once"),
-    ("a stream", "stream", 3, "the same for an answer that comes in pieces, all of them read"),
-)  # fmt: skip
+def check(who: str, more: float) -> None:
+    """Make sure that each call was recorded, with its tokens.
+
+    Raises:
+        RuntimeError: There are more, or less.
+    """
+    if more:
+        raise RuntimeError(f"{who} has not recorded each call with its tokens: {more:+}")
 
 
 def figures(who: str) -> list[Figure]:
     """Return what one adds to a call, to calls at once, and to a stream."""
-    runs = variants(who)
-    version = "" if who == OURS else f" {PEERS[who].version}"
-    told = []
-    for what, kind, count, meaning in KINDS:
-        for run in runs.values():
-            run(kind, count)
-        ratios = []
-        for number in range(ROUNDS if who == OURS else PEERS_ROUNDS):
-            order = list(runs) if number % 2 else list(reversed(runs))
-            took = {name: runs[name](kind, count) for name in order}
-            ratios.append(took["watched"] / took["plain"])
-        told.append(figure(what, ratios, "×", meaning, who + version))
-    return told
+    logging.disable()  # a trainer without rewards is worth a word elsewhere
+    one, other = Sdk(), Sdk()
+    gc.freeze()  # so that a collection before each block looks at what calls have made, and at nothing else
+    if who == OURS:
+        sittings = [with_ours(*((one, other) if number % 2 else (other, one))) for number in range(SITTINGS)]
+    else:
+        sittings = [with_peer(who, one, other)]
+    whose = who if who == OURS else f"{who} {PEERS[who].version}"
+    by_kind = [[ratio for some in sittings for ratio in some[number]] for number in range(len(KINDS))]
+    return [
+        figure(what, told, "×", meaning, whose) for (what, meaning), told in zip(KINDS.values(), by_kind, strict=True)
+    ]
 
 
 if __name__ == "__main__":

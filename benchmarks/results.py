@@ -23,14 +23,14 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT)]
 
 from figures import Figure  # noqa: E402 - beside this file
-from peers import OURS, PEERS, ROUNDS, SHARED_PACKAGES  # noqa: E402
+from peers import OURS, PEERS, SHARED_PACKAGES  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RESULTS, README = HERE / "RESULTS.md", ROOT / "README.md"
 BEGINS, ENDS = "<!-- quoted from benchmarks/RESULTS.md -->", "<!-- end of the quote -->"
-LONGEST = 300
+LONGEST = 600
 """Seconds that one program may take; all of them together take a quarter of an hour, what is installed first aside."""
 
 
@@ -125,8 +125,12 @@ def table(figures: Iterable[Figure]) -> str:
     told = list(figures)
     order = list(dict.fromkeys(one.what for one in told))
     told.sort(key=lambda one: order.index(one.what))
-    rows = [f"| {one.what} | {one.who} | {one} | {one.meaning} |" for one in told]
-    return "\n".join(["| | whose | median (quartiles) | what it is |", "| --- | --- | --- | --- |", *rows])
+    rows = [
+        f"| {one.what} | {one.who} | {one} | {one.told(one.lower)}, {one.told(one.upper)} | {one.meaning} |"
+        for one in told
+    ]
+    head = "| | whose | median (it is between these, with 95 %) | quartiles | what it is |"
+    return "\n".join([head, "| --- | --- | --- | --- | --- |", *rows])
 
 
 def quote(figures: Iterable[Figure]) -> str:
@@ -140,13 +144,13 @@ def quote(figures: Iterable[Figure]) -> str:
     return "\n".join(["| | " + " | ".join(who) + " |", "| --- |" + " --: |" * len(who), *lines])
 
 
-def caution(load: float, rounds: int) -> str:
+def caution(load: float) -> str:
     """Return a word on how far these figures can be trusted; none where the machine had nothing else to do."""
     if load < 1:
         return ""
     return (
-        f"**Provisional**: measured with {rounds} rounds of calls while the machine was busy with other work (load "
-        f"{load:.1f} on {os.cpu_count()} cores). Ratios that differ by a tenth or two say nothing.\n\n"
+        f"**Provisional**: measured while the machine was busy with other work (load {load:.1f} on {os.cpu_count()} "
+        "cores).\n\n"
     )
 
 
@@ -199,7 +203,7 @@ def main() -> None:
     if options.only:
         print(table(figures))
         return
-    text = caution(load, ROUNDS) + quote(figures)
+    text = caution(load) + quote(figures)
     RESULTS.write_text(page(machine(), text, figures, missing), encoding="utf-8")
     README.write_text(quoted(README.read_text(encoding="utf-8"), text), encoding="utf-8")
     print(f"written: {RESULTS.relative_to(ROOT)}, and the quote in README.md")

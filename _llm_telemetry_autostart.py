@@ -1,7 +1,5 @@
 """The door: what `llm_telemetry.pth` starts when LLM_TELEMETRY is set. See docs/activation.md."""
 
-from __future__ import annotations
-
 import sys
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what a start costs
@@ -17,7 +15,7 @@ def start() -> None:
     attempt(_install_finder)
 
 
-def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+def attempt(function: "Callable[..., Any]", *arguments: "Any") -> "Any":
     """Call `function`; a failure of ours is told in one line, and never reaches the user's program."""
     try:
         return function(*arguments)

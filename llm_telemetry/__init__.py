@@ -3,8 +3,6 @@
 `instrument(trainer)` is the one line. Nothing heavy is imported before it is called.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this package costs
 if TYPE_CHECKING:
     from llm_telemetry.api import instrument, watch

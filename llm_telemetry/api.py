@@ -15,10 +15,10 @@ from llm_telemetry.hooks.scopes import session_here
 from llm_telemetry.lifecycle.marks import mark, rewarding
 from llm_telemetry.settings.config import Config, InstrumentError
 from llm_telemetry.settings.variables import VariableError, configured
-from llm_telemetry.settings.words import refuse
 from llm_telemetry.trainers.description import describe
 from llm_telemetry.trainers.registry import adapter_for
 from llm_telemetry.trainers.script import SCRIPT, Script, WatchedFunctions
+from llm_telemetry.words import refuse
 
 if TYPE_CHECKING:
     import os

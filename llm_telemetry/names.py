@@ -1,7 +1,5 @@
 """Names by which things of others are known before they are looked at; the finder reads them at every start."""
 
-from __future__ import annotations
-
 SDKS = ("openai", "anthropic", "groq")
 """Packages by the same generator: whoever imports one is about to call an LLM."""
 HTTP = ("httpx", "httpx2", "requests", "aiohttp", "boto3")

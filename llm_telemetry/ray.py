@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import attempt, guarded
 from llm_telemetry.hooks.patching import Row, patches
-from llm_telemetry.settings.words import OFF, ON, VARIABLE, choose_folder
+from llm_telemetry.words import OFF, ON, VARIABLE, choose_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -15,9 +15,9 @@ os.environ.pop("LLM_TELEMETRY_CHILDREN", None)  # a worker of pytest-xdist is no
 from llm_telemetry import guard, handle
 from llm_telemetry.clients import libraries as clients
 from llm_telemetry.session import sessions
-from llm_telemetry.settings.words import CHILDREN
 from llm_telemetry.trainers import wiring
 from llm_telemetry.trainers.frameworks import table as frameworks
+from llm_telemetry.words import CHILDREN
 from tests.support.once import Shared
 
 # A client loads all certificates, which takes 40 ms of CPU; there are thousands of clients here, and none speaks TLS.

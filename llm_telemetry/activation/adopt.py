@@ -26,9 +26,9 @@ from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import STEP_METHODS, TRAINING_METHODS
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.settings.variables import VariableError, configured
-from llm_telemetry.settings.words import refuse
 from llm_telemetry.trainers.kinds import STEP, VALIDATION
 from llm_telemetry.trainers.registry import adapter_for, adapters
+from llm_telemetry.words import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

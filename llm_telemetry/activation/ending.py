@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from llm_telemetry.clients.unheard import unheard
 from llm_telemetry.names import STEP_METHODS
 from llm_telemetry.runs.findings import format_count
-from llm_telemetry.settings.words import is_child, was_refused
+from llm_telemetry.words import is_child, was_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -4,15 +4,13 @@ Standard library only, and little of it: every Python process with LLM_TELEMETRY
 wrapt nor openai nor the rest of `llm_telemetry` is imported before there is something to watch.
 """
 
-from __future__ import annotations
-
 import atexit
 import os
 import sys
 
-from llm_telemetry.hooks.imports import STDLIB, ImportWatcher, is_class, is_library
+from llm_telemetry.imports import STDLIB, ImportWatcher, is_class, is_library
 from llm_telemetry.names import ACTORS, FRAMEWORKS, HTTP, MAINS, RAY, REWARD_STEPS, SDKS, STEP_METHODS, TRAINER_MODULES
-from llm_telemetry.settings.words import (
+from llm_telemetry.words import (
     CHILDREN,
     TRAINER,
     VARIABLE,
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 _DEMO = "llm_telemetry.demo.trainer"  # it stands for a user's trainer, wherever the package is installed
 
 
-def install(attempt: Callable[..., Any]) -> None:
+def install(attempt: "Callable[..., Any]") -> None:
     """Put the finder in place if the variable says so; where there is one, it hears what the variables say by now.
 
     Args:
@@ -65,7 +63,7 @@ def _forget_folder() -> None:
         forget_folder()
 
 
-def note(cls: Any) -> Any:
+def note(cls: "Any") -> "Any":
     """Look at a class of the main program as soon as it is made, and give it back as it is."""
     finder = _installed()
     if finder is not None:
@@ -83,14 +81,14 @@ def defined() -> None:
 class Finder(ImportWatcher):
     """Looks for trainers."""
 
-    def __init__(self, attempt: Callable[..., Any]) -> None:
+    def __init__(self, attempt: "Callable[..., Any]") -> None:
         super().__init__(attempt)
         self.clients = SDKS if is_worker_of_ray() or not is_child(os.environ) else SDKS + HTTP
         self.name(())
         self._sizes: dict[str, int] = {}
         self._hears = False
 
-    def name(self, targets: Iterable[tuple[str, str]]) -> None:
+    def name(self, targets: "Iterable[tuple[str, str]]") -> None:
         """Know the trainers that the user has named, as pairs of a module and a dotted name in it."""
         self._targets = tuple(targets)
         self._found: set[tuple[str, str]] = set()
@@ -98,8 +96,8 @@ class Finder(ImportWatcher):
         self._always = {ACTORS, RAY, *SDKS, *HTTP, *TRAINER_MODULES, *FRAMEWORKS, _DEMO, *named}
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         """Look at the main module on the way, once there is an LLM client.
 
         Not on the way to what looking itself may import: within its own import it would be loaded twice.
@@ -109,7 +107,7 @@ class Finder(ImportWatcher):
             self._attempt(self._scan)
         return super().find_spec(name, path, target)
 
-    def note(self, cls: Any) -> None:
+    def note(self, cls: "Any") -> None:
         """Look at a class of the main program."""
         self._attempt(self._look_at, cls, "__main__")
 
@@ -147,18 +145,18 @@ class Finder(ImportWatcher):
 
             script.watch_functions()
 
-    def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:
+    def _may_concern_us(self, name: str, path: "Sequence[str] | None") -> bool:
         """Decide by name and place; most modules of a training program are settled here."""
         root = name.partition(".")[0]
         if name in self._always or root == "llm_telemetry":
             return name in self._always
         return root not in sys.stdlib_module_names if path is None else not is_library(next(iter(path), STDLIB))
 
-    def _concerns_us(self, spec: ModuleSpec) -> bool:
+    def _concerns_us(self, spec: "ModuleSpec") -> bool:
         origin = spec.origin if spec.has_location and spec.origin else STDLIB
         return spec.name in self._always or (origin.endswith((".py", ".pyc")) and not is_library(origin))
 
-    def _executed(self, module: ModuleType) -> None:
+    def _executed(self, module: "ModuleType") -> None:
         names = object.__getattribute__(module, "__dict__")  # a lazy module stays asleep
         if names["__name__"] == ACTORS and is_child(os.environ):
             from llm_telemetry.processes.actors import watch_actors  # noqa: PLC0415 - this is a worker of Ray
@@ -179,7 +177,7 @@ class Finder(ImportWatcher):
         else:
             self._look(names)
 
-    def _compile_main(self, loader: Any, name: str) -> CodeType | None:
+    def _compile_main(self, loader: "Any", name: str) -> "CodeType | None":
         from llm_telemetry.activation import main_file  # noqa: PLC0415 - only for `python -m`
 
         return main_file.compile_module(loader, name)
@@ -192,7 +190,7 @@ class Finder(ImportWatcher):
                 self._sizes[main] = len(names)
                 self._look(names)
 
-    def _look(self, names: dict[str, Any]) -> None:
+    def _look(self, names: "dict[str, Any]") -> None:
         """Look at all classes that a module has defined, and at those that the user has named."""
         module = names["__name__"]
         for cls in [thing for thing in names.values() if is_class(thing) and thing.__module__ == module]:
@@ -205,7 +203,7 @@ class Finder(ImportWatcher):
             if hasattr(children, "hook_parts"):  # not while something that it imports itself has brought us here
                 children.hook_parts(names)
 
-    def _look_at(self, cls: Any, module: str) -> None:
+    def _look_at(self, cls: "Any", module: str) -> None:
         """Have a class watched that has a step method of its own, or was named."""
         if not is_class(cls):
             return
@@ -230,5 +228,5 @@ class Finder(ImportWatcher):
         return [target for target in self._targets if target not in self._found]
 
 
-def _installed() -> Finder | None:
+def _installed() -> "Finder | None":
     return next((finder for finder in sys.meta_path if isinstance(finder, Finder)), None)

@@ -6,13 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from llm_telemetry.activation.adopt import lock, watch, watch_class
-from llm_telemetry.hooks.imports import is_class
 from llm_telemetry.hooks.scopes import session_here
+from llm_telemetry.imports import is_class
 from llm_telemetry.processes.children import join_owner
-from llm_telemetry.settings.words import is_child
 from llm_telemetry.trainers.frameworks.framework import begin
 from llm_telemetry.trainers.frameworks.table import FRAMEWORKS, arrivals
 from llm_telemetry.trainers.script import SCRIPT
+from llm_telemetry.words import is_child
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from llm_telemetry.activation.finder import install
 from llm_telemetry.activation.main_file import compile_script
 from llm_telemetry.guard import attempt
-from llm_telemetry.settings.words import VARIABLE
+from llm_telemetry.words import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llm_telemetry.names import MAINS, STEP_METHODS
-from llm_telemetry.settings.words import TRAINER, parse_targets
+from llm_telemetry.words import TRAINER, parse_targets
 
 if TYPE_CHECKING:
     from types import CodeType

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from llm_telemetry.activation.finder import Finder
 from llm_telemetry.doctor.installed import NAME, find_distribution
 from llm_telemetry.runs.findings import Finding, Severity, show_path
-from llm_telemetry.settings.words import VARIABLE
+from llm_telemetry.words import VARIABLE
 
 if TYPE_CHECKING:
     import os

@@ -12,7 +12,7 @@ from llm_telemetry.runs.findings import Finding, Severity
 from llm_telemetry.settings import variables
 from llm_telemetry.settings.config import InstrumentError
 from llm_telemetry.settings.kinds import FUNCTION
-from llm_telemetry.settings.words import CHILDREN
+from llm_telemetry.words import CHILDREN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

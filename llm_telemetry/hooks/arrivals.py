@@ -10,8 +10,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from llm_telemetry.guard import attempt, guarded, survive_fork
-from llm_telemetry.hooks.imports import ImportWatcher
 from llm_telemetry.hooks.patching import Row, patches
+from llm_telemetry.imports import ImportWatcher
 from llm_telemetry.objects import is_asleep
 
 if TYPE_CHECKING:

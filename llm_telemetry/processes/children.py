@@ -23,7 +23,7 @@ from llm_telemetry.names import MAINS
 from llm_telemetry.session.folders import forget_folder, is_shared, reachable_folder, read_note
 from llm_telemetry.session.roles import EveryPart
 from llm_telemetry.session.sessions import active
-from llm_telemetry.settings.words import CHILDREN, OFF, VARIABLE, choose_folder, is_child, is_worker_of_ray
+from llm_telemetry.words import CHILDREN, OFF, VARIABLE, choose_folder, is_child, is_worker_of_ray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

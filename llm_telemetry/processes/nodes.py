@@ -19,7 +19,7 @@ from llm_telemetry.processes.children import PARTS, SETTINGS, joined_by
 from llm_telemetry.session.copies import append, put, rest_of
 from llm_telemetry.session.folders import read_note, write_note
 from llm_telemetry.session.writers import Writer
-from llm_telemetry.settings.words import CHILDREN, machine
+from llm_telemetry.words import CHILDREN, machine
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Mapping

@@ -17,8 +17,8 @@ from llm_telemetry.session.reader import SpoolReader
 from llm_telemetry.session.sessions import active
 from llm_telemetry.session.shared import SharedReader, claim
 from llm_telemetry.session.spool import SpoolWriter
-from llm_telemetry.settings.words import CHILDREN, SHARED, is_owner, machine
 from llm_telemetry.trainers.actors import is_actor
+from llm_telemetry.words import CHILDREN, SHARED, is_owner, machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

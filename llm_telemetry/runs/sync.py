@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from llm_telemetry.collectors.keys import is_shared
 from llm_telemetry.events import STEP_KEY
 from llm_telemetry.runs.wandb_file import read_project, read_rows, run_folders, run_id_of
-from llm_telemetry.settings.words import is_running
 from llm_telemetry.sinks.jsonl import FILE_NAME, read_lines
+from llm_telemetry.words import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.settings.words import CHILDREN, SHARED, fresh_name, is_child, is_elsewhere, is_owner
+from llm_telemetry.words import CHILDREN, SHARED, fresh_name, is_child, is_elsewhere, is_owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

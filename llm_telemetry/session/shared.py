@@ -14,7 +14,7 @@ from llm_telemetry.guard import log
 from llm_telemetry.session.folders import read_note, write_note
 from llm_telemetry.session.reader import SpoolReader
 from llm_telemetry.session.writers import Writer
-from llm_telemetry.settings.words import machine
+from llm_telemetry.words import machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import os
 import re
 from typing import NamedTuple
 
-from llm_telemetry.settings.words import is_running, machine
+from llm_telemetry.words import is_running, machine
 
 _NAME = re.compile(r"(\d{1,9})-([0-9a-f]+)-([0-9a-f]+)(?:-rank(\w+))?\.jsonl")
 

@@ -16,7 +16,7 @@ from llm_telemetry.settings.conditions import read_conditions
 from llm_telemetry.settings.limits import NO_LIMIT, limits_of, read_limits
 from llm_telemetry.settings.rows import Kind, is_number, is_whole
 from llm_telemetry.settings.trackers import TRACKERS, check_tracker, is_writer
-from llm_telemetry.settings.words import OFF, ON, SWITCH_WORDS, parse_switch
+from llm_telemetry.words import OFF, ON, SWITCH_WORDS, parse_switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

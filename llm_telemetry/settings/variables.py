@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.settings.config import SETTINGS, Config, InstrumentError
 from llm_telemetry.settings.trackers import TRACKERS, check_tracker
-from llm_telemetry.settings.words import TARGETS, TRAINER, VARIABLE, parse_targets, shown
+from llm_telemetry.words import TARGETS, TRAINER, VARIABLE, parse_targets, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

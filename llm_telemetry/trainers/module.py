@@ -6,7 +6,7 @@ import re
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.hooks.imports import is_library
+from llm_telemetry.imports import is_library
 from llm_telemetry.lifecycle.functions import parameters_of
 from llm_telemetry.names import STEP_METHODS, VALIDATION_METHODS
 from llm_telemetry.objects import stored_in

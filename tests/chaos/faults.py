@@ -11,8 +11,8 @@ import time
 from dataclasses import fields
 
 from llm_telemetry.session.writers import Writer
-from llm_telemetry.settings.words import machine
 from llm_telemetry.testing import Faults, Reply, Tokens
+from llm_telemetry.words import machine
 from tests.chaos import breaking
 
 told: list[str] = []

@@ -628,7 +628,7 @@ def spawned(world):
 def early_worker(world):
     """A worker that is there before its trainer is watched: with each task it looks for what it is to hook."""
     from llm_telemetry.processes import children as processes  # noqa: PLC0415
-    from llm_telemetry.settings.words import choose_folder  # noqa: PLC0415
+    from llm_telemetry.words import choose_folder  # noqa: PLC0415
 
     (world.folder / "found_parts.py").write_text(MODULE)
     sys.path.insert(0, str(world.folder))

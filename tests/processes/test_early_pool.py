@@ -10,7 +10,7 @@ import pytest
 
 from llm_telemetry.demo.models import CALM, demo_server
 from llm_telemetry.processes import owner
-from llm_telemetry.settings.words import machine
+from llm_telemetry.words import machine
 from tests.support.children import payloads_in, python
 from tests.support.trainers import Trainer, watch
 

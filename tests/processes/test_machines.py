@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from llm_telemetry.demo.models import CALM, demo_server
-from llm_telemetry.settings.words import SHARED
+from llm_telemetry.words import SHARED
 from tests.processes.programs.machine import ROLLOUTS, WORKERS
 from tests.support.children import PATIENCE, payloads_in
 from tests.support.machines import several_machines, start

@@ -8,8 +8,8 @@ import pytest
 
 import llm_telemetry.ray
 from llm_telemetry.processes.nodes import NODES, Post
-from llm_telemetry.settings.words import CHILDREN
 from llm_telemetry.testing import LLMServer
+from llm_telemetry.words import CHILDREN
 from tests.processes.programs.ray_train import ITEMS, SOURCES
 from tests.support import ray_cluster
 from tests.support.children import payloads_in, python

@@ -1,6 +1,6 @@
 """What the start of a worker of Ray imports of us: little, until it takes part in a training that is watched."""
 
-from llm_telemetry.settings.words import CHILDREN
+from llm_telemetry.words import CHILDREN
 from tests.support.children import ROOT, python
 
 MANAGER = """
@@ -15,8 +15,8 @@ print(*(name for name in sys.modules if name.startswith("llm_telemetry.")))
 """
 MAY_BE_IMPORTED = {
     *("activation", "activation.finder"),
-    *("guard", "names", "objects", "settings", "settings.words"),
-    *("hooks", "hooks.imports", "hooks.patching"),
+    *("guard", "imports", "names", "objects", "words"),
+    *("hooks", "hooks.patching"),
     *("processes", "processes.actors", "processes.children", "processes.nodes"),
     *("session", "session.copies", "session.folders", "session.roles", "session.sessions", "session.writers"),
 }

@@ -13,8 +13,8 @@ from llm_telemetry.session.session import Session
 from llm_telemetry.session.shared import OFFSETS, SharedReader, claim
 from llm_telemetry.session.spool import SpoolWriter
 from llm_telemetry.settings.config import Config
-from llm_telemetry.settings.words import SHARED
 from llm_telemetry.sinks.jsonl import JsonlSink
+from llm_telemetry.words import SHARED
 
 CALL = Call("judge", "train", "s", "m", "m", Usage(3, 2), None, 0, 0.5)
 

@@ -17,7 +17,7 @@ from llm_telemetry.session.reader import SpoolReader
 from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.session.spool import ForwardedRollouts, SpoolWriter
 from llm_telemetry.session.writers import Writer
-from llm_telemetry.settings.words import machine
+from llm_telemetry.words import machine
 from tests.support.children import PATIENCE
 
 CALL = Call("judge", "train", "s", "m", "m", Usage(3, 2), None, 0, 0.5)

@@ -9,7 +9,7 @@ import pytest
 
 from llm_telemetry.settings.config import SETTINGS, Config, InstrumentError
 from llm_telemetry.settings.variables import VARIABLES, VariableError, configured
-from llm_telemetry.settings.words import parse_targets
+from llm_telemetry.words import parse_targets
 from tests.activation.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "activation.md").read_text(encoding="utf-8")

@@ -3,8 +3,6 @@
 Standard library only, and little of it: every Python process with LLM_TELEMETRY=1 imports this at its start.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from _thread import get_ident
@@ -28,12 +26,12 @@ class ImportWatcher:
         attempt: Calls a function with arguments; a failure of ours ends in it, and never reaches the user's import.
     """
 
-    def __init__(self, attempt: Callable[..., Any]) -> None:
+    def __init__(self, attempt: "Callable[..., Any]") -> None:
         self._attempt = attempt
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         """Return what the finders behind this one find; `None`, at once, for what is surely nothing to look at.
 
         Of several watchers the first asks for all of them, so that nobody's finder is asked again by the next.
@@ -53,23 +51,23 @@ class ImportWatcher:
             self._attempt(_attach, spec, concerned)
         return spec
 
-    def _may_concern_us(self, name: str, path: Sequence[str] | None) -> bool:
+    def _may_concern_us(self, name: str, path: "Sequence[str] | None") -> bool:
         """Decide by the name and the parent's path, before anybody is asked."""
         raise NotImplementedError
 
-    def _concerns_us(self, spec: ModuleSpec) -> bool:
+    def _concerns_us(self, spec: "ModuleSpec") -> bool:
         """Decide by what was found."""
         raise NotImplementedError
 
-    def _executed(self, module: ModuleType) -> None:
+    def _executed(self, module: "ModuleType") -> None:
         """Look at a module."""
         raise NotImplementedError
 
-    def _compile_main(self, loader: Any, name: str) -> CodeType | None:  # noqa: ARG002 - for those who override it
+    def _compile_main(self, loader: "Any", name: str) -> "CodeType | None":  # noqa: ARG002 - for those who override it
         """Return other code for a module that `python -m` is about to run; `None` for its own."""
         return None
 
-    def _ask_others(self, name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+    def _ask_others(self, name: str, path: "Sequence[str] | None", target: "ModuleType | None") -> "ModuleSpec | None":
         """Ask the finders behind this one: those before it have been asked already."""
         behind = list(sys.meta_path)
         while behind and behind.pop(0) is not self:
@@ -85,16 +83,16 @@ _asking: set[tuple[int, str]] = set()
 """What is being asked for, and in which thread: a finder may want to know what the others find."""
 
 
-def _is_watcher(finder: Any) -> bool:
+def _is_watcher(finder: "Any") -> bool:
     return ImportWatcher in type(finder).__mro__
 
 
-def _watchers_of(name: str, path: Sequence[str] | None) -> list[ImportWatcher]:
+def _watchers_of(name: str, path: "Sequence[str] | None") -> list[ImportWatcher]:
     watchers: list[Any] = [finder for finder in sys.meta_path if _is_watcher(finder)]
     return [one for one in watchers if one._attempt(one._may_concern_us, name, path)]
 
 
-def _attach(spec: ModuleSpec, asked: Sequence[ImportWatcher]) -> None:
+def _attach(spec: "ModuleSpec", asked: "Sequence[ImportWatcher]") -> None:
     """Have the watchers told when the loader has executed its module: same loader, and no trace of us afterwards."""
     loader: Any = spec.loader
     own = getattr(loader, "__dict__", None)
@@ -112,13 +110,13 @@ def _attach(spec: ModuleSpec, asked: Sequence[ImportWatcher]) -> None:
             own.pop(name, None)
         own.update(before)
 
-    def _exec_and_look(module: ModuleType) -> None:
+    def _exec_and_look(module: "ModuleType") -> None:
         detach()
         execute(module)
         for watcher in watchers:
             watcher._attempt(watcher._executed, module)
 
-    def get_code(name: str) -> CodeType | None:
+    def get_code(name: str) -> "CodeType | None":
         detach()
         codes = (watcher._attempt(watcher._compile_main, loader, name) for watcher in watchers)
         code: CodeType | None = next(filter(None, codes), None) or read(name)  # type: ignore[misc]
@@ -135,15 +133,15 @@ class _StandIn:
 
     __slots__ = ("_call", "_method", "watchers")
 
-    def __init__(self, method: Any, call: Callable[[Any], Any], watchers: list[ImportWatcher]) -> None:
+    def __init__(self, method: "Any", call: "Callable[[Any], Any]", watchers: list[ImportWatcher]) -> None:
         self._method = method
         self._call = call
         self.watchers = watchers
 
-    def __call__(self, argument: Any) -> Any:
+    def __call__(self, argument: "Any") -> "Any":
         return self._call(argument)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: "Any") -> "Any":
         return self._method.__reduce_ex__(protocol)
 
 
@@ -158,6 +156,6 @@ def is_library(place: str) -> bool:
     return place.startswith(STDLIB) or any(site in place for site in _SITES)
 
 
-def is_class(thing: Any) -> bool:
+def is_class(thing: "Any") -> bool:
     """Tell a class; `isinstance` would ask a lazy proxy for its `__class__`, and wake it."""
     return type in type(thing).__mro__

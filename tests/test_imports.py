@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from llm_telemetry.hooks.imports import ImportWatcher
+from llm_telemetry.imports import ImportWatcher
 
 
 class Watcher(ImportWatcher):

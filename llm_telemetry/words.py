@@ -3,8 +3,6 @@
 Standard library only, and little of it: every Python process with LLM_TELEMETRY set imports this at its start.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -117,7 +115,7 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def _said_by(look: Callable[[str], str], path: str) -> str:
+def _said_by(look: "Callable[[str], str]", path: str) -> str:
     try:
         return look(path)
     except OSError:  # no Linux
@@ -129,12 +127,12 @@ def _content(path: str) -> str:
         return file.read().decode()
 
 
-def is_child(environ: Mapping[str, str]) -> bool:
+def is_child(environ: "Mapping[str, str]") -> bool:
     """Tell whether another process has named the folder: what is seen here may be for that one."""
     return bool(environ.get(CHILDREN)) and not is_owner(environ)
 
 
-def is_owner(environ: Mapping[str, str]) -> bool:
+def is_owner(environ: "Mapping[str, str]") -> bool:
     """Tell whether this process has named the folder."""
     name = environ.get(CHILDREN, "").replace("\\", "/").rpartition("/")[2]
     return name.split("-")[1:3] == [str(os.getpid()), machine()]
@@ -145,7 +143,7 @@ def is_worker_of_ray() -> bool:
     return "".join(sys.argv[:1]).endswith("default_worker.py")
 
 
-def is_elsewhere(environ: Mapping[str, str]) -> bool:
+def is_elsewhere(environ: "Mapping[str, str]") -> bool:
     """Tell whether a process of another machine has named the folder: here there is none of that name."""
     words = environ.get(CHILDREN, "").replace("\\", "/").rpartition("/")[2].split("-")
     return len(words) == 4 and words[2] != machine()  # noqa: PLR2004 - as `fresh_name` makes them

@@ -7,7 +7,7 @@ from types import FunctionType, MappingProxyType, MemberDescriptorType, ModuleTy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _WITHOUT_FIELDS = (str, bytes, int, float, complex, list, set, frozenset, type, ModuleType, FunctionType)
 _INNER_DICTS = ("data", "_data", "_tensordict")
@@ -55,6 +55,8 @@ def fields_of(value: Any) -> Mapping[Any, Any]:
     A mapping that is no dict is read where it keeps one: no method and no property of its class runs.
     """
     kind = type(value)
+    if kind is str:  # as most are
+        return {}
     if kind is dict or kind is MappingProxyType:
         fields: Mapping[Any, Any] = value
         return fields
@@ -67,6 +69,17 @@ def fields_of(value: Any) -> Mapping[Any, Any]:
     held = held_by(value)
     inner = next((held[name] for name in _INNER_DICTS if type(held.get(name)) is dict), None)
     return held if inner is None or not hasattr(kind, "__getitem__") else inner
+
+
+def ranked(*names: str) -> dict[str, int]:
+    """Return names with their ranks, for `named_in`."""
+    return {name: rank for rank, name in enumerate(names)}
+
+
+def named_in(fields: Mapping[Any, Any], names: Mapping[str, int]) -> Iterable[str]:
+    """Return those of the `ranked` names that fields have, in their order; most have few, so C looks for them."""
+    found = names.keys() & fields.keys()
+    return found if len(found) < 2 else sorted(found, key=names.__getitem__)  # noqa: PLR2004 - what has an order
 
 
 def defined_by(cls: type, name: str, default: Any = None) -> Any:

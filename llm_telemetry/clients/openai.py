@@ -64,7 +64,7 @@ def _open_call(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
         return None
     if not options.url.endswith(ENDPOINTS) and not options.url.partition("?")[0].endswith(ENDPOINTS):
         return None
-    if session.parts.clients:
+    if session.parts.clients and not session.parts.agree(client, role):
         role = _role(session, scope, client, role)
     return OpenCall(session, scope, role, options).begin()
 

@@ -88,8 +88,9 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
     if in_detail is None and out_detail is None:
         usage = tuple.__new__(Usage, (prompt, completion, None, None, None))  # without a frame: this is in every call
     else:
-        cached = _part(_count(fields_of(in_detail), "cached_tokens"), prompt)
-        usage = Usage(prompt, completion, cached, _count(fields_of(out_detail), "reasoning_tokens"))
+        cached = None if in_detail is None else _part(_count(fields_of(in_detail), "cached_tokens"), prompt)
+        thought = None if out_detail is None else _count(fields_of(out_detail), "reasoning_tokens")
+        usage = tuple.__new__(Usage, (prompt, completion, cached, thought, None))
     return usage if is_chat else _with_caches(usage, fields)
 
 
@@ -114,17 +115,18 @@ def replies_of(response: Any) -> list[Reply]:
 
     Chat, legacy completions, the responses API and Anthropic's are read; a refusal is no answer, whatever it says.
     """
-    if is_anthropic(response):
+    fields = fields_of(response)
+    if fields.get("type") in _ANTHROPIC:
         return [anthropic_reply(response)]
-    choices = _list(field(response, "choices"))
+    choices = _list(fields.get("choices"))
     return [_choice(choice) for choice in choices] if choices else [_output(response)]
 
 
 def _choice(choice: Any) -> Reply:
-    message = field(choice, "message")
-    text = _joined(field(message, "content")) or field(choice, "text") or _tool_arguments(message) or _parsed(message)
-    end = field(choice, "finish_reason")
-    return _reply(text, field(message, "refusal"), end)
+    fields = fields_of(choice)
+    message = fields_of(fields.get("message"))
+    text = _joined(message.get("content")) or fields.get("text") or _tool_arguments(message) or _parsed(message)
+    return _reply(text, message.get("refusal"), fields.get("finish_reason"))
 
 
 def _output(response: Any) -> Reply:

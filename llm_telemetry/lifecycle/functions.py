@@ -37,8 +37,10 @@ def session_of(instance: Any) -> Session | None:
     """
     scope = innermost()
     inside = None if scope is None else scope.session
+    if inside is not None and instance in inside.parts and inside in active:
+        return inside
     watching = [session for session in active if instance in session.parts and not session.closed]
-    if inside is not None and (inside in watching or (scope is not None and scope.phase is not None and not watching)):
+    if scope is not None and scope.phase is not None and not watching:
         return inside
     return watching[0] if watching else None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.guard import guarded
 from llm_telemetry.judging.answers import judged
-from llm_telemetry.objects import fields_of
+from llm_telemetry.objects import fields_of, named_in, ranked
 from llm_telemetry.session.items import (
     PROBLEM_FIELDS,
     SOURCE_FIELDS,
@@ -23,7 +24,7 @@ from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.session.signs import signs_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from llm_telemetry.events import Judged
     from llm_telemetry.hooks.scopes import Scope
@@ -32,17 +33,19 @@ if TYPE_CHECKING:
     Row = Mapping[Any, Any]
     Rule = Callable[[Mapping[str, Any], str], object]
 
-_SURE_SOURCES = tuple(name for name in SOURCE_FIELDS if name != "task")  # an argument `task` may be the problem
+_SURE_SOURCES = ranked(*(name for name in SOURCE_FIELDS if name != "task"))  # an argument `task` may be the problem
 _BATCH_FIELDS = ("predictions", "completions", "answers", "responses", "problems", "prompts", "questions")
-ITEM_TEXTS = tuple(map(singular, _BATCH_FIELDS))
+ITEM_TEXTS = ranked(*map(singular, _BATCH_FIELDS))
 """Names under which an item's texts are given, predictions before problems."""
-_ANSWERS = 4
-"""So many of them are names of answers."""
-_JUDGED = ("prediction", "predicted", "completion", "response", "candidate", "output", "model_answer", "answer")
-_REFERENCES = ("ground_truth", "reference", "reference_answer", "gold", "gold_answer", "target", "expected", "label")
+_ANSWERS = ranked(*list(ITEM_TEXTS)[:4])
+"""Those of them that are names of answers."""
+_JUDGED = ranked("prediction", "predicted", "completion", "response", "candidate", "output", "model_answer", "answer")
+_REFERENCES = ranked(
+    "ground_truth", "reference", "reference_answer", "gold", "gold_answer", "target", "expected", "label"
+)
 _SAMPLES = re.compile(r"n|k|(num|n)_?(samples|generations|rollouts|completions|return_sequences)|group_size|samples")
 _SAID = r"prediction|completion|answer|response|output|candidate|solution|generation"
-_SAID_FIELDS = tuple(sorted(_SAID.split("|"), key="answer".__eq__))
+_SAID_FIELDS = ranked(*sorted(_SAID.split("|"), key="answer".__eq__))
 """The last one may be the right answer, beside another name for what was answered."""
 _PAIR = re.compile(
     rf"({_SAID})_?([ab12]|left|right|first|second)|(first|second|left|right|chosen|rejected)(_({_SAID}))?"
@@ -75,7 +78,7 @@ class Given(NamedTuple):
 def given_in(fields: Row) -> Given:
     """Read a function's arguments, by name."""
     held = (inner for inner in items_in(fields) if inner is not fields)
-    if any(isinstance(fields.get(name), str) for name in ITEM_TEXTS) or any(map(is_item, held)):
+    if first_text(fields, ITEM_TEXTS) is not None or any(map(is_item, held)):
         return Given(fields, [], is_one=True)
     flat = [v for name in _BATCH_FIELDS if isinstance(v := fields.get(name), list | tuple) and v]
     length = len(flat[0]) if flat else 0
@@ -89,11 +92,17 @@ def given_in(fields: Row) -> Given:
 
 def compared_in(fields: Row) -> Given:
     """Read the arguments of a reward function, which may compare two answers, as `response_a` and `response_b`."""
-    sides = [name for name in fields if _PAIR.fullmatch(str(name))]
+    sides = [name for name in fields if _is_side(str(name))]
     if len(sides) != 2:  # noqa: PLR2004 - a pair
         return given_in(fields)
     rest = {name: value for name, value in fields.items() if name not in sides}
     return Given(fields, [{**rest, "response": fields[name]} for name in sides], is_one=False)
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_side(name: str) -> bool:
+    """Tell whether this is the name of one of two answers."""
+    return _PAIR.fullmatch(name) is not None
 
 
 def rows_of(fields: Row) -> list[Row]:
@@ -111,7 +120,9 @@ def _items(fields: Row) -> Iterator[Row]:
     """Yield what may be the item among arguments: under a name for such things first, then any argument."""
     yield from items_in(fields)
     for name, value in fields.items():
-        if not _NO_ITEM.search(str(name)) and (inner := fields_of(value)) and is_item(inner):
+        if value is None or type(value) is str:  # as most are
+            continue
+        if (inner := fields_of(value)) and not _NO_ITEM.search(str(name)) and is_item(inner):
             yield from items_in(inner)
 
 
@@ -121,24 +132,24 @@ def answer_in(fields: Row) -> tuple[object, ...]:
     Texts alone would not do: another sample may say the same, at the address of one that is gone.
     """
     for value in fields.values():
-        said = [inner for name, inner in fields_of(value).items() if _MADE.search(str(name))]
-        known = next(iter(signs_in(value)), ("",)) if said else ("",)
+        held = {} if value is None or type(value) is str else fields_of(value)
+        if not held or not _MADE.search("\0".join(map(str, held))):
+            continue
+        known = next(iter(signs_in(value)), ("",))
         if known[0] == "object":
-            return (known, *signs_in(*said))
+            return (known, *signs_in(*(inner for name, inner in held.items() if _MADE.search(str(name)))))
     return ()
 
 
 def said_in(fields: Row) -> str | None:
     """Return the answer's text, under a name for one."""
-    return next((said for name in _SAID_FIELDS if type(said := fields.get(name)) is str), None)
+    return next((said for name in named_in(fields, _SAID_FIELDS) if type(said := fields[name]) is str), None)
 
 
 def is_blank(fields: Row) -> bool:
     """Tell whether a reward function was given no answer, under a name for one."""
     return any(
-        fields[name] is None or (type(fields[name]) is str and not fields[name])
-        for name in ITEM_TEXTS[:_ANSWERS]
-        if name in fields
+        fields[name] is None or (type(fields[name]) is str and not fields[name]) for name in named_in(fields, _ANSWERS)
     )
 
 
@@ -150,10 +161,10 @@ def judged_in(fields: Row, problem: int | None, rule: Rule | None = None) -> Jud
         problem: The item's fingerprint.
         rule: The user's, which says of these arguments and the answer whether it is right.
     """
-    answer = _first_text(fields, _JUDGED)
+    answer = first_text(fields, _JUDGED)
     if answer is None:
         return None
-    texts = _first_text(fields, PROBLEM_FIELDS) or "", _first_text(fields, _REFERENCES) or ""
+    texts = first_text(fields, PROBLEM_FIELDS) or "", first_text(fields, _REFERENCES) or ""
     kept = judged(answer, *texts, problem)
     return kept if rule is None else kept._replace(rule=_by_rule(rule, fields, answer))
 
@@ -165,8 +176,12 @@ def _by_rule(rule: Rule, fields: Row, answer: str) -> bool | None:
     return bool(said) if said in (0, 1) else None
 
 
-def _first_text(fields: Row, names: Sequence[str]) -> str | None:
-    return next((text for name in names if isinstance(text := fields.get(name), str)), None)
+def first_text(fields: Row, names: Mapping[str, int]) -> str | None:
+    """Return the first text under one of the `ranked` names."""
+    for name in named_in(fields, names):
+        if isinstance(text := fields[name], str):
+            return text
+    return None
 
 
 def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:

@@ -36,10 +36,12 @@ def says_failed(result: Any) -> bool:
 
 
 def _tells_failure(told: Mapping[Any, Any]) -> bool:
+    if not told:
+        return False
     success = told.get("success", told.get("succeeded"))
     if isinstance(success, bool):
         return not success
-    signs = [told.get(name) for name in _FAILURE_SIGNS]  # a `timeout` of 30.0 is a setting, not a sign
+    signs = [told[name] for name in _FAILURE_SIGNS if name in told]  # a `timeout` of 30.0 is a setting, not a sign
     return any(sign is True or isinstance(sign, BaseException) or (isinstance(sign, str) and sign) for sign in signs)
 
 

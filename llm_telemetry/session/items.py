@@ -6,34 +6,39 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.objects import fields_of
+from llm_telemetry.objects import fields_of, named_in, ranked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _LONGEST_NAME = 80
+_IDS = re.compile(r"(?:^|_|\0)(?:id|uid|uuid|idx|index)\n?(?:\0|$)")
+"""Somewhere in names, one after another."""
 _ID = re.compile(r"(^|_)(id|uid|uuid|idx|index)$")
 _DEPTH = 3
+_LISTS = (list, tuple)
 
-SOURCE_FIELDS = ("source", "data_source", "datasource", "dataset", "dataset_name", "task", "domain", "tag")
-PROBLEM_FIELDS = ("problem", "question", "prompt", "raw_prompt", "query", "instruction", "input", "task", "text")
-SURE_PROBLEMS = tuple(name for name in PROBLEM_FIELDS if name not in ("input", "text"))
+SOURCE_FIELDS = ranked("source", "data_source", "datasource", "dataset", "dataset_name", "task", "domain", "tag")
+PROBLEM_FIELDS = ranked("problem", "question", "prompt", "raw_prompt", "query", "instruction", "input", "task", "text")
+SURE_PROBLEMS = ranked(*(name for name in PROBLEM_FIELDS if name not in ("input", "text")))
 """The `text` of a trajectory is what was answered; its item comes first."""
-_NESTED_SOURCES = ("extra_info", "metadata", "meta", "context", "scenario", "info", "non_tensor_batch")
-_NESTED_ITEMS = (
+_NESTED_SOURCES = ranked("extra_info", "metadata", "meta", "context", "scenario", "info", "non_tensor_batch")
+_NESTED_ITEMS = ranked(
     *("item", "sample", "example", "row", "record", "data", "task", "scenario", "problem", "prompt", "input"),
     *("trajectory", "rollout", "state", *_NESTED_SOURCES),
 )
 """Under these names an object may hold the item, or stand between us and the item."""
 
 
-def source_in(fields: Mapping[Any, Any], names: Sequence[str] = SOURCE_FIELDS, depth: int = _DEPTH) -> str | None:
+def source_in(fields: Mapping[Any, Any], names: Mapping[str, int] = SOURCE_FIELDS, depth: int = _DEPTH) -> str | None:
     """Return the first source named in `fields`, or in what is nested in it under a name for such things."""
-    for name in names:
-        if isinstance(value := fields.get(name), str) and _is_name(value):
+    for name in named_in(fields, names):
+        if isinstance(value := fields[name], str) and _is_name(value):
             return value
-    inner = (source_in(nested, names, depth - 1) for nested in _nested(fields, _NESTED_SOURCES) if depth)
-    return next((source for source in inner if source is not None), None)
+    for nested in _nested(fields, _NESTED_SOURCES) if depth else ():
+        if (source := source_in(nested, names, depth - 1)) is not None:
+            return source
+    return None
 
 
 def _value_in(fields: Mapping[Any, Any], name: str, depth: int = _DEPTH) -> str | None:
@@ -50,16 +55,18 @@ def _is_name(value: str) -> bool:
     return bool(value.strip()) and len(value) <= _LONGEST_NAME and "\n" not in value
 
 
-def problem_in(fields: Mapping[Any, Any], names: Sequence[str] = PROBLEM_FIELDS) -> int | None:
+def problem_in(fields: Mapping[Any, Any], names: Mapping[str, int] = PROBLEM_FIELDS) -> int | None:
     """Return a fingerprint of the problem's text in `fields`, a text or the messages of a chat; no text is kept."""
-    for name in names:
-        if text := _text(fields.get(name)):
+    for name in named_in(fields, names):
+        if text := _text(fields[name]):
             return fingerprint(text)
     return None
 
 
 def ids_in(fields: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:
     """Yield what tells an item, or a rollout, from others, by name: `task_id`, `uid` and the like."""
+    if not _IDS.search("\0".join(map(str, fields))):
+        return
     for name, value in fields.items():
         if isinstance(value, int | str) and not isinstance(value, bool) and _ID.search(str(name)):
             yield str(name), value
@@ -89,7 +96,7 @@ def _said(message: Mapping[str, Any]) -> str:
 
 def is_chat(value: Any) -> bool:
     """Tell whether this is a list of messages."""
-    return isinstance(value, list | tuple) and bool(value) and all(type(m) is dict and "role" in m for m in value)
+    return isinstance(value, _LISTS) and bool(value) and all(type(m) is dict and "role" in m for m in value)
 
 
 def items_in(fields: Mapping[Any, Any], depth: int = _DEPTH) -> Iterator[Mapping[Any, Any]]:
@@ -99,9 +106,9 @@ def items_in(fields: Mapping[Any, Any], depth: int = _DEPTH) -> Iterator[Mapping
         yield from items_in(nested, depth - 1)
 
 
-def _nested(fields: Mapping[Any, Any], names: Iterable[str]) -> Iterator[Mapping[Any, Any]]:
-    for name in names:
-        value = fields.get(name)
+def _nested(fields: Mapping[Any, Any], names: Mapping[str, int]) -> Iterator[Mapping[Any, Any]]:
+    for name in named_in(fields, names):
+        value = fields[name]
         if value is not None and type(value) is not str and (nested := fields_of(value)) and nested is not fields:
             yield nested
 
@@ -111,7 +118,7 @@ def is_item(fields: Mapping[Any, Any]) -> bool:
     if "role" in fields or ("type" in fields and "text" in fields):
         return False
     return any(
-        source_in(inner) is not None or any(_text(inner.get(name)) for name in PROBLEM_FIELDS)
+        source_in(inner) is not None or any(_text(inner[name]) for name in named_in(inner, PROBLEM_FIELDS))
         for inner in items_in(fields)
     )
 
@@ -121,7 +128,7 @@ def rows_in(table: Any, *, grouped: bool = True) -> list[Mapping[Any, Any]]:
 
     It is empty where it is no table.
     """
-    if isinstance(table, list | tuple) and not hasattr(type(table), "_fields"):
+    if isinstance(table, _LISTS) and not hasattr(type(table), "_fields"):
         if grouped and table and all(isinstance(group, list) for group in table):
             groups = [rows_in(group, grouped=False) for group in table]
             return [row for group in groups for row in group] if all(groups) else []
@@ -139,7 +146,7 @@ def _columns(fields: Mapping[Any, Any]) -> dict[str, Sequence[Any]]:
 
 def _column(value: Any) -> Sequence[Any] | None:
     """Return a column as a list; a list of messages is a text, and tensors are no columns of items."""
-    if isinstance(value, list | tuple) and not hasattr(type(value), "_fields"):
+    if isinstance(value, _LISTS) and not hasattr(type(value), "_fields"):
         return None if is_chat(value) else value
     is_array = type(value).__module__ == "numpy" and getattr(value, "ndim", 0) == 1
     return value.tolist() if is_array and value.dtype.kind in "OUS" else None
@@ -178,7 +185,7 @@ class SourceIndex:
         self._sources: dict[int, str | None] = {}
         """`None` for a problem of several sources."""
 
-    def told_in(self, fields: Mapping[Any, Any], usual: Sequence[str] = SOURCE_FIELDS) -> str | None:
+    def told_in(self, fields: Mapping[Any, Any], usual: Mapping[str, int] = SOURCE_FIELDS) -> str | None:
         """Return the source that an item tells: under the name in the settings, else under one of the `usual`."""
         if self._constant is not None:
             return self._constant
@@ -208,7 +215,7 @@ def _handed_out(value: object, depth: int = _DEPTH) -> Iterable[Mapping[Any, Any
     if rows := rows_in(value):
         for row in rows:
             yield from items_in(row)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, _LISTS):
         for element in value if depth else ():
             yield from _handed_out(element, depth - 1)
     else:

@@ -231,7 +231,10 @@ class RolloutBook:
             return [last]
         near = last if last in self._rewarded or (last is not None and self._is_alone(last)) else None
         fresh = self._waiting.like(wanted, near, other_words=not self._same_words)
-        again = self._rewarded.like(wanted, near, other_words=True) if wanted.split in self._executing else None
+        is_told = fresh is not None and fresh.likeness.problem  # what is like it by less does not come before it
+        again = None
+        if wanted.split in self._executing:
+            again = self._rewarded.like(wanted, near, other_words=True, same_problem=is_told)
         if again is not None and again.is_sure(wanted, near) and (fresh is None or again.comes_before(fresh, wanted)):
             return again.rollouts
         found = fresh.one_for(wanted) if fresh is not None else []

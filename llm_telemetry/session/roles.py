@@ -26,6 +26,8 @@ class KnownParts:
         self._parts: dict[int, Callable[[], Any]] = {}
         self.clients: dict[tuple[int, str, int], tuple[Callable[[], Any], Role, bool]] = {}
         """Those whose role is known."""
+        self._roles: dict[int, set[Role]] = {}
+        """Those that clients have had by their transport's id, dropped guesses included."""
 
     def add(self, part: Any) -> None:
         """Take calls of this object's hooked methods for the trainer's own."""
@@ -44,7 +46,14 @@ class KnownParts:
             role: The role.
             told: The user has said so; else it is a guess.
         """
-        self.clients[_identity(client)] = (weakly(getattr(client, "_client", client)), role, told)
+        transport = getattr(client, "_client", client)
+        self.clients[_identity(client)] = (weakly(transport), role, told)
+        self._roles.setdefault(id(transport), set()).add(role)
+
+    def agree(self, client: Any, role: Role) -> bool:
+        """Tell whether nothing speaks against a client's role: no other is known of any that has its transport."""
+        roles = self._roles.get(id(getattr(client, "_client", client)))
+        return roles is None or roles == {role}
 
     def role_of(self, client: Any) -> Role | None:
         """Return the role of a known client."""

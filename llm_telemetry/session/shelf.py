@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.sources import clean_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import TypeAlias, TypeVar
 
-    from llm_telemetry.events import Split
+    from llm_telemetry.events import Id, Split
     from llm_telemetry.session.rollouts import OpenRollout
+    from llm_telemetry.session.signs import Sign
+
+    Place = TypeVar("Place")
+    _Places: TypeAlias = defaultdict[tuple[Split, Place], dict[Id, OpenRollout]]
 
 _MOST_ALIKE = 64
 """A sign that more rollouts share than this is a setting, or a client: it tells nothing."""
+_NONE: Mapping[Id, OpenRollout] = {}
 
 
 class Likeness(NamedTuple):
@@ -70,9 +76,10 @@ class Shelf:
     def __init__(self) -> None:
         """Hold none."""
         self._all: dict[tuple[int, int], OpenRollout] = {}
-        self._places: defaultdict[tuple[object, ...], dict[tuple[int, int], OpenRollout]] = defaultdict(dict)
-        """By what tells them apart: problem and signs."""
-        self._sources: defaultdict[tuple[Split, str | None], dict[tuple[int, int], OpenRollout]] = defaultdict(dict)
+        self._problems: _Places[int] = defaultdict(dict)
+        self._sources: _Places[str | None] = defaultdict(dict)
+        self._signs: _Places[Sign] | None = None
+        """Each by split; by signs from when on nothing else has told, which is never where rewards tell the problem."""
 
     def __iter__(self) -> Iterator[OpenRollout]:
         """Iterate over a copy."""
@@ -92,35 +99,47 @@ class Shelf:
 
     def add(self, rollout: OpenRollout) -> None:
         """Put one here."""
-        self._all[rollout.key] = rollout
-        self._sources[rollout.split, _source(rollout)][rollout.key] = rollout
-        for clue in _clues(rollout):
-            self._places[clue][rollout.key] = rollout
+        split, key = rollout.split, rollout.key
+        self._all[key] = self._sources[split, _source(rollout)][key] = rollout
+        if rollout.problem is not None:
+            self._problems[split, rollout.problem][key] = rollout
+        if self._signs is not None:
+            _know(self._signs, rollout)
 
     def remove(self, rollout: OpenRollout) -> None:
         """Take it away, if it is here."""
-        if self._all.pop(rollout.key, None) is None:
+        split, key = rollout.split, rollout.key
+        if self._all.pop(key, None) is None:
             return
-        _take(self._sources, (rollout.split, _source(rollout)), rollout)
-        for clue in _clues(rollout):
-            _take(self._places, clue, rollout)
+        _take(self._sources, (split, _source(rollout)), key)
+        if rollout.problem is not None:
+            _take(self._problems, (split, rollout.problem), key)
+        if self._signs is not None:
+            for sign in rollout.signs:
+                _take(self._signs, (split, sign), key)
 
-    def like(self, wanted: OpenRollout, near: OpenRollout | None, *, other_words: bool) -> Match | None:
+    def like(
+        self, wanted: OpenRollout, near: OpenRollout | None, *, other_words: bool, same_problem: bool = False
+    ) -> Match | None:
         """Return the rollouts that a reward is most like; `None` where nothing tells.
 
         Args:
             wanted: What the reward function was told.
             near: The rollout of the present task.
             other_words: The executor may know the same problem by another text.
+            same_problem: Nothing but the problem is asked for.
         """
-        found = {key: one for place in _clues(wanted) for key, one in self._at(place).items()}
-        if near is not None and near in self:
-            found[near.key] = near
-        alike: defaultdict[Likeness, list[OpenRollout]] = defaultdict(list)
-        for rollout in found.values():
-            if fits(wanted, rollout) and (other_words or may_be_same(wanted, rollout)):
-                alike[_likeness(wanted, rollout, near)].append(rollout)
-        return Match(*max(alike.items())) if alike else None
+        # what has the same problem is most alike
+        here = _NONE if wanted.problem is None else self._problems.get((wanted.split, wanted.problem), _NONE)
+        alike = [one for one in here.values() if fits(wanted, one)]
+        if not alike and not same_problem:
+            told = self._told(wanted, near)
+            alike = [one for one in told if fits(wanted, one) and (other_words or may_be_same(wanted, one))]
+        if not alike:
+            return None
+        likeness = [_likeness(wanted, one, near) for one in alike]
+        most = max(likeness)
+        return Match(most, [one for one, its in zip(alike, likeness, strict=True) if its == most])
 
     def any_of(self, wanted: OpenRollout) -> list[OpenRollout]:
         """Return one for a reward of which no more is known; none if it would matter which: they differ in source."""
@@ -131,28 +150,35 @@ class Shelf:
         likely = [next((one for one in here if one.failed == wanted.blank), None), next(iter(here), None)]
         return [one for one in likely[: 1 + wanted.blank] if one is not None][:1]
 
-    def _at(self, place: tuple[object, ...]) -> dict[tuple[int, int], OpenRollout]:
-        here = self._places.get(place, {})
-        return here if place[0] != "sign" or len(here) <= _MOST_ALIKE else {}
+    def _told(self, wanted: OpenRollout, near: OpenRollout | None) -> Iterable[OpenRollout]:
+        """Return those that some sign of a reward speaks for, and that of the present task."""
+        if self._signs is None:
+            self._signs = defaultdict(dict)
+            for rollout in self._all.values():
+                _know(self._signs, rollout)
+        places = [self._signs.get((wanted.split, sign), _NONE) for sign in wanted.signs]
+        found = {key: one for here in places if len(here) <= _MOST_ALIKE for key, one in here.items()}
+        if near is not None and near in self:
+            found[near.key] = near
+        return found.values()
 
 
 def _source(rollout: OpenRollout) -> str | None:
     return None if rollout.source is None else clean_source(rollout.source)
 
 
-def _take(places: dict[Any, dict[tuple[int, int], OpenRollout]], place: object, rollout: OpenRollout) -> None:
+def _take(places: _Places[Place], place: tuple[Split, Place], key: Id) -> None:
     """Take a rollout from one place, and the place away when it is empty."""
-    here = places.get(place, {})
-    here.pop(rollout.key, None)
-    if not here:
-        places.pop(place, None)
+    here = places.get(place)
+    if here is not None:
+        here.pop(key, None)
+        if not here:
+            del places[place]
 
 
-def _clues(rollout: OpenRollout) -> Iterator[tuple[object, ...]]:
-    if rollout.problem is not None:
-        yield "problem", rollout.split, rollout.problem
+def _know(signs: _Places[Sign], rollout: OpenRollout) -> None:
     for sign in rollout.signs:
-        yield "sign", rollout.split, sign
+        signs[rollout.split, sign][rollout.key] = rollout
 
 
 def _likeness(wanted: OpenRollout, rollout: OpenRollout, near: OpenRollout | None) -> Likeness:
@@ -173,5 +199,5 @@ def fits(wanted: OpenRollout, rollout: OpenRollout) -> bool:
     """Tell whether neither split nor source speak against it."""
     if wanted.split != rollout.split:
         return False
-    known = wanted.source is not None and rollout.source is not None and wanted.source != rollout.source
-    return not known or _source(wanted) == _source(rollout)
+    one, other = wanted.source, rollout.source
+    return one is None or other is None or one == other or clean_source(one) == clean_source(other)

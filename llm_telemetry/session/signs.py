@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from llm_telemetry.objects import fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
 Sign: TypeAlias = "tuple[object, ...]"
 
@@ -23,23 +23,31 @@ _MOST = 256
 _SAY_NOTHING = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 
 
-def signs_in(*values: Any) -> Mapping[Sign, object]:
-    """Return the signs of some objects and of what is in them; hold the mapping for as long as they shall be known."""
+def signs_in(*values: Any) -> dict[Sign, object]:
+    """Return the signs of some objects and of what is in them; hold the mapping for as long as they shall be known.
+
+    All of one depth come before what is in them, as far as it is few.
+    """
     signs: dict[Sign, object] = {}
-    for value in _within(values):
-        if (sign := _sign(value)) is not None:
-            signs.setdefault(*sign)
+    level: Sequence[Any] = values
+    left = _MOST
+    for depth in range(1, _DEPTH + 1):
+        rest = max(0, left - len(level))
+        inner: list[Any] = []
+        for value in level[:left]:
+            kind = type(value)
+            if kind is str:  # as most are, with nothing in them
+                if len(value) > 1:  # one letter is one object
+                    signs["text", id(value), hash(value)] = None
+                continue
+            if value is None or kind is float or kind is int or kind is bool:
+                continue
+            if (sign := _sign(value)) is not None:
+                signs.setdefault(*sign)
+            if depth < _DEPTH:
+                inner += _inside(value)[:rest]
+        level, left = inner, rest
     return signs
-
-
-def _within(values: Sequence[Any]) -> Iterator[Any]:
-    """Yield some objects, then what is in them, and so on, as far as it is few."""
-    level, left = list(values), _MOST
-    for _ in range(_DEPTH):
-        level = level[:left]
-        left -= len(level)
-        yield from level
-        level = [inner for value in level for inner in _inside(value)[:left]]
 
 
 def _inside(value: Any) -> Sequence[Any]:
@@ -50,14 +58,14 @@ def _sign(value: Any) -> tuple[Sign, object] | None:
     """Return a sign, and what keeps it good; `None` for what is the same object in many places."""
     kind = type(value)  # what a proxy pretends to be does not count
     if issubclass(kind, str):
-        return (("text", id(value), str.__hash__(value)), None) if len(value) > 1 else None  # one letter is one object
+        return (("text", id(value), str.__hash__(value)), None) if len(value) > 1 else None
     if issubclass(kind, dict):
         text = next(((k, v) for k, v in dict.items(value) if type(k) is str and type(v) is str), None)
         return None if text is None else (("dict", id(value), hash(text)), None)
-    if value is None or issubclass(kind, _SAY_NOTHING):
+    if kind is list or kind is tuple or issubclass(kind, _SAY_NOTHING):
         return None
     try:
         known = weakref.ref(value)
-    except TypeError:  # numbers, lists, tuples
+    except TypeError:  # what has slots, say
         return None
     return ("object", id(known)), known  # the same object has the same reference for as long as one is held

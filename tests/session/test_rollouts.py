@@ -171,7 +171,7 @@ def test_every_execution_closes_exactly_once_and_nothing_waits_for_ever(todo):
     assert all(one.closed for one in executions)
     assert not book._waiting
     assert not book._rewarded
-    assert not book._waiting._places
+    assert not any((book._waiting._problems, book._waiting._sources, book._waiting._signs))
     assert len(executions) <= len(book.closed) <= len(executions) + rewarded
 
 

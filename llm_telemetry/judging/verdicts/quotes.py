@@ -80,7 +80,7 @@ def _copies(reply: str, candidate: str, wanted: str) -> Iterator[tuple[int, int]
 def _pieces(candidate: str, wanted: str) -> set[str]:
     """Return the sentences of a candidate that are long or look like verdicts, and all of it if it does."""
     sentences = _SENTENCES.split(candidate)
-    pieces = {_bare(piece).rstrip(".!?") for piece in (*sentences[:_MANY], *sentences[-_MANY:])}
+    pieces = {_bare(piece).rstrip(".!?") for piece in {*sentences[:_MANY], *sentences[-_MANY:]}}
     telling = {one for one in pieces if len(one) >= _LONG or (len(one) >= _SHORT and _MARKED.search(one))}
     return telling | ({wanted} if _MARKED.search(wanted) else set())
 

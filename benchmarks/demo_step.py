@@ -1,9 +1,10 @@
 """What telemetry adds to a watched step of the demo: 64 rollouts of three to four calls each, a judge among them.
 
 Two trainers of the same seed ask the same and are told the same, so that a step with telemetry has its pair without.
-They take turns in one process, each step in both orders, and each first makes a step that is not timed: Python forgets
-what it has learnt about a class when a method of it is hooked. What counts is the CPU time of the thread that trains:
-the scripted server has threads of its own. Run: `python benchmarks/demo_step.py`.
+They take turns in one process, each step in both orders, and each first makes steps that are not timed: Python forgets
+what it has learnt about a class when a method of it is hooked, and a training is hooked once. What counts is the CPU
+time of the thread that trains: the scripted server has threads of its own. What decides is counted in
+`tests/lifecycle/test_work_of_a_rollout.py`, where no load of the machine disturbs. Run: `python benchmarks/demo_step.py`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from llm_telemetry.demo.trainer import GRPOTrainer
 if TYPE_CHECKING:
     from figures import Figure
 
-PAIRS, WARM = 8, 1
-"""Pairs of steps, and those of them that only warm up."""
+PAIRS, WARM, UNTIMED = 8, 1, 3
+"""Pairs of steps, those of them that only warm up, and steps before each that are not timed."""
 ITEMS, GROUP = 16, 4
 
 
@@ -56,8 +57,8 @@ def ratios() -> list[float]:
                 with ExitStack() as watching:
                     if trainer is watched:
                         watching.enter_context(instrument(trainer, folder=folder, run=False, console=0))
-                    seconds(loop, trainer, 2 * pair + 1)
-                    took[trainer is watched] = seconds(loop, trainer, 2 * pair + 2)
+                    for step in range(UNTIMED + 1):  # of the last one the time is kept
+                        took[trainer is watched] = seconds(loop, trainer, (UNTIMED + 1) * pair + step + 1)
             told.append(took[True] / took[False])
     return told[WARM:]
 

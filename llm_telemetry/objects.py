@@ -72,8 +72,8 @@ def fields_of(value: Any) -> Mapping[Any, Any]:
 
 
 def ranked(*names: str) -> dict[str, int]:
-    """Return names with their ranks, for `named_in`."""
-    return {name: rank for rank, name in enumerate(names)}
+    """Return names with their ranks, for `named_in`; of one that is there twice the first."""
+    return {name: rank for rank, name in enumerate(dict.fromkeys(names))}
 
 
 def named_in(fields: Mapping[Any, Any], names: Mapping[str, int]) -> Iterable[str]:

@@ -24,7 +24,7 @@ from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.session.signs import signs_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from llm_telemetry.events import Judged
     from llm_telemetry.hooks.scopes import Scope
@@ -77,8 +77,9 @@ class Given(NamedTuple):
 
 def given_in(fields: Row) -> Given:
     """Read a function's arguments, by name."""
-    held = (inner for inner in items_in(fields) if inner is not fields)
-    if first_text(fields, ITEM_TEXTS) is not None or any(map(is_item, held)):
+    if first_text(fields, ITEM_TEXTS) is not None or any(
+        inner is not fields and is_item(inner) for inner in items_in(fields)
+    ):
         return Given(fields, [], is_one=True)
     flat = [v for name in _BATCH_FIELDS if isinstance(v := fields.get(name), list | tuple) and v]
     length = len(flat[0]) if flat else 0
@@ -92,9 +93,9 @@ def given_in(fields: Row) -> Given:
 
 def compared_in(fields: Row) -> Given:
     """Read the arguments of a reward function, which may compare two answers, as `response_a` and `response_b`."""
-    sides = [name for name in fields if _is_side(str(name))]
-    if len(sides) != 2:  # noqa: PLR2004 - a pair
+    if sum(map(_is_side, map(str, fields))) != 2:  # noqa: PLR2004 - a pair
         return given_in(fields)
+    sides = [name for name in fields if _is_side(str(name))]
     rest = {name: value for name, value in fields.items() if name not in sides}
     return Given(fields, [{**rest, "response": fields[name]} for name in sides], is_one=False)
 
@@ -116,14 +117,15 @@ def _row(fields: Row, i: int, length: int) -> Row:
     return {**row, **{singular(name): value for name, value in row.items()}}
 
 
-def _items(fields: Row) -> Iterator[Row]:
-    """Yield what may be the item among arguments: under a name for such things first, then any argument."""
-    yield from items_in(fields)
+def _items(fields: Row) -> list[Row]:
+    """Return what may be the item among arguments: under a name for such things first, then any argument."""
+    items = items_in(fields)
     for name, value in fields.items():
         if value is None or type(value) is str:  # as most are
             continue
         if (inner := fields_of(value)) and not _NO_ITEM.search(str(name)) and is_item(inner):
-            yield from items_in(inner)
+            items += items_in(inner)
+    return items
 
 
 def answer_in(fields: Row) -> tuple[object, ...]:
@@ -186,7 +188,7 @@ def first_text(fields: Row, names: Mapping[str, int]) -> str | None:
 
 def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:
     """Open a rollout for what the function was given: its source is in there, or known from the item."""
-    items = list(_items(fields))
+    items = _items(fields)
     problems = (problem_in(item, names) for names in (SURE_PROBLEMS, PROBLEM_FIELDS) for item in items)
     problem = next((problem for problem in problems if problem is not None), None)
     index = session.sources

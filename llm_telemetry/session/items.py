@@ -99,28 +99,35 @@ def is_chat(value: Any) -> bool:
     return isinstance(value, _LISTS) and bool(value) and all(type(m) is dict and "role" in m for m in value)
 
 
-def items_in(fields: Mapping[Any, Any], depth: int = _DEPTH) -> Iterator[Mapping[Any, Any]]:
-    """Yield what may be the dataset's item: `fields`, then what is nested in it under a name for such things."""
-    yield fields
+def items_in(fields: Mapping[Any, Any], depth: int = _DEPTH) -> list[Mapping[Any, Any]]:
+    """Return what may be the dataset's item: `fields`, then what is nested in it under a name for such things."""
+    items = [fields]
     for nested in _nested(fields, _NESTED_ITEMS) if depth else ():
-        yield from items_in(nested, depth - 1)
+        items += items_in(nested, depth - 1)
+    return items
 
 
-def _nested(fields: Mapping[Any, Any], names: Mapping[str, int]) -> Iterator[Mapping[Any, Any]]:
-    for name in named_in(fields, names):
-        value = fields[name]
-        if value is not None and type(value) is not str and (nested := fields_of(value)) and nested is not fields:
-            yield nested
+def _nested(fields: Mapping[Any, Any], names: Mapping[str, int]) -> Sequence[Mapping[Any, Any]]:
+    if names.keys().isdisjoint(fields):
+        return ()
+    values = [fields[name] for name in named_in(fields, names)]
+    return [
+        nested
+        for value in values
+        if value is not None and type(value) is not str and (nested := fields_of(value)) and nested is not fields
+    ]
 
 
 def is_item(fields: Mapping[Any, Any]) -> bool:
     """Tell an item from a message, or a part of one."""
     if "role" in fields or ("type" in fields and "text" in fields):
         return False
-    return any(
-        source_in(inner) is not None or any(_text(inner[name]) for name in named_in(inner, PROBLEM_FIELDS))
-        for inner in items_in(fields)
-    )
+    return _tells(fields) or any(map(_tells, items_in(fields)[1:]))
+
+
+def _tells(fields: Mapping[Any, Any]) -> bool:
+    """Tell whether a source or a problem is named here."""
+    return source_in(fields) is not None or any(_text(fields[name]) for name in named_in(fields, PROBLEM_FIELDS))
 
 
 def rows_in(table: Any, *, grouped: bool = True) -> list[Mapping[Any, Any]]:

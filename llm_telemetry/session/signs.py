@@ -32,9 +32,9 @@ def signs_in(*values: Any) -> dict[Sign, object]:
     level: Sequence[Any] = values
     left = _MOST
     for depth in range(1, _DEPTH + 1):
-        rest = max(0, left - len(level))
+        rest = left - len(level)
         inner: list[Any] = []
-        for value in level[:left]:
+        for value in level if rest >= 0 else level[:left]:
             kind = type(value)
             if kind is str:  # as most are, with nothing in them
                 if len(value) > 1:  # one letter is one object
@@ -44,8 +44,10 @@ def signs_in(*values: Any) -> dict[Sign, object]:
                 continue
             if (sign := _sign(value)) is not None:
                 signs.setdefault(*sign)
-            if depth < _DEPTH:
+            if depth < _DEPTH and rest > 0:
                 inner += _inside(value)[:rest]
+        if not inner:
+            break
         level, left = inner, rest
     return signs
 

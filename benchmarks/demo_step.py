@@ -4,7 +4,8 @@ Two trainers of the same seed ask the same and are told the same, so that a step
 They take turns in one process, each step in both orders, and each first makes steps that are not timed: Python forgets
 what it has learnt about a class when a method of it is hooked, and a training is hooked once. What counts is the CPU
 time of the thread that trains: the scripted server has threads of its own. What decides is counted in
-`tests/lifecycle/test_work_of_a_rollout.py`, where no load of the machine disturbs. Run: `python benchmarks/demo_step.py`.
+`tests/lifecycle/test_work_of_a_rollout.py`, where no load of the machine disturbs.
+Run: `python benchmarks/demo_step.py`.
 """
 
 from __future__ import annotations

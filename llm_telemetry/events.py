@@ -180,6 +180,8 @@ class Rollout(NamedTuple):
 
     wrong: bool = False
     """It got no reward, and the user, or what is known of its kind of trainer, says that such a rollout is wrong."""
+    correct: bool | None = None
+    """What `threshold=` says of it, where that is a function of the user's."""
 
     @property
     def unscored(self) -> bool:

@@ -148,8 +148,8 @@ class DatasetMetricsCollector:
         self._padded[padded.split] += padded.rows
 
     def add_rollout(self, rollout: Rollout) -> bool | None:
-        """Count a closed rollout, and return whether it is correct."""
-        correct = self.is_right(rollout)
+        """Count a closed rollout, and return whether it is correct; a threshold that is a function was asked before."""
+        correct = rollout.correct if callable(self.threshold) else self.is_right(rollout)
         self._count(rollout.source, correct, rollout.reward, rollout.split, failed=rollout.failed)
         return correct
 

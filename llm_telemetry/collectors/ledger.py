@@ -140,7 +140,7 @@ class Ledger:
         if not self._closed[split]:
             return Settled()
         rollouts, correct = zip(*self._closed[split], strict=True)
-        _, sources, rewards, failed, groups, parts, _, keys, _ = zip(*rollouts, strict=True)
+        _, sources, rewards, failed, groups, parts, _, keys, *_ = zip(*rollouts, strict=True)
         account_of = self._accounts.get
         outcomes: list[tuple[Outcome, ...]] = []
         rules: list[bool | None] = []

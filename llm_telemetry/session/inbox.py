@@ -28,7 +28,7 @@ class Inbox:
     Events come from any thread, also from a finaliser in the middle of another; whoever gets the turn books them, and
     nothing is booked twice or half. While another thread has the turn, to book or to make a payload, more may wait than
     a batch, and with `MOST` of them each that comes is a pause for who appends it. No code of the user's runs in the
-    turn but a function that is `threshold=`.
+    turn.
 
     Args:
         failures: Where those of the listeners are counted.

@@ -192,8 +192,6 @@ class RolloutBook:
                 for rollout in self._rewarded:
                     rollout.doubt(split)
                 self._left_over.discard(split)
-        self.settle(split)
-        with self._lock:
             hopes = split in self._late or self._may_be_late(split)
             waited = [one for one in self._waiting if one.split == split and self._is_over(one, phase, hopes=hopes)]
             again = _retries([*waited, *(one for one in self._rewarded if one.split == split)])
@@ -207,11 +205,11 @@ class RolloutBook:
             for one in (*waited, *settled):
                 self._waiting.remove(one)
                 self._rewarded.remove(one)
-            records = [(one.key, one.close()) for one in waited]
+            records = [one.close() for one in settled if not one.closed]
+            records += [record for one, record in [(one, one.close()) for one in waited] if one.key not in again]
             self.answers.forget(split)
-        for key, record in records:
-            if key not in again:
-                self._record(record)
+        for record in records:
+            self._record(record)
 
     def _find(
         self, wanted: OpenRollout, last: OpenRollout | None, *, guess: bool = True, sure: bool = False

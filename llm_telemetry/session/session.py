@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.collectors import keys
-from llm_telemetry.events import SPLITS, STEP_KEY, Event, Payload, Split
+from llm_telemetry.events import SPLITS, STEP_KEY, Event, Payload, Rollout, Split
 from llm_telemetry.guard import Failures, attempt, guarded, log, owned
 from llm_telemetry.judging.comparisons import Comparisons
 from llm_telemetry.judging.contradictions import Contradictions
@@ -84,6 +84,7 @@ class Session:
         self.stopping = Stopping(config)
         self.comparisons = Comparisons()
         self.parts = KnownParts()
+        self._asks_user = callable(config.threshold)  # in no lock of ours: not where rollouts are counted
         self._forward: SpoolWriter | None = None
         self.closed = False
 
@@ -92,6 +93,8 @@ class Session:
         if self._forward is not None:
             self._forward.record(event)
             return
+        if self._asks_user and isinstance(event, Rollout):
+            event = event._replace(correct=self.counts.dataset.is_right(event))
         self._inbox.waiting.append(event)
         if len(self._inbox.waiting) >= BATCH:
             self._inbox.relieve()

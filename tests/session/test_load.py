@@ -22,7 +22,7 @@ SLACK = 1_000
 
 
 class Theirs:
-    """A collector and a sink of the user's, which look whether they are in a lock of ours."""
+    """A collector, a sink and a threshold of the user's, which look whether they are in a lock of ours."""
 
     def __init__(self):
         self.session, self.in_a_lock = None, False
@@ -31,6 +31,10 @@ class Theirs:
 
     def look(self):
         self.in_a_lock |= self.session._inbox.turn.is_mine or self.session.rollouts._lock._is_owned()
+
+    def threshold(self, reward):
+        self.look()
+        return reward == 1
 
     def add(self, event):
         self.look()
@@ -66,7 +70,9 @@ def blocks():
 @pytest.mark.long
 def test_a_million_events_of_ten_thousand_sources_by_256_threads_are_counted_in_memory_that_does_not_grow():
     theirs, memory, most = Theirs(), [], 0
-    session = theirs.session = Session(Config(prices=PRICES, collectors=(theirs,)), [theirs])
+    session = theirs.session = Session(
+        Config(prices=PRICES, collectors=(theirs,), threshold=theirs.threshold), [theirs]
+    )
     for step in range(STEPS):
         numbers = range(step * THREADS, (step + 1) * THREADS)
         threads = [threading.Thread(target=record, args=(session, number)) for number in numbers]
@@ -86,6 +92,7 @@ def test_a_million_events_of_ten_thousand_sources_by_256_threads_are_counted_in_
     assert theirs.heard == {Call: ALL, Rollout: ALL}
     by_source = [n for key, n in theirs.told.items() if key.endswith("/count") and key.count("/") == 2]
     assert (theirs.told["dataset/count"], sum(by_source), len(by_source)) == (ALL, ALL, 65)
+    assert theirs.last["dataset/accuracy"] == 100
     assert theirs.last["own/rollouts"] == theirs.last["cost/executor_calls"] == theirs.last["cost/total_samples"] == ALL
     assert theirs.last["cost/total_cost"] == ALL * (3 * PRICES["m"]["input"] + PRICES["m"]["output"]) / 1e6
     assert max(memory[STEPS // 2 :]) - memory[STEPS // 2 - 1] < SLACK

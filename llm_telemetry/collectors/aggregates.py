@@ -66,7 +66,12 @@ S = TypeVar("S", bound=Sums)
 
 
 def merge_all(kind: type[S], window: Mapping[str, S]) -> S:
-    """Return the sums of all names together, in the order of the names: floats come out the same each time."""
+    """Return the sums of all names together, in the order of the names: floats come out the same each time.
+
+    Where there is but one name, they are that one's own: to be read, and not to be added to.
+    """
+    if len(window) == 1:
+        return next(iter(window.values()))
     return add_up(kind, map(window.__getitem__, sorted(window)))
 
 

@@ -57,6 +57,8 @@ class RuleNames:
 
     def describe(self, settled: Settled, split: Split) -> dict[str, float]:
         """Return the keys of a window: for each rule and reward function that gave 0 or 1, and is no judge itself."""
+        if set(settled.rules) == {None} and not any(settled.parts):
+            return {}  # as nearly always
         window: defaultdict[str, RuleSums] = defaultdict(RuleSums)
         for outcomes, rule, parts in zip(settled.outcomes, settled.rules, settled.parts, strict=True):
             if not outcomes or (rule is None and not parts):

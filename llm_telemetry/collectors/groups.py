@@ -12,26 +12,12 @@ from llm_telemetry.collectors.aggregates import Sums, merge_all, ratio
 from llm_telemetry.collectors.naming import Key, name_all, name_by_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from llm_telemetry.collectors.ledger import Settled
     from llm_telemetry.events import Split
 _ROUNDING = 1e-9
 """Means that differ by less than this, relative to the largest reward, differ by rounding alone."""
-
-
-class Group(NamedTuple):
-    """The rollouts of one prompt."""
-
-    source: str
-    rows: Sequence[int]
-    """Which of the window's rollouts they are."""
-    solved: str | None
-    """Whether `all` of them are right, or `none`, or it is `mixed`; `None` if that is not known."""
-    flat: bool | None
-    """Whether their rewards are all the same: it has no advantages; `None` where a reward is not known."""
-    contaminated: bool
-    """Whether rewards that stand in for failed evaluations have moved their mean."""
 
 
 @dataclass(slots=True)
@@ -56,23 +42,44 @@ class GroupSums(Sums):
         """Those whose rewards differ."""
         return self.measured - self.flat
 
-    def add(self, group: Group) -> None:
-        """Add one group."""
-        state, flat = group.solved, group.flat
+    def add(
+        self, correct: Iterable[bool | None], rewards: Sequence[float | None], stand_in: Sequence[bool] | None
+    ) -> bool:
+        """Add one group, and return whether its rewards are all the same, as far as that is known.
+
+        Args:
+            correct: Of each of its rollouts whether it is right; one that has failed is not.
+            rewards: Their rewards.
+            stand_in: Of each whether the reward stands in for a failed evaluation; `None` where none does.
+        """
+        known, given = set(correct), set(rewards)
+        mixed = True in known and False in known
+        if mixed or None not in known:
+            self.decided += 1
+            self.mixed += mixed
+            self.solved_all += False not in known
+            self.solved_none += True not in known
+        differ = len(given) - (None in given) > 1
+        flat = not differ and None not in given
         self.count += 1
-        self.decided += state is not None
-        self.solved_all += state == "all"
-        self.solved_none += state == "none"
-        self.mixed += state == "mixed"
-        self.measured += flat is not None
-        self.flat += flat is True
-        if group.contaminated:
+        self.measured += differ or flat
+        self.flat += flat
+        if stand_in is not None and is_contaminated(rewards, stand_in):
             self.contaminated += 1
-            self.contaminated_rollouts += len(group.rows)
+            self.contaminated_rollouts += len(rewards)
+        return flat
 
 
-def groups_in(settled: Settled) -> list[Group]:
-    """Return the groups among rollouts, by source; a single rollout is none."""
+class Groups(NamedTuple):
+    """The groups of a window."""
+
+    by_source: dict[str, GroupSums]
+    flat: list[int]
+    """Which rollouts of the window are in groups whose rewards are all the same."""
+
+
+def groups_in(settled: Settled, name_of: Callable[[str], str]) -> Groups:
+    """Return the groups among rollouts, by source as it stands in keys; a single rollout is none."""
     groups: defaultdict[tuple[str, str | int | None], list[int]] = defaultdict(list)
     for row, prompt in enumerate(zip(settled.sources, settled.groups, strict=True)):
         groups[prompt].append(row)
@@ -80,24 +87,13 @@ def groups_in(settled: Settled) -> list[Group]:
     if None in correct:  # a failed one is not right
         correct = [False if one is None and bad else one for one, bad in zip(correct, settled.failed, strict=True)]
     stand_in = settled.have_stand_in()
-    found = []
+    found = Groups(defaultdict(GroupSums), [])
     for (source, group), rows in groups.items():
         if group is not None and len(rows) > 1:
-            of_group = itemgetter(*rows)
-            moved = stand_in is not None and is_contaminated(of_group(rewards), of_group(stand_in))
-            found.append(Group(source, rows, _solved(set(of_group(correct))), _is_flat(set(of_group(rewards))), moved))
+            of = itemgetter(*rows)
+            if found.by_source[name_of(source)].add(of(correct), of(rewards), of(stand_in) if stand_in else None):
+                found.flat.extend(rows)
     return found
-
-
-def _solved(known: Container[bool | None]) -> str | None:
-    if True in known and False in known:
-        return "mixed"
-    return None if None in known else "all" if True in known else "none"
-
-
-def _is_flat(rewards: Collection[float | None]) -> bool | None:
-    unknown = None in rewards
-    return False if len(rewards) - unknown > 1 else None if unknown else True
 
 
 def is_contaminated(rewards: Sequence[float | None], stand_in: Sequence[bool]) -> bool:
@@ -111,11 +107,9 @@ def is_contaminated(rewards: Sequence[float | None], stand_in: Sequence[bool]) -
     return moved > _ROUNDING * max(map(abs, all_of_them))
 
 
-def describe(groups: Iterable[Group], name_of: Callable[[str], str], split: Split) -> dict[str, float]:
+def describe(groups: Groups, split: Split) -> dict[str, float]:
     """Return the keys of a window's groups: over all sources, and of each."""
-    window: defaultdict[str, GroupSums] = defaultdict(GroupSums)
-    for group in groups:
-        window[name_of(group.source)].add(group)
+    window = groups.by_source
     if not window:
         return {}
     values = {source: _values(sums) for source, sums in window.items()}

@@ -12,9 +12,7 @@ from llm_telemetry.collectors.spend import Spend, merged
 from llm_telemetry.events import FAILED, SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llm_telemetry.collectors.groups import Group
+    from llm_telemetry.collectors.groups import Groups
     from llm_telemetry.collectors.ledger import Settled
     from llm_telemetry.collectors.pricing import PriceTable
     from llm_telemetry.events import Call, Evaluation, Id, Split
@@ -86,7 +84,7 @@ class WorthCollector:
         split: Split,
         spent: Decimal | None,
         settled: Settled,
-        groups: Sequence[Group],
+        groups: Groups,
     ) -> dict[str, float]:
         """Return the keys of a window.
 
@@ -98,13 +96,13 @@ class WorthCollector:
         """
         window = self._windows[split]
         correct = settled.correct.count(True)
-        informative = sum(group.flat is False for group in groups)
-        wasted = [settled.spends[row] for group in groups if group.flat for row in group.rows]
+        informative = sum(sums.informative for sums in groups.by_source.values())
+        wasted = map(settled.spends.__getitem__, groups.flat)
         failed = compress(settled.spends, settled.failed)
         usd = {
             keys.PER_CORRECT_ROLLOUT: spent / correct if spent is not None and correct else None,
             keys.PER_INFORMATIVE_GROUP: spent / informative if spent is not None and informative else None,
-            keys.IN_ZERO_VARIANCE_GROUPS: merged(chain(*wasted)).usd(self._prices) if groups else None,
+            keys.IN_ZERO_VARIANCE_GROUPS: merged(chain(*wasted)).usd(self._prices) if groups.by_source else None,
             keys.FAILED_ROLLOUTS_COST: merged(chain(*failed)).usd(self._prices) if settled.sources else None,
             keys.JUDGE_FAILURES_COST: self._failures(window) if spent is not None else None,
             keys.RETRIES_COST: window.again.usd(self._prices) if spent is not None else None,

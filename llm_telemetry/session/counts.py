@@ -134,10 +134,10 @@ class Counts:
     def _by_rollout(self, split: Split) -> dict[str, float]:
         """Return what follows from the rollouts of a window, each with its calls and evaluations."""
         settled = self.ledger.settled(split)
-        found = groups.groups_in(settled)
+        found = groups.groups_in(settled, self._names)
         return {
             **accuracy.describe(settled, self.ledger.strays(split), self._names, split),
-            **groups.describe(found, self._names, split),
+            **groups.describe(found, split),
             **self.rules.describe(settled, split),
             **self.worth.get_wandb_logs(split, self.cost.of_rollouts(split), settled, found),
         }

@@ -32,10 +32,12 @@ class Inbox:
 
     Args:
         failures: Where those of the listeners are counted.
+        then: Is called, out of the turn, when a batch is booked.
     """
 
-    def __init__(self, failures: Failures) -> None:
+    def __init__(self, failures: Failures, then: Callable[[], object]) -> None:
         self.failures = failures
+        self._then = then
         self.listeners: Mapping[type, Sequence[Callable[[Any], object]]] = {}
         """Kind of event → who takes it."""
         self.waiting: deque[Event] = deque()
@@ -44,9 +46,11 @@ class Inbox:
         self.dirty: set[Split] = set()
         """Splits of which something was booked since their last payload."""
 
+    @owned
     def relieve(self) -> None:
         """Book what waits, or leave it to the thread that books; of too much, only after a pause."""
         self.empty(wait=len(self.waiting) >= MOST, most=PAUSE)
+        self._then()
 
     def empty(self, *, wait: bool = True, most: float = -1) -> None:
         """Book what waits, where the turn can be taken so (see `Turn.take`)."""

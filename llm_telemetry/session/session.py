@@ -63,7 +63,7 @@ class Session:
         self.contradictions = Contradictions(config.threshold)
         self.children = SpoolReader(fresh_folder())
         self.failures = Failures(strict=config.strict)
-        self._inbox = Inbox(self.failures)
+        self._inbox = Inbox(self.failures, self.counts.theirs.hear)
         book = RolloutBook(self.record, self._hear_children, self.tell, self._inbox.waiting.copy)
         self.rollouts: RolloutBook | ForwardedRollouts = book
         self._delivery = Delivery(book, self.record)
@@ -94,11 +94,14 @@ class Session:
             self._forward.record(event)
             return
         if self._asks_user and isinstance(event, Rollout):
-            event = event._replace(correct=self.counts.dataset.is_right(event))
+            event = self._decided(event)
         self._inbox.waiting.append(event)
         if len(self._inbox.waiting) >= BATCH:
             self._inbox.relieve()
-            self.counts.theirs.hear()
+
+    @owned
+    def _decided(self, rollout: Rollout) -> Rollout:
+        return rollout._replace(correct=self.counts.dataset.is_right(rollout))
 
     def counted(self) -> Counts:
         """Return what is counted, all that waits booked; in the middle of counting, what there is."""
@@ -117,7 +120,8 @@ class Session:
 
     def forward_to(self, writer: SpoolWriter) -> None:
         """Count nothing here from now on: tell the owner, in another process, what is seen."""
-        self._inbox = Inbox(self.failures)  # a fork may have caught its turn taken, by a thread that is not here
+        # a fork may have caught the turn taken, by a thread that is not here
+        self._inbox = Inbox(self.failures, self.counts.theirs.hear)
         self._forward = writer
         self.rollouts = ForwardedRollouts(writer)
         self._outbox = Outbox(())

@@ -8,6 +8,7 @@ import pytest
 from llm_telemetry import guard
 from llm_telemetry.clients.replies import usage_in
 from llm_telemetry.events import Rollout, Usage
+from llm_telemetry.session.inbox import BATCH
 from llm_telemetry.session.session import Session
 from llm_telemetry.settings.config import Config
 from tests.support.mocking import chat, usage
@@ -62,6 +63,21 @@ def test_a_collector_that_tells_what_cannot_be_told_loses_its_part_and_the_rest_
     assert "llm_telemetry: failed in Telling.collect" in caplog.text
     end_step(session, 2)
     assert memory.last["telemetry/errors"] == 2
+
+
+@pytest.mark.usefixtures("_lenient")
+def test_what_of_the_user_s_fails_as_events_come_is_counted_for_its_session():
+    class Failing(Telling):
+        def add(self, event):
+            raise ValueError
+
+    memory = Memory()
+    session = Session(Config(collectors=(Failing({}),), threshold=lambda reward: 1 / 0), [memory])
+    for _ in range(BATCH):
+        session.record(Rollout("train", "gsm8k", 1.0, False))
+    assert session.failures.total() == 2 * BATCH
+    end_step(session)
+    assert (memory.last["telemetry/errors"], memory.last["dataset/unscored"]) == (2 * BATCH, BATCH)
 
 
 def test_what_a_collector_does_not_know_is_absent():

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _LONGEST_NAME = 80
-_IDS = re.compile(r"(?:^|_|\0)(?:id|uid|uuid|idx|index)\n?(?:\0|$)")
-"""Somewhere in names, one after another."""
+_IDS = re.compile(r"i(?:d|dx|ndex)\n?(?:\0|$)")
+"""The end of such a name, in names one after another."""
 _ID = re.compile(r"(^|_)(id|uid|uuid|idx|index)$")
 _DEPTH = 3
 _LISTS = (list, tuple)
@@ -108,14 +108,12 @@ def items_in(fields: Mapping[Any, Any], depth: int = _DEPTH) -> list[Mapping[Any
 
 
 def _nested(fields: Mapping[Any, Any], names: Mapping[str, int]) -> Sequence[Mapping[Any, Any]]:
-    if names.keys().isdisjoint(fields):
-        return ()
-    values = [fields[name] for name in named_in(fields, names)]
-    return [
-        nested
-        for value in values
-        if value is not None and type(value) is not str and (nested := fields_of(value)) and nested is not fields
-    ]
+    found = []
+    for name in named_in(fields, names):
+        value = fields[name]
+        if value is not None and type(value) is not str and (nested := fields_of(value)) and nested is not fields:
+            found.append(nested)
+    return found
 
 
 def is_item(fields: Mapping[Any, Any]) -> bool:

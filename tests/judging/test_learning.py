@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from llm_telemetry.alarm.alarm import Alarm
 from llm_telemetry.events import Evaluation
+from llm_telemetry.judging import forms
 from llm_telemetry.judging.attempts import Attempt, Reply
 from llm_telemetry.judging.evaluations import group, rule
 from llm_telemetry.judging.forms import form_of, places_in
@@ -221,6 +222,15 @@ def test_children_s_evaluations_teach_the_same_and_hold_no_text():
         learner.add(event_in("evaluation", json.loads(line), "train"))
     learner.settle("train")
     assert told == learnt(judgements)
+
+
+@given(st.lists(st.text(max_size=40), max_size=8), st.integers(1, 4))
+def test_a_reply_that_was_seen_has_the_form_that_it_had(texts, most):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(forms, "_MOST_KNOWN", most)
+        patched.setattr(forms, "_known", {})
+        assert [form_of(text) for text in texts * 2] == [forms._made_of(text) for text in texts * 2]
+        assert len(forms._known) <= most
 
 
 @settings(max_examples=200)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _MARKS = " \t\n\r\f\v\xa0\"'`*_>“”‘’«»「」"
 _RUN = re.compile(rf"\\+[nrt]?|([^\\{_MARKS}]+)")  # an escape, which is noise, or what is none
 _ESCAPES = re.compile(r"\\+[nrt]?")
-_DROPPED = dict.fromkeys(map(ord, _MARKS))
+_DROPPED = {**{code: code for code in range(128)}, **dict.fromkeys(map(ord, _MARKS))}
+"""What stays is in it, too: to `str.translate` a letter that is not there is an exception."""
 _QUOTED = re.compile(
     r"```[^\n`]{0,12}\n(.{1,4000}?)```|\"([^\"\n]{1,2000})\"|“([^”\n]{1,2000})”|`([^`\n]{1,2000})`|«([^»\n]{1,2000})»"
     r"|「([^」\n]{1,2000})」|'(?<!\w')([^'\n]{1,2000})'(?!\w)|\n(>[^\n]{1,2000})",

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 PACKAGES = ("openai", "httpx", "httpx2")
 """What a copy has for itself. Others, as pydantic, are shared."""
 CHUNKS = 50
-WARM_UP = 30
-"""Pairs of blocks before those that count: Python learns which classes and methods it meets."""
+WARM_UP = 240
+"""Calls before those that count: Python learns which classes and methods it meets."""
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 BODY = {
     "id": "c",
@@ -58,13 +58,14 @@ class Kind(NamedTuple):
     name: str
     calls: int
     """In a block, which takes some ten milliseconds, or as long as so many at once do."""
-    pairs: int
-    """Of blocks, with and without."""
+    blocks: int
+    """In a step, at whose end there is something to be done for all of them."""
+    steps: int
 
     @property
     def asked(self) -> int:
-        """How many calls of a watched copy there are in all."""
-        return self.calls * (WARM_UP + self.pairs)
+        """How many calls of a copy there are in all."""
+        return self.calls * self.blocks * self.steps + WARM_UP // self.calls * self.calls
 
 
 class Sdk:
@@ -95,17 +96,15 @@ class Sdk:
             del sys.modules[name]
         sys.modules.update(self._modules)
 
-    def block(self, kind: Kind, after: Callable[[], object]) -> float:
-        """Return the CPU seconds of the process for a block of calls, and for what is to be done after them.
+    def call(self, kind: Kind) -> None:
+        """Make the calls of a block."""
+        self._kinds[kind.name](kind.calls)
 
-        Garbage that was there before is not counted; what the block itself makes is.
-        """
+    def block(self, kind: Kind) -> float:
+        """Return the CPU seconds of a block: with its own garbage, but without what was there before."""
         self.use()
         gc.collect()
-        began = time.process_time()
-        self._kinds[kind.name](kind.calls)
-        after()
-        return time.process_time() - began
+        return seconds(self.call, kind)
 
     def _plain(self, count: int) -> None:
         for _ in range(count):
@@ -129,14 +128,33 @@ class Sdk:
         self._loop.close()
 
 
+def seconds(function: Callable[..., object], *arguments: object) -> float:
+    """Return the CPU seconds of the process, all its threads, for a call of this function."""
+    began = time.process_time()
+    function(*arguments)
+    return time.process_time() - began
+
+
 def ratios(kind: Kind, watched: Sdk, plain: Sdk, after: Callable[[], object]) -> list[float]:
-    """Return what each block takes with hooks over the next one without, or the one before."""
+    """Return what each block takes with hooks, and its share of what ends the step, over the next one without."""
+    for sdk in (watched, plain):
+        sdk.use()
+        for _ in range(WARM_UP // kind.calls):
+            sdk.call(kind)
+        after()
     told = []
-    for number in range(WARM_UP + kind.pairs):
-        order = (watched, plain) if number % 2 else (plain, watched)
-        took = {sdk: sdk.block(kind, after) for sdk in order}
-        told.append(took[watched] / took[plain])
-    return told[WARM_UP:]
+    for step in range(kind.steps):
+        pairs = []
+        for number in range(kind.blocks):
+            order = (watched, plain) if (step + number) % 2 else (plain, watched)
+            took = {}
+            for sdk in order:
+                took[sdk] = sdk.block(kind)
+                if sdk is watched and number == kind.blocks - 1:
+                    last = seconds(after)
+            pairs.append(took)
+        told += [(took[watched] + last / kind.blocks) / took[plain] for took in pairs]
+    return told
 
 
 def _loaded() -> dict[str, ModuleType]:

@@ -143,20 +143,24 @@ SHARED_PACKAGES = ("openai", "opentelemetry-sdk")
 
 
 KINDS = {
-    Kind("plain", 8, 300): (
+    Kind("plain", 8, 31, 10): (
         "a plain call",
         "how much longer a call keeps the CPU; its wait for the model is as before",
     ),
-    Kind("async", 64, 100): (
+    Kind("async", 64, 3, 32): (
         "calls made 64 at once (async)",
         "the same where one thread makes many calls at once",
     ),
-    Kind("stream", 1, 300): (
+    Kind("stream", 1, 31, 10): (
         "a stream",
         "the same for an answer that comes in pieces, all of them read",
     ),
 }
-"""What is measured in a sitting of ours, and what to call it and what it means. A tenth tells how much others add."""
+"""What is measured in a sitting of ours, and what to call it and what it means.
+
+A step has as many calls as we let wait at most before we book them. Others add so much that a tenth tells it; what they
+leave to their threads is waited for after each block.
+"""
 SITTINGS = 4
 """Times that we are started anew, on the one copy of the SDK and on the other: where they lie in memory matters."""
 
@@ -196,7 +200,7 @@ def with_peer(who: str, watched: Sdk, plain: Sdk) -> list[list[float]]:
     watched.use()
     recorded = PEERS[who].start()
     told = []
-    for kind in (kind._replace(pairs=kind.pairs // 10) for kind in KINDS):
+    for kind in (kind._replace(blocks=1, steps=kind.blocks * kind.steps // 10) for kind in KINDS):
         before = recorded()
         told.append(ratios(kind, watched, plain, recorded))
         check(who, recorded() - before - kind.asked)

@@ -7,6 +7,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from llm_telemetry.clients.endpoints import endpoint_of
 from llm_telemetry.clients.replies import (
     anthropic_head,
     body_of,
@@ -27,6 +28,7 @@ from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.scopes import Scope
 from llm_telemetry.judging.attempts import Reply
+from llm_telemetry.judging.scrub import scrub_name
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class OpenCall:
     # fmt: on
 
     def __init__(self, session: Session, scope: Scope | None, role: Role, options: Any) -> None:
-        """Note who calls, and which model; the request itself is not touched."""
+        """Note who calls, and which model, and start the clock; the request itself is not touched."""
         for look in before_call:
             look()
         if scope is None:
@@ -59,22 +61,22 @@ class OpenCall:
         self._outer = scope
         self._role = role
         self.attempt: Attempt | None = None if scope.evaluation is None else scope.evaluation.ask(asked)
-        self.embedding = options.url.endswith("/embeddings")
+        self.embedding = endpoint_of(options.url) == "/embeddings"
         model = (asked if type(asked) is dict else fields_of(asked)).get("model")
-        self.requested = name_in(model)
-        self.model = self.requested
+        self.requested = self.model = scrub_name(model) if type(model) is str and model else name_in(model)
         self.served: tuple[str | None, str | None] = None, None
         self.usage: Usage | None = None
         self.told: dict[str, Any] | None = None
+        self.http: Any = None
+        self.holder: weakref.finalize[Any, Any] | None = None
         self.retries = 0
         self.answers = 0 if self.embedding else 1
         self.open = True
-        self.http: Any = None
-        self.holder: weakref.finalize[Any, Any] | None = None
         self.seen = False
+        self.started = time.perf_counter()
 
     def begin(self) -> Scope:
-        """Start the clock."""
+        """Start the clock anew, where a coroutine was made that only now runs."""
         self.started = time.perf_counter()
         return self.scope()
 
@@ -134,18 +136,19 @@ class OpenCall:
 
     def _read(self, fields: dict[str, Any]) -> None:
         usage = fields.get("usage")
+        tier = fields.get("service_tier")
         if usage is not None:
             told = fields_of(usage)
             if self.told:  # Anthropic's streams tell the prompt first, and the answer's tokens as they grow
                 told = {**self.told, **{name: count for name, count in told.items() if count is not None}}
             self.told = told
             self.usage = usage_in(told, embedding=self.embedding) or self.usage
+            tier = tier or told.get("service_tier")  # Anthropic's is here
         choices, model, build = fields.get("choices"), fields.get("model"), fields.get("system_fingerprint")
         if type(choices) is list and len(choices) > self.answers:
             self.answers = len(choices)
-        if model is not None:
+        if model is not None and model != self.model:
             self.model = name_in(model) or self.model
-        tier = fields.get("service_tier") or (self.told and self.told.get("service_tier"))  # Anthropic's is in `usage`
         if build is not None or tier is not None:
             self.served = name_in(build) or self.served[0], name_in(tier) or self.served[1]
 
@@ -156,8 +159,9 @@ class OpenCall:
         self.open = False
         latency = time.perf_counter() - self.started
         try:
+            if type(response) is dict:
+                response = as_chat(response)
             if response is not None:
-                response = as_chat(response) if type(response) is dict else response
                 self._read(fields_of(response))
             if self.attempt is not None:
                 self._end_attempt(self.attempt, response, error)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from llm_telemetry.clients.calls import OpenCall, held_call, hold
+from llm_telemetry.clients.endpoints import endpoint_of
 from llm_telemetry.clients.openai import observe_close
 from llm_telemetry.clients.taps import Tap
 from llm_telemetry.clients.translations import as_chat
@@ -23,7 +24,6 @@ from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import Inner, drive
 from llm_telemetry.hooks.patching import Row
 from llm_telemetry.hooks.scopes import SCOPE, innermost, session_here, session_of
-from llm_telemetry.names import ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -148,7 +148,7 @@ async def _noting(call: OpenCall, inner: Inner) -> Any:
 @guarded
 def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs: Kwargs) -> HttpCall | None:
     session, request = session_of(scope), ask(args, kwargs)
-    if request is None or not request[0].endswith(ENDPOINTS):
+    if request is None or endpoint_of(request[0]) is None:
         return None
     path, body = request
     fields = body if isinstance(body, dict) else parsed(body)

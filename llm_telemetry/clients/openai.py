@@ -14,13 +14,13 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from llm_telemetry.clients.calls import OpenCall, held, held_call
+from llm_telemetry.clients.endpoints import endpoint_of
 from llm_telemetry.clients.replies import body_of
 from llm_telemetry.clients.shapes import know, shape_of
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.hooks.observe import around, drive
 from llm_telemetry.hooks.patching import Row
 from llm_telemetry.hooks.scopes import SCOPE, Scope, session_of
-from llm_telemetry.names import ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -62,11 +62,11 @@ def _open_call(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
         session, role = scope.session, scope.told or scope.role
     if session is None or options.method not in _POST:
         return None
-    if not options.url.endswith(ENDPOINTS) and not options.url.partition("?")[0].endswith(ENDPOINTS):
+    if endpoint_of(options.url) is None:
         return None
     if session.parts.clients and not session.parts.agree(client, role):
         role = _role(session, scope, client, role)
-    return OpenCall(session, scope, role, options).begin()
+    return OpenCall(session, scope, role, options).scope()
 
 
 @guarded

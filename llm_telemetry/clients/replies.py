@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # How chat completions, legacy completions and embeddings name their token counts, and how the responses API does.
 _CHAT = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
 _RESPONSES = ("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
-_MOST_TOKENS = 2**40
-"""Of one call; what is more cannot be a count, whatever the server says."""
+_MOST_BITS = 40
+"""Of the tokens of one call; what has more cannot be a count, whatever the server says."""
 _NOTHING: dict[str, Any] = {}
 
 
@@ -57,7 +57,7 @@ def first(things: Any) -> Any:
 def _count(fields: dict[str, Any], name: str) -> int | None:
     """Return a token count, `None` for what cannot be one."""
     count = fields.get(name)
-    return count if type(count) is int and 0 <= count <= _MOST_TOKENS else None
+    return count if type(count) is int and not count >> _MOST_BITS else None  # of a negative one, -1 is left
 
 
 def _part(count: int | None, whole: int | None) -> int | None:
@@ -78,15 +78,15 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
     is_chat = "prompt_tokens" in fields or not ("input_tokens" in fields or "output_tokens" in fields)
     ins, outs, in_details, out_details = _CHAT if is_chat else _RESPONSES
     prompt, completion = fields.get(ins), 0 if embedding else fields.get(outs)
-    if type(prompt) is not int or not 0 <= prompt <= _MOST_TOKENS:
+    if type(prompt) is not int or prompt >> _MOST_BITS:  # as `_count`, without its frame: this is in every call
         prompt = None
-    if type(completion) is not int or not 0 <= completion <= _MOST_TOKENS:
+    if type(completion) is not int or completion >> _MOST_BITS:
         completion = None
     if prompt is None and completion is None:
         return None
     in_detail, out_detail = fields.get(in_details), fields.get(out_details)
     if in_detail is None and out_detail is None:
-        usage = tuple.__new__(Usage, (prompt, completion, None, None, None))  # without a frame: this is in every call
+        usage = tuple.__new__(Usage, (prompt, completion, None, None, None))
     else:
         cached = None if in_detail is None else _part(_count(fields_of(in_detail), "cached_tokens"), prompt)
         thought = None if out_detail is None else _count(fields_of(out_detail), "reasoning_tokens")

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     Ends: TypeAlias = Callable[[Any, Any, BaseException | None], object]
 
 
+_BEGUN = (CoroutineType, asyncio.Future)
+"""Results that are only the beginning.
+
+What can be awaited and is neither of these (an awaitable context manager, say) is given back untouched: a coroutine of
+ours in its place would have fewer abilities.
+"""
+
+
 class Span(Protocol):
     """What a hook wants to know about one call of a watched function."""
 
@@ -50,19 +58,10 @@ def drive(span: Span, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs
         raise
     finally:
         leave(token)
-    if _is_begun(type(result)):
+    if issubclass(type(result), _BEGUN):
         return _await_end(span, result)
     close(span, result, None)
     return result
-
-
-def _is_begun(kind: type) -> bool:
-    """Tell results that are only the beginning.
-
-    What can be awaited and is neither of these (an awaitable context manager, say) is given back untouched: a
-    coroutine of ours in its place would have fewer abilities.
-    """
-    return kind is CoroutineType or issubclass(kind, asyncio.Future)
 
 
 def _await_end(span: Span, result: Any) -> Any:
@@ -102,7 +101,7 @@ def _around_function(original: FunctionType, opens: Opens, ends: Ends) -> Callab
             raise
         finally:
             SCOPE.reset(token)
-        if _is_begun(type(result)):  # of another tool's wrapper, which is no coroutine function itself
+        if issubclass(type(result), _BEGUN):  # of another tool's wrapper, which is no coroutine function itself
             return _await_end(scope.call, result)
         ends(scope.call, result, None)
         return result

@@ -9,7 +9,7 @@ from llm_telemetry.guard import guarded, owned
 from llm_telemetry.session.turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from llm_telemetry.events import Event, Split
     from llm_telemetry.guard import Failures
@@ -63,11 +63,20 @@ class Inbox:
     @owned
     def book(self) -> None:
         """Book what waits now, in the turn: not what comes meanwhile, of which there may be no end."""
+        events = self._take()
+        while not self._book_all(events):  # after a failure, with the next one
+            pass
+
+    def _take(self) -> Iterator[Event]:
         for _ in range(len(self.waiting)):
-            self._book_one(self.waiting.popleft())
+            yield self.waiting.popleft()
 
     @guarded
-    def _book_one(self, event: Event) -> None:
-        self.dirty.add(event.split)
-        for add in self.listeners[type(event)]:
-            add(event)
+    def _book_all(self, events: Iterator[Event]) -> bool:
+        """Book what is left of these, in one frame: there is an event for every call; `True` when none is left."""
+        dirty, listeners = self.dirty, self.listeners
+        for event in events:
+            dirty.add(event.split)
+            for add in listeners[type(event)]:
+                add(event)
+        return True

@@ -36,22 +36,21 @@ FIRST = 100
 """Calls that are not counted: Python learns which classes and methods it meets."""
 
 
-def book() -> None:
-    """Have the calls booked, as the end of a step would."""
-    for session in active:
-        session.counted()
-
-
 def main(who: str, kind: str, calls: str) -> None:
     """Make so many calls of a kind, `watched` or `plain`, where callgrind counts."""
     logging.disable()  # a trainer without rewards is worth a word elsewhere
     sdk, trainer = Sdk(), Trainer()
+
+    def work(count: int) -> None:
+        sdk.call(Kind(kind, count, 1, 1))
+        for session in active:
+            session.counted()  # have the calls booked, as the end of a step would
+
     with tempfile.TemporaryDirectory() as folder, ExitStack() as hooks:
         if who == "watched":
             hooks.enter_context(instrument(trainer, folder=folder, run=False, console=0))
-        trainer.train_step(1, lambda: sdk.block(Kind(kind, FIRST, 1), book))
-        counted = Kind(kind, int(calls), 1)
-        trainer.train_step(2, lambda: sys.call_tracing(sdk.block, (counted, book)))
+        trainer.train_step(1, lambda: work(FIRST))
+        trainer.train_step(2, lambda: sys.call_tracing(work, (int(calls),)))
     sdk.close()
 
 

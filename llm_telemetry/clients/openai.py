@@ -152,7 +152,8 @@ def _parse(original: FunctionType) -> FunctionType:
         @functools.wraps(original)
         def parse(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             if not held:
-                return original(self, *args, **kwargs)
+                # Without arguments to unpack, Python runs the method in the loop that runs this one.
+                return original(self, *args, **kwargs) if args or kwargs else original(self)
             return observe_parse(MethodType(original, self), self, args, kwargs)
 
     return cast("FunctionType", parse)

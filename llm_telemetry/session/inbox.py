@@ -63,12 +63,14 @@ class Inbox:
     @owned
     def book(self) -> None:
         """Book what waits now, in the turn: not what comes meanwhile, of which there may be no end."""
-        events = self._take()
-        while not self._book_all(events):  # after a failure, with the next one
-            pass
+        count = len(self.waiting)
+        events = self._take(count)
+        for _ in range(count):  # a failure is of one event; the others are booked after it
+            if self._book_all(events):
+                break
 
-    def _take(self) -> Iterator[Event]:
-        for _ in range(len(self.waiting)):
+    def _take(self, count: int) -> Iterator[Event]:
+        for _ in range(count):
             yield self.waiting.popleft()
 
     @guarded

@@ -75,3 +75,11 @@ def test_booking_ends_though_events_come_without_end():
     session.record(CALL)
     session.counted()
     assert len(session._inbox.waiting) == 1
+
+
+def test_booking_ends_though_it_fails_before_it_takes_an_event(monkeypatch):
+    monkeypatch.setattr(inbox.Inbox, "_book_all", lambda self, events: None)  # as a guard gives for what has failed
+    session = Session(Config())
+    session.record(CALL)
+    session.counted()
+    assert len(session._inbox.waiting) == 1

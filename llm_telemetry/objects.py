@@ -55,7 +55,7 @@ def fields_of(value: Any) -> Mapping[Any, Any]:
     A mapping that is no dict is read where it keeps one: no method and no property of its class runs.
     """
     kind = type(value)
-    if kind is str:  # as most are
+    if kind is str or value is None:  # as most are
         return {}
     if kind is dict or kind is MappingProxyType:
         fields: Mapping[Any, Any] = value
@@ -64,7 +64,7 @@ def fields_of(value: Any) -> Mapping[Any, Any]:
         return dict(dict.items(value))
     if issubclass(kind, tuple):
         return dict(zip(getattr(kind, "_fields", ()), value, strict=False))
-    if value is None or issubclass(kind, _WITHOUT_FIELDS):
+    if issubclass(kind, _WITHOUT_FIELDS):
         return {}
     held = held_by(value)
     inner = next((held[name] for name in _INNER_DICTS if type(held.get(name)) is dict), None)

@@ -28,7 +28,6 @@ from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded, survive_fork
 from llm_telemetry.hooks.scopes import Scope
 from llm_telemetry.judging.attempts import Reply
-from llm_telemetry.judging.scrub import scrub_name
 from llm_telemetry.sources import UNKNOWN
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class OpenCall:
     # fmt: on
 
     def __init__(self, session: Session, scope: Scope | None, role: Role, options: Any) -> None:
-        """Note who calls, and which model, and start the clock; the request itself is not touched."""
+        """Note who calls, and which model; the request itself is not touched."""
         for look in before_call:
             look()
         if scope is None:
@@ -63,7 +62,7 @@ class OpenCall:
         self.attempt: Attempt | None = None if scope.evaluation is None else scope.evaluation.ask(asked)
         self.embedding = endpoint_of(options.url) == "/embeddings"
         model = (asked if type(asked) is dict else fields_of(asked)).get("model")
-        self.requested = self.model = scrub_name(model) if type(model) is str and model else name_in(model)
+        self.requested = self.model = name_in(model)
         self.served: tuple[str | None, str | None] = None, None
         self.usage: Usage | None = None
         self.told: dict[str, Any] | None = None
@@ -73,10 +72,9 @@ class OpenCall:
         self.answers = 0 if self.embedding else 1
         self.open = True
         self.seen = False
-        self.started = time.perf_counter()
 
     def begin(self) -> Scope:
-        """Start the clock anew, where a coroutine was made that only now runs."""
+        """Start the clock."""
         self.started = time.perf_counter()
         return self.scope()
 

@@ -66,7 +66,7 @@ def _open_call(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
         return None
     if session.parts.clients and not session.parts.agree(client, role):
         role = _role(session, scope, client, role)
-    return OpenCall(session, scope, role, options).scope()
+    return OpenCall(session, scope, role, options).begin()
 
 
 @guarded

@@ -116,7 +116,7 @@ def replies_of(response: Any) -> list[Reply]:
     Chat, legacy completions, the responses API and Anthropic's are read; a refusal is no answer, whatever it says.
     """
     fields = fields_of(response)
-    if fields.get("type") in _ANTHROPIC:
+    if is_anthropic(fields):
         return [anthropic_reply(response)]
     choices = _list(fields.get("choices"))
     return [_choice(choice) for choice in choices] if choices else [_output(response)]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from llm_telemetry.collectors.ledger import Settled
     from llm_telemetry.events import Split
+
 _ROUNDING = 1e-9
 """Means that differ by less than this, relative to the largest reward, differ by rounding alone."""
 

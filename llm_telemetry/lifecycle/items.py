@@ -93,9 +93,9 @@ def given_in(fields: Row) -> Given:
 
 def compared_in(fields: Row) -> Given:
     """Read the arguments of a reward function, which may compare two answers, as `response_a` and `response_b`."""
-    if sum(map(_is_side, map(str, fields))) != 2:  # noqa: PLR2004 - a pair
-        return given_in(fields)
     sides = [name for name in fields if _is_side(str(name))]
+    if len(sides) != 2:  # noqa: PLR2004 - a pair
+        return given_in(fields)
     rest = {name: value for name, value in fields.items() if name not in sides}
     return Given(fields, [{**rest, "response": fields[name]} for name in sides], is_one=False)
 
@@ -121,8 +121,6 @@ def _items(fields: Row) -> list[Row]:
     """Return what may be the item among arguments: under a name for such things first, then any argument."""
     items = items_in(fields)
     for name, value in fields.items():
-        if value is None or type(value) is str:  # as most are
-            continue
         if (inner := fields_of(value)) and not _NO_ITEM.search(str(name)) and is_item(inner):
             items += items_in(inner)
     return items
@@ -134,12 +132,10 @@ def answer_in(fields: Row) -> tuple[object, ...]:
     Texts alone would not do: another sample may say the same, at the address of one that is gone.
     """
     for value in fields.values():
-        held = {} if value is None or type(value) is str else fields_of(value)
-        if not held or not _MADE.search("\0".join(map(str, held))):
-            continue
-        known = next(iter(signs_in(value)), ("",))
+        said = [inner for name, inner in fields_of(value).items() if _MADE.search(str(name))]
+        known = next(iter(signs_in(value)), ("",)) if said else ("",)
         if known[0] == "object":
-            return (known, *signs_in(*(inner for name, inner in held.items() if _MADE.search(str(name)))))
+            return (known, *signs_in(*said))
     return ()
 
 

@@ -77,7 +77,7 @@ class Counts:
             Call: tuple(one.add_call for one in (self.cost, self.calls, self.changes, self.ledger, self.worth)),
             Rollout: (self._add_rollout, *(one.add_rollout for one in (self.parts, self.cost, self.calls))),
         }
-        own = {kind: adds + self.theirs.listeners() for kind, adds in own.items()}
+        own = {kind: adds + self.theirs.listeners for kind, adds in own.items()}
         return {
             **own,
             Call: own[Call] + of_calls,
@@ -102,7 +102,7 @@ class Counts:
         agrees = self.consistency.add_evaluation(evaluation)
         if self.alarm is not None:
             self.alarm.add(evaluation, agrees)
-        for hear in self.theirs.listeners():
+        for hear in self.theirs.listeners:
             hear(evaluation)
 
     def settle(self, split: Split) -> None:

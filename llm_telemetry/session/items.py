@@ -108,12 +108,8 @@ def items_in(fields: Mapping[Any, Any], depth: int = _DEPTH) -> list[Mapping[Any
 
 
 def _nested(fields: Mapping[Any, Any], names: Mapping[str, int]) -> Sequence[Mapping[Any, Any]]:
-    found = []
-    for name in named_in(fields, names):
-        value = fields[name]
-        if value is not None and type(value) is not str and (nested := fields_of(value)) and nested is not fields:
-            found.append(nested)
-    return found
+    inner = (fields_of(fields[name]) for name in named_in(fields, names))
+    return [nested for nested in inner if nested and nested is not fields]
 
 
 def is_item(fields: Mapping[Any, Any]) -> bool:

@@ -29,12 +29,10 @@ class UserCollectors:
         self._adds = tuple(guarded(collector.add) for collector in collectors)
         self._collects = tuple(_part_of(collector) for collector in collectors)
         self._waiting: deque[Event] = deque()
+        self.listeners: tuple[Callable[[Event], object], ...] = (self._waiting.append,) if collectors else ()
+        """What takes each event where it is counted."""
         self.turn = Turn()
         """Of the one thread that is in a collector, or makes a payload."""
-
-    def listeners(self) -> tuple[Callable[[Event], object], ...]:
-        """Return what takes each event where it is counted."""
-        return (self._waiting.append,) if self._adds else ()
 
     def waiting(self) -> int:
         """Return how many events they have not heard of yet."""

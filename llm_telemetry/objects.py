@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _WITHOUT_FIELDS = (str, bytes, int, float, complex, list, set, frozenset, type, ModuleType, FunctionType)
+_FLAT = frozenset({str, int, float, bool, type(None)})
 _INNER_DICTS = ("data", "_data", "_tensordict")
 """Where mappings that are no dicts keep what they hold: `UserDict`, rows of `datasets`, `TensorDict`."""
 
@@ -69,6 +70,11 @@ def fields_of(value: Any) -> Mapping[Any, Any]:
     held = held_by(value)
     inner = next((held[name] for name in _INNER_DICTS if type(held.get(name)) is dict), None)
     return held if inner is None or not hasattr(kind, "__getitem__") else inner
+
+
+def is_flat(values: Iterable[Any]) -> bool:
+    """Tell whether these are texts and numbers alone, in which nothing is nested."""
+    return _FLAT.issuperset(map(type, values))
 
 
 def ranked(*names: str) -> dict[str, int]:

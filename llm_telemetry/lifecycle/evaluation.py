@@ -13,7 +13,8 @@ from llm_telemetry.judging.batches import MOST_LOOKS, rule_batch
 from llm_telemetry.judging.evaluations import Ruling, group, rule
 from llm_telemetry.judging.evidence import evidence_of
 from llm_telemetry.judging.verdicts import returned_verdict
-from llm_telemetry.lifecycle.items import ITEM_TEXTS, first_text, judged_in, open_rollout, rows_of
+from llm_telemetry.lifecycle.arguments import first_text, names_of
+from llm_telemetry.lifecycle.items import judged_in, open_rollout, rows_of
 from llm_telemetry.lifecycle.rewards import batch_in
 from llm_telemetry.lifecycle.spans import reward
 from llm_telemetry.session.rollouts import fresh_id
@@ -202,7 +203,7 @@ def _signs(item: Item, content: str) -> int:
 
 def _text_in(row: Mapping[str, Any]) -> str:
     """Return what tells an item from others: its prediction, else its problem."""
-    return first_text(row, ITEM_TEXTS) or ""
+    return first_text(row, names_of(*row).texts) or ""
 
 
 def _item(session: Session, scope: Scope, row: Mapping[str, Any]) -> Item:

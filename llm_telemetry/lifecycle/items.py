@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_telemetry.guard import guarded
 from llm_telemetry.judging.answers import judged
-from llm_telemetry.objects import fields_of, named_in, ranked
+from llm_telemetry.lifecycle.arguments import BATCH_FIELDS, first_text, names_of
+from llm_telemetry.objects import fields_of, is_flat, ranked
 from llm_telemetry.session.items import (
     PROBLEM_FIELDS,
     SOURCE_FIELDS,
@@ -17,6 +17,7 @@ from llm_telemetry.session.items import (
     is_item,
     items_in,
     problem_in,
+    problem_of,
     rows_in,
     singular,
 )
@@ -24,32 +25,18 @@ from llm_telemetry.session.rollouts import OpenRollout
 from llm_telemetry.session.signs import signs_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from llm_telemetry.events import Judged
     from llm_telemetry.hooks.scopes import Scope
+    from llm_telemetry.session.items import SourceIndex
     from llm_telemetry.session.session import Session
 
     Row = Mapping[Any, Any]
     Rule = Callable[[Mapping[str, Any], str], object]
 
 _SURE_SOURCES = ranked(*(name for name in SOURCE_FIELDS if name != "task"))  # an argument `task` may be the problem
-_BATCH_FIELDS = ("predictions", "completions", "answers", "responses", "problems", "prompts", "questions")
-ITEM_TEXTS = ranked(*map(singular, _BATCH_FIELDS))
-"""Names under which an item's texts are given, predictions before problems."""
-_ANSWERS = ranked(*list(ITEM_TEXTS)[:4])
-"""Those of them that are names of answers."""
-_JUDGED = ranked("prediction", "predicted", "completion", "response", "candidate", "output", "model_answer", "answer")
-_REFERENCES = ranked(
-    "ground_truth", "reference", "reference_answer", "gold", "gold_answer", "target", "expected", "label"
-)
 _SAMPLES = re.compile(r"n|k|(num|n)_?(samples|generations|rollouts|completions|return_sequences)|group_size|samples")
-_SAID = r"prediction|completion|answer|response|output|candidate|solution|generation"
-_SAID_FIELDS = ranked(*sorted(_SAID.split("|"), key="answer".__eq__))
-"""The last one may be the right answer, beside another name for what was answered."""
-_PAIR = re.compile(
-    rf"({_SAID})_?([ab12]|left|right|first|second)|(first|second|left|right|chosen|rejected)(_({_SAID}))?"
-)
 _MADE = re.compile(r"prediction|completion|response|output|generation|messages|turns|transcript")
 """Fields of a trajectory: what the model has said."""
 _NO_ITEM = re.compile(r"conf|cfg|args|setting|option|model|token|client|polic|logger|trainer|executor|judge|cache|pool")
@@ -77,11 +64,9 @@ class Given(NamedTuple):
 
 def given_in(fields: Row) -> Given:
     """Read a function's arguments, by name."""
-    if first_text(fields, ITEM_TEXTS) is not None or any(
-        inner is not fields and is_item(inner) for inner in items_in(fields)
-    ):
+    if first_text(fields, names_of(*fields).texts) is not None or any(map(is_item, items_in(fields)[1:])):
         return Given(fields, [], is_one=True)
-    flat = [v for name in _BATCH_FIELDS if isinstance(v := fields.get(name), list | tuple) and v]
+    flat = [v for name in BATCH_FIELDS if isinstance(v := fields.get(name), list | tuple) and v]
     length = len(flat[0]) if flat else 0
     rows: list[Row] = [_row(fields, i, length) for i in range(length)]
     for name, value in fields.items():
@@ -93,17 +78,11 @@ def given_in(fields: Row) -> Given:
 
 def compared_in(fields: Row) -> Given:
     """Read the arguments of a reward function, which may compare two answers, as `response_a` and `response_b`."""
-    sides = [name for name in fields if _is_side(str(name))]
+    sides = names_of(*fields).sides
     if len(sides) != 2:  # noqa: PLR2004 - a pair
         return given_in(fields)
     rest = {name: value for name, value in fields.items() if name not in sides}
     return Given(fields, [{**rest, "response": fields[name]} for name in sides], is_one=False)
-
-
-@functools.lru_cache(maxsize=1024)
-def _is_side(name: str) -> bool:
-    """Tell whether this is the name of one of two answers."""
-    return _PAIR.fullmatch(name) is not None
 
 
 def rows_of(fields: Row) -> list[Row]:
@@ -141,14 +120,13 @@ def answer_in(fields: Row) -> tuple[object, ...]:
 
 def said_in(fields: Row) -> str | None:
     """Return the answer's text, under a name for one."""
-    return next((said for name in named_in(fields, _SAID_FIELDS) if type(said := fields[name]) is str), None)
+    return next((said for name in names_of(*fields).said if type(said := fields[name]) is str), None)
 
 
 def is_blank(fields: Row) -> bool:
     """Tell whether a reward function was given no answer, under a name for one."""
-    return any(
-        fields[name] is None or (type(fields[name]) is str and not fields[name]) for name in named_in(fields, _ANSWERS)
-    )
+    answers = names_of(*fields).answers
+    return any(fields[name] is None or (type(fields[name]) is str and not fields[name]) for name in answers)
 
 
 def judged_in(fields: Row, problem: int | None, rule: Rule | None = None) -> Judged | None:
@@ -159,10 +137,11 @@ def judged_in(fields: Row, problem: int | None, rule: Rule | None = None) -> Jud
         problem: The item's fingerprint.
         rule: The user's, which says of these arguments and the answer whether it is right.
     """
-    answer = first_text(fields, _JUDGED)
+    names = names_of(*fields)
+    answer = first_text(fields, names.judged)
     if answer is None:
         return None
-    texts = first_text(fields, PROBLEM_FIELDS) or "", first_text(fields, _REFERENCES) or ""
+    texts = first_text(fields, names.questions) or "", first_text(fields, names.references) or ""
     kept = judged(answer, *texts, problem)
     return kept if rule is None else kept._replace(rule=_by_rule(rule, fields, answer))
 
@@ -174,24 +153,30 @@ def _by_rule(rule: Rule, fields: Row, answer: str) -> bool | None:
     return bool(said) if said in (0, 1) else None
 
 
-def first_text(fields: Row, names: Mapping[str, int]) -> str | None:
-    """Return the first text under one of the `ranked` names."""
-    for name in named_in(fields, names):
-        if isinstance(text := fields[name], str):
-            return text
-    return None
-
-
 def open_rollout(session: Session, scope: Scope, fields: Row) -> OpenRollout:
     """Open a rollout for what the function was given: its source is in there, or known from the item."""
-    items = _items(fields)
-    problems = (problem_in(item, names) for names in (SURE_PROBLEMS, PROBLEM_FIELDS) for item in items)
-    problem = next((problem for problem in problems if problem is not None), None)
-    index = session.sources
-    sources = (index.told_in(item, _SURE_SOURCES if item is fields else SOURCE_FIELDS) for item in items)
-    told = next((source for source in sources if source is not None), None)
+    index, names = session.sources, names_of(*fields)
+    items = [fields] if is_flat(fields.values()) else _items(fields)
+    is_alone = len(items) == 1
+    problem = problem_of(fields, names.problems) if is_alone else _problem_in(items)
+    may_tell = not is_alone or names.sources or index.is_named
+    told = _source_in(index, items) if may_tell else None
     said = (scope.source, told) if index.is_named else (told, scope.source)  # a setting gives way to code
-    source = said[0] or said[1] or index.find(problem) or index.told_in(fields)
+    source = said[0] or said[1] or index.find(problem) or (index.told_in(fields) if may_tell else None)
     rollout = OpenRollout(scope.split, scope.phase, source, problem, session.number)
-    rollout.signs = {("id", *named): None for item in items for named in ids_in(item)}
+    if names.ids or not is_alone:
+        rollout.signs = {("id", *named): None for item in items for named in ids_in(item)}
     return rollout
+
+
+def _problem_in(items: Sequence[Row]) -> int | None:
+    """Return the fingerprint of the first problem in some items, the surest first."""
+    problems = (problem_in(item, names) for names in (SURE_PROBLEMS, PROBLEM_FIELDS) for item in items)
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def _source_in(index: SourceIndex, items: Sequence[Row]) -> str | None:
+    """Return the first source that some items tell, of which the first are the arguments."""
+    names = (_SURE_SOURCES, *(SOURCE_FIELDS for _ in items[1:]))
+    sources = map(index.told_in, items, names)
+    return next((source for source in sources if source is not None), None)

@@ -103,10 +103,20 @@ def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
     for row in given.all:
         rollout = open_rollout(scope.session, scope, row)
         rollout.signs = {**rollout.signs, **signs_in(*row.values())}
-        rollout.answer, rollout.said, rollout.blank = answer_in(row), said_in(row), is_blank(row)
         rollout.follow(last)
         rollouts.append(last := rollout)
     return rollouts
+
+
+def _wanted(scope: Scope, given: Given) -> list[OpenRollout]:
+    """Return what is known of the rollouts that rewards belong to, or, without an executor, these rollouts."""
+    wanted = _open_all(scope, given)
+    is_first = not scope.session.rollouts.has_executor(scope.split)
+    for rollout, row in zip(wanted, given.all, strict=True):
+        rollout.blank = is_blank(row)
+        if is_first:
+            rollout.answer, rollout.said = answer_in(row), said_in(row)
+    return wanted
 
 
 def scope_of(outer: Scope, role: Role, rollouts: Sequence[OpenRollout]) -> Scope:
@@ -162,7 +172,7 @@ class Reward:
         self._outer = outer
         self._given = given
         self._rollout = rollout
-        self._wanted = _open_all(outer, given) if rollout is None else [rollout]
+        self._wanted = _wanted(outer, given) if rollout is None else [rollout]
         if len(self._wanted) == 1 and self._wanted[0].source is None:
             expected = outer.session.rollouts.expected(self._wanted[0], self._last)
             self._wanted[0].source = None if expected is None else expected.source
@@ -182,7 +192,7 @@ class Reward:
         session = self._scope.session
         rewards = rewards_for(self._given, result) if error is None else [(row, None) for row in self._given.all]
         if len(rewards) != len(self._wanted):
-            self._wanted = _open_all(self._outer, self._given._replace(rows=[row for row, _ in rewards]))
+            self._wanted = _wanted(self._outer, self._given._replace(rows=[row for row, _ in rewards]))
         last = self._last if len(rewards) == 1 else None
         for wanted, (_, value) in zip(self._wanted, rewards, strict=True):
             if wanted.reward is None:  # told by hand, the first one counts

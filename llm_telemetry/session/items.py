@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 80
 _IDS = re.compile(r"i(?:d|dx|ndex)\n?(?:\0|$)")
 """The end of such a name, in names one after another."""
-_ID = re.compile(r"(^|_)(id|uid|uuid|idx|index)$")
+ID = re.compile(r"(^|_)(id|uid|uuid|idx|index)$")
+"""Names of what tells an item from others."""
 _DEPTH = 3
 _LISTS = (list, tuple)
 
@@ -57,7 +58,12 @@ def _is_name(value: str) -> bool:
 
 def problem_in(fields: Mapping[Any, Any], names: Mapping[str, int] = PROBLEM_FIELDS) -> int | None:
     """Return a fingerprint of the problem's text in `fields`, a text or the messages of a chat; no text is kept."""
-    for name in named_in(fields, names):
+    return problem_of(fields, named_in(fields, names))
+
+
+def problem_of(fields: Mapping[Any, Any], names: Iterable[str]) -> int | None:
+    """Return the same of the first of these fields, all of which are there, that is such a text."""
+    for name in names:
         if text := _text(fields[name]):
             return fingerprint(text)
     return None
@@ -68,7 +74,7 @@ def ids_in(fields: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:
     if not _IDS.search("\0".join(map(str, fields))):
         return
     for name, value in fields.items():
-        if isinstance(value, int | str) and not isinstance(value, bool) and _ID.search(str(name)):
+        if isinstance(value, int | str) and not isinstance(value, bool) and ID.search(str(name)):
             yield str(name), value
 
 
@@ -114,7 +120,7 @@ def _nested(fields: Mapping[Any, Any], names: Mapping[str, int]) -> Sequence[Map
 
 def is_item(fields: Mapping[Any, Any]) -> bool:
     """Tell an item from a message, or a part of one."""
-    if "role" in fields or ("type" in fields and "text" in fields):
+    if not fields or "role" in fields or ("type" in fields and "text" in fields):
         return False
     return _tells(fields) or any(map(_tells, items_in(fields)[1:]))
 

@@ -82,6 +82,10 @@ class RolloutBook:
         self._tell = tell or Notices()
         self.answers = Answers(self._tell, waiting)
 
+    def has_executor(self, split: Split) -> bool:
+        """Tell whether rollouts of this split open at their execution, and not at their reward."""
+        return split in self._executing
+
     def begun(self, rollouts: Iterable[OpenRollout]) -> None:
         """Let rollouts of a batch have their rewards while the executor is at work on the rest."""
         with self._lock:
@@ -150,8 +154,8 @@ class RolloutBook:
             self._late.add(rollout.split)
             self._tell(A_STEP_LATE)
         self._same_words |= rollout is not wanted and wanted.problem is not None and rollout.problem == wanted.problem
-        self._waiting.remove(rollout)
-        self._rewarded.remove(rollout)
+        if not self._waiting.remove(rollout):
+            self._rewarded.remove(rollout)
         rollout.source = rollout.source or wanted.source
         rollout.reward_signs = wanted.signs
         if wanted is not rollout:
@@ -202,8 +206,9 @@ class RolloutBook:
                 one.wrong = self.unrewarded_is_wrong and split in self._rewarding
             if missing and settled and not self.unrewarded_is_wrong:
                 self._tell(UNREWARDED, len(missing), len(left) + len(settled))
-            for one in (*waited, *settled):
+            for one in waited:
                 self._waiting.remove(one)
+            for one in settled:
                 self._rewarded.remove(one)
             records = [one.close() for one in settled if not one.closed]
             records += [record for one, record in [(one, one.close()) for one in waited] if one.key not in again]
@@ -225,9 +230,10 @@ class RolloutBook:
         if wanted is last:
             return [wanted]
         last = last if last is not None and fits(wanted, last) else None
-        if last is not None and self._is_executing(last):
-            return [last]
-        near = last if last in self._rewarded or (last is not None and self._is_alone(last)) else None
+        is_rewarded = last in self._rewarded
+        if last is not None and not (is_rewarded or last.closed or last in self._waiting):
+            return [last]  # it is under way
+        near = last if is_rewarded or (last is not None and self._is_alone(last)) else None
         fresh = self._waiting.like(wanted, near, other_words=not self._same_words)
         is_told = fresh is not None and fresh.likeness.problem  # what is like it by less does not come before it
         again = None
@@ -250,9 +256,6 @@ class RolloutBook:
         alike = self._rewarded.like(wanted, None, other_words=False) if wanted.answer else None
         same = (one for one in (alike.rollouts if alike else ()) if one.answer == wanted.answer)
         return next(same, None)
-
-    def _is_executing(self, rollout: OpenRollout) -> bool:
-        return not rollout.closed and rollout not in self._waiting and rollout not in self._rewarded
 
     def _is_alone(self, last: OpenRollout) -> bool:
         """Tell whether no other rollout of its task waits for a reward."""

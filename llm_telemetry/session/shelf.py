@@ -44,6 +44,8 @@ class Match(NamedTuple):
 
         Those that succeeded come first; where the reward function was given no answer, those that failed.
         """
+        if len(self.rollouts) == 1:
+            return self.rollouts
         sources = {_source(rollout) for rollout in self.rollouts}
         return [min(self.rollouts, key=lambda one: one.failed != wanted.blank)] if len(sources) == 1 else []
 
@@ -65,9 +67,9 @@ class Match(NamedTuple):
         """Tell whether all that is known of the reward speaks for these, and for what they have already."""
         if any(rollout.guessed for rollout in self.rollouts):
             return False
-        known = self.rollouts[0].signs.keys() | self.rollouts[0].reward_signs.keys()
-        is_near = near is not None and near in self.rollouts and may_be_same(wanted, near)
-        return self.likeness.problem or is_near or wanted.signs.keys() <= known
+        if self.likeness.problem or (near is not None and near in self.rollouts and may_be_same(wanted, near)):
+            return True
+        return wanted.signs.keys() <= self.rollouts[0].signs.keys() | self.rollouts[0].reward_signs.keys()
 
 
 class Shelf:
@@ -77,9 +79,11 @@ class Shelf:
         """Hold none."""
         self._all: dict[tuple[int, int], OpenRollout] = {}
         self._problems: _Places[int] = defaultdict(dict)
-        self._sources: _Places[str | None] = defaultdict(dict)
+        self._sources: _Places[str | None] | None = None
         self._signs: _Places[Sign] | None = None
-        """Each by split; by signs from when on nothing else has told, which is never where rewards tell the problem."""
+        """Each by split; by sources and by signs from when on nothing else has told, which is never where rewards tell
+        the problem.
+        """
 
     def __iter__(self) -> Iterator[OpenRollout]:
         """Iterate over a copy."""
@@ -99,24 +103,26 @@ class Shelf:
 
     def add(self, rollout: OpenRollout) -> None:
         """Put one here."""
-        split, key = rollout.split, rollout.key
-        self._all[key] = self._sources[split, _source(rollout)][key] = rollout
+        self._all[rollout.key] = rollout
         if rollout.problem is not None:
-            self._problems[split, rollout.problem][key] = rollout
+            self._problems[rollout.split, rollout.problem][rollout.key] = rollout
+        if self._sources is not None:
+            self._sources[rollout.split, _source(rollout)][rollout.key] = rollout
         if self._signs is not None:
             _know(self._signs, rollout)
 
-    def remove(self, rollout: OpenRollout) -> None:
-        """Take it away, if it is here."""
-        split, key = rollout.split, rollout.key
-        if self._all.pop(key, None) is None:
-            return
-        _take(self._sources, (split, _source(rollout)), key)
+    def remove(self, rollout: OpenRollout) -> bool:
+        """Take it away, and tell whether it was here."""
+        if self._all.pop(rollout.key, None) is None:
+            return False
         if rollout.problem is not None:
-            _take(self._problems, (split, rollout.problem), key)
+            _take(self._problems, (rollout.split, rollout.problem), rollout.key)
+        if self._sources is not None:
+            _take(self._sources, (rollout.split, _source(rollout)), rollout.key)
         if self._signs is not None:
             for sign in rollout.signs:
-                _take(self._signs, (split, sign), key)
+                _take(self._signs, (rollout.split, sign), rollout.key)
+        return True
 
     def like(
         self, wanted: OpenRollout, near: OpenRollout | None, *, other_words: bool, same_problem: bool = False
@@ -131,7 +137,7 @@ class Shelf:
         """
         # what has the same problem is most alike
         here = _NONE if wanted.problem is None else self._problems.get((wanted.split, wanted.problem), _NONE)
-        alike = [one for one in here.values() if fits(wanted, one)]
+        alike = [one for one in here.values() if one.source == wanted.source or fits(wanted, one)]
         if not alike and not same_problem:
             told = self._told(wanted, near)
             alike = [one for one in told if fits(wanted, one) and (other_words or may_be_same(wanted, one))]
@@ -143,6 +149,10 @@ class Shelf:
 
     def any_of(self, wanted: OpenRollout) -> list[OpenRollout]:
         """Return one for a reward of which no more is known; none if it would matter which: they differ in source."""
+        if self._sources is None:
+            self._sources = defaultdict(dict)
+            for rollout in self._all.values():
+                self._sources[rollout.split, _source(rollout)][rollout.key] = rollout
         sources = [source for split, source in self._sources if split == wanted.split]
         exact = [source for source in sources if wanted.source is not None and source == _source(wanted)]
         fitting = exact or [source for source in sources if wanted.source is None or source is None]

@@ -20,6 +20,7 @@ Sign: TypeAlias = "tuple[object, ...]"
 _DEPTH = 3
 _MOST = 256
 """Objects that are looked at."""
+_NUMBERS = frozenset({int, float, bool, type(None)})
 _SAY_NOTHING = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 
 
@@ -31,40 +32,42 @@ def signs_in(*values: Any) -> dict[Sign, object]:
     signs: dict[Sign, object] = {}
     level: Sequence[Any] = values
     left = _MOST
-    for depth in range(1, _DEPTH + 1):
-        rest = left - len(level)
+    for depth in range(_DEPTH, 0, -1):
+        rest = left - len(level) if depth > 1 else 0
         inner: list[Any] = []
-        for value in level if rest >= 0 else level[:left]:
+        for value in level[:left]:
             kind = type(value)
             if kind is str:  # as most are, with nothing in them
                 if len(value) > 1:  # one letter is one object
                     signs["text", id(value), hash(value)] = None
-                continue
-            if value is None or kind is float or kind is int or kind is bool:
-                continue
-            if (sign := _sign(value)) is not None:
-                signs.setdefault(*sign)
-            if depth < _DEPTH and rest > 0:
-                inner += _inside(value)[:rest]
+            elif kind is tuple or kind is list:
+                inner += value[: max(rest, 0)]
+            elif kind not in _NUMBERS:
+                if (sign := _sign(value, kind)) is not None:
+                    signs.setdefault(*sign)
+                if rest > 0:
+                    inner += _inside(value, kind)[:rest]
         if not inner:
             break
         level, left = inner, rest
     return signs
 
 
-def _inside(value: Any) -> Sequence[Any]:
-    return value if issubclass(type(value), list | tuple) else list(fields_of(value).values())
+def _inside(value: Any, kind: type) -> Sequence[Any]:
+    return value if issubclass(kind, list | tuple) else list(fields_of(value).values())
 
 
-def _sign(value: Any) -> tuple[Sign, object] | None:
-    """Return a sign, and what keeps it good; `None` for what is the same object in many places."""
-    kind = type(value)  # what a proxy pretends to be does not count
+def _sign(value: Any, kind: type) -> tuple[Sign, object] | None:
+    """Return a sign, and what keeps it good; `None` for what is the same object in many places.
+
+    What a proxy pretends to be, beside its `kind`, does not count.
+    """
     if issubclass(kind, str):
         return (("text", id(value), str.__hash__(value)), None) if len(value) > 1 else None
     if issubclass(kind, dict):
         text = next(((k, v) for k, v in dict.items(value) if type(k) is str and type(v) is str), None)
         return None if text is None else (("dict", id(value), hash(text)), None)
-    if kind is list or kind is tuple or issubclass(kind, _SAY_NOTHING):
+    if issubclass(kind, _SAY_NOTHING):
         return None
     try:
         known = weakref.ref(value)

@@ -7,7 +7,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.session.foreign import Executed, Rewarded
-from llm_telemetry.session.rollouts import OpenRollout
+from llm_telemetry.session.rollouts import OpenRollout, Phase
 from llm_telemetry.session.turn import Turn
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from llm_telemetry.session.foreign import ToldRollout
     from llm_telemetry.session.matching import RolloutBook
     from llm_telemetry.session.reader import SpoolReader
-    from llm_telemetry.session.rollouts import Phase
 
 
 class Delivery:
@@ -29,11 +28,17 @@ class Delivery:
     Args:
         book: Takes executions and rewards, which may be of different processes.
         record: Takes events.
+        open_one: Returns the owner's step or validation that is under way.
     """
 
-    def __init__(self, book: RolloutBook, record: Callable[[Any], None]) -> None:
+    def __init__(
+        self, book: RolloutBook, record: Callable[[Any], None], open_one: Callable[[Split], Phase | None]
+    ) -> None:
         self._book = book
         self._record = record
+        self._open_one = open_one
+        self._coming: dict[Split, Phase] = {}
+        """What the owner has not begun yet, where a rank has told of a rollout in it."""
         self._rewards: deque[Rewarded] = deque()
         self._phase: Phase | None = None
         self._turn = Turn()
@@ -42,12 +47,18 @@ class Delivery:
         self._looked = 0
         """How many texts had been read when all files were looked at."""
 
+    def begin(self, split: Split, step: int) -> Phase:
+        """Return the owner's next step or validation; what ranks that are ahead have done of it is of it."""
+        phase = self._coming.pop(split, None) or Phase(split, step)
+        phase.step = step
+        return phase
+
     def make(self, children: SpoolReader, phase: Phase | None) -> None:
         """Give what is new.
 
         Args:
             children: Where it is.
-            phase: The step or validation that it belongs to; without one it is training.
+            phase: The step or validation that it belongs to, where that is not told; without one it is training.
         """
         if not self._turn.take(wait=False):
             self._look(children)
@@ -93,4 +104,8 @@ class Delivery:
 
     def _opened(self, told: ToldRollout) -> OpenRollout:
         """Open here a rollout that another process tells of."""
-        return OpenRollout(self._split, self._phase, told.source, told.problem, key=told.key, group=told.group)
+        split, phase = self._split, self._phase
+        if told.split is not None and (phase is None or split != told.split):
+            split = told.split
+            phase = self._open_one(split) or self._coming.setdefault(split, Phase(split, 0))
+        return OpenRollout(split, phase, told.source, told.problem, key=told.key, group=told.group)

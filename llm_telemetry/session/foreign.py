@@ -6,12 +6,12 @@ import functools
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from llm_telemetry.events import Call, Evaluation, Padded, Rollout, UnmatchedReward, Usage
+from llm_telemetry.events import SPLITS, Call, Evaluation, Padded, Rollout, Split, UnmatchedReward, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from llm_telemetry.events import Event, Split
+    from llm_telemetry.events import Event
 
     Read = Callable[[Any], Any]
     Table = Mapping[type, Read | None]
@@ -46,6 +46,8 @@ class ToldRollout(NamedTuple):
     source: str | None
     problem: int | None
     group: str | int | None = None
+    split: Split | None = None
+    """Where the process knows it."""
 
 
 class Executed(NamedTuple):
@@ -66,14 +68,17 @@ class Rewarded(NamedTuple):
 _RECORDS: Mapping[str, type[Any]] = {**KINDS, "executed": Executed, "rewarded": Rewarded}
 
 
-def told_of(event: Event) -> dict[str, Any]:
+def told_of(event: Event, *, knows_split: bool = False) -> dict[str, Any]:
     """Return the fields of an event that a line has to tell: one that is missing there has its default.
 
-    Its split is the owner's to say.
+    Its split is the owner's to say, unless this process knows it.
     """
     defaults = event._field_defaults
     fields = zip(event._fields, event, strict=True)
-    return {name: value for name, value in fields if value is not defaults.get(name, ...) and name != "split"}
+    told = {name: value for name, value in fields if value is not defaults.get(name, ...)}
+    if not knows_split:
+        del told["split"]
+    return told
 
 
 def event_in(kind: str, told: Any, split: Split) -> Event | Executed | Rewarded:
@@ -82,7 +87,7 @@ def event_in(kind: str, told: Any, split: Split) -> Event | Executed | Rewarded:
     Args:
         kind: What it is called.
         told: Its fields; one that is missing has its default, so that older and newer processes understand each other.
-        split: Of the owner's phase, which is added to the fields: a child cannot know it.
+        split: Of the owner's phase, which is added to the fields where the process does not know it.
 
     Raises:
         ForeignError: A field is missing, unknown, of another type, or out of bounds.
@@ -91,7 +96,7 @@ def event_in(kind: str, told: Any, split: Split) -> Event | Executed | Rewarded:
     if record is None or not isinstance(told, dict):
         raise ForeignError(f"there is no event {kind!r}"[:100])
     if "split" in record._fields:
-        told["split"] = split
+        told.setdefault("split", split)
     event: Event | Executed | Rewarded = _record(record, told)
     return event
 
@@ -124,7 +129,8 @@ def _table(hint: Any, record: type[Any]) -> Table:
     if origin is tuple:
         return {list: _tuple_of(get_args(hint), record)}
     if origin is Literal:
-        return {str: {option: option for option in get_args(hint)}.__getitem__}
+        known = SPLITS if hint == Split else get_args(hint)  # "eval" is what payloads are called, not what is counted
+        return {str: {option: option for option in known}.__getitem__}
     if hasattr(hint, "_fields"):
         in_order = _in_order(list(_tables(hint).values()))
         return {list: lambda told: hint(*in_order(told)), dict: functools.partial(_record, hint)}

@@ -72,7 +72,7 @@ class SpoolReader:
         The file of a process that has ended is gone when it has been read.
 
         Args:
-            split: Of the owner's phase. A child cannot know it: a worker of a pool was forked in some earlier one.
+            split: Of the owner's phase, for who does not know it: a worker of a pool was forked in some earlier one.
         """
         writers = self._writers()
         ended = {name for name, writer in writers if name in self._closed or not writer.may_write()}

@@ -66,7 +66,7 @@ class Session:
         self._inbox = Inbox(self.failures, self.counts.theirs.hear)
         book = RolloutBook(self.record, self._hear_children, self.tell, self._inbox.waiting.copy)
         self.rollouts: RolloutBook | ForwardedRollouts = book
-        self._delivery = Delivery(book, self.record)
+        self._delivery = Delivery(book, self.record, self.open_one)
         self.reader = reader_of(config)
         self._outbox = Outbox(sinks)
         self.before_phase: list[Callable[[], object]] = []
@@ -163,8 +163,10 @@ class Session:
         if phase is not None and phase.step != step:
             self.flush(phase)
             phase = None
-        phase = phase or Phase(split, step)
+        phase = phase or self._delivery.begin(split, step)
         self._phases.append(phase)
+        if self._forward is not None:
+            self._forward.knows_split = True
         if split == "train":
             self.trains = True
             if self.reached is not None and step <= self.reached:

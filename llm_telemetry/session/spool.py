@@ -44,6 +44,8 @@ class SpoolWriter:
 
     def __init__(self, folder: Path, rank: str = "", *, closes: bool = False) -> None:
         self.folder = folder
+        self.knows_split = False
+        """This process has had a step or a validation of its own, as a rank has: it knows what is training."""
         self.writer = Writer.here(rank)
         self._shared = is_shared(folder)
         self._closes = closes or self._shared or bool(rank)
@@ -94,7 +96,7 @@ class SpoolWriter:
 
     def record(self, event: Event) -> None:
         """Append an event."""
-        self.write(_NAMES[type(event)], told_of(event))
+        self.write(_NAMES[type(event)], told_of(event, knows_split=self.knows_split))
 
 
 class ForwardedRollouts:
@@ -115,11 +117,12 @@ class ForwardedRollouts:
 
     def executed(self, rollout: OpenRollout, *, failed: bool) -> None:
         """Tell the owner that the executor is done with `rollout`."""
-        self._writer.write("executed", {"rollout": _told(rollout), "failed": failed})
+        self._writer.write("executed", {"rollout": self._told(rollout), "failed": failed})
 
     def rewarded(self, wanted: OpenRollout, last: OpenRollout | None, reward: float | None) -> None:
         """Tell the owner of a reward."""
-        self._writer.write("rewarded", {"wanted": _told(wanted), "last": last and _told(last), "reward": reward})
+        told = {"wanted": self._told(wanted), "last": last and self._told(last), "reward": reward}
+        self._writer.write("rewarded", told)
 
     def expected(self, wanted: OpenRollout, last: OpenRollout | None) -> OpenRollout | None:
         """Return the rollout of this task, if it is of the same problem; of others only the owner knows."""
@@ -131,6 +134,6 @@ class ForwardedRollouts:
     def settle(self, split: object) -> None:
         """Leave it to the owner."""
 
-
-def _told(rollout: OpenRollout) -> dict[str, Any]:
-    return {"key": rollout.key, "source": rollout.source, "problem": rollout.problem, "group": rollout.group}
+    def _told(self, rollout: OpenRollout) -> dict[str, Any]:
+        own = {"split": rollout.split} if self._writer.knows_split else {}
+        return {"key": rollout.key, "source": rollout.source, "problem": rollout.problem, "group": rollout.group, **own}

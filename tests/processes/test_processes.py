@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.children import PATIENCE, lines_of
+from tests.processes.programs.apart import TRAINED, VALIDATED
+from tests.support.children import PATIENCE, lines_of, payloads_in
 from tests.support.mocking import chat, openai_api
 from tests.support.trainers import Executor, RewardComputer, Trainer, sync_client, train_step, watch
 
@@ -171,3 +172,22 @@ def test_the_ranks_of_one_launch_are_one_payload_of_rank_0(tmp_path):
     payloads = [line["payload"] for line in lines_of(file)]
     assert payloads[-1]["cost/total_samples"] == 6
     assert payloads[-1]["cost/executor_calls"] == payloads[-1]["cost/judge_calls"] == 6
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", ["0", "1"])
+def test_what_a_rank_trains_and_validates_is_that_whichever_is_ahead(first, tmp_path):
+    launch = {"WORLD_SIZE": "2", "MASTER_PORT": "29500", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    program = [sys.executable, "-m", "tests.processes.programs.apart"]
+    ranks = [
+        subprocess.Popen([*program, number, first], cwd=tmp_path, env={**launch, "RANK": number}) for number in "01"
+    ]
+    assert [process.wait(PATIENCE) for process in ranks] == [0, 0]
+    told = [
+        (one.get("dataset/count"), one.get("judge/calls"), one.get("val/count"), one.get("val/judge/calls"))
+        for one in payloads_in(tmp_path)
+    ]
+    trained, validated = (TRAINED, TRAINED, None, None), (None, None, VALIDATED, VALIDATED)
+    late = [trained, validated]  # rank 1 has done it when rank 0 had told of its own: a second payload of each
+    twice = [tuple(count and count * 2 for count in counts) for counts in late]
+    assert told == (twice if first == "1" else late + late)

@@ -53,9 +53,11 @@ def test_events_come_back_as_they_were(writer):
     assert taken(writer.folder) == EVENTS
 
 
-def test_the_split_is_the_owners(writer):
+def test_the_split_is_the_owners_unless_the_process_knows_it(writer):
     writer.record(CALL)
-    assert taken(writer.folder, "val") == [CALL._replace(split="val")]
+    writer.knows_split = True
+    writer.record(CALL)
+    assert taken(writer.folder, "val") == [CALL._replace(split="val"), CALL]
 
 
 def test_rollouts_come_back_with_their_key_and_group(writer):
@@ -130,6 +132,9 @@ def test_the_file_of_a_process_that_has_ended_is_read_and_forgotten(tmp_path):
         {"role": "king"},
         {"role": None},
         {"role": ["judge"]},
+        {"split": "eval"},
+        {"split": None},
+        {"split": ["train"]},
         {"source": 1},
         {"source": "x" * (foreign.LONGEST + 1)},
         {"usage": [10**400, 0]},

@@ -1,7 +1,8 @@
 """Waits for the first LLM call by plain HTTP: until then nothing of ours but this is in the way of a request.
 
 Everybody imports httpx, requests, aiohttp or boto3, and few call an LLM through them. So what makes a request there
-looks at where it goes; the first one to an LLM brings in the rest. Standard library only, as the finder.
+looks at where it goes; the first one to an LLM brings in the rest. It imports little, as
+the finder.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 
-from llm_telemetry.names import ENDPOINTS
+from llm_telemetry.clients.endpoints import endpoint_of
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be most of what this module costs
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _wire(method: Any, place: int, spring: Callable[[], object]) -> Any:
     @functools.wraps(method)
     def made(*args: Any, **kwargs: Any) -> Any:
         where = args[place] if len(args) > place else kwargs.get("url", kwargs.get("service_name"))
-        if where == _BEDROCK or str(where).partition("?")[0].endswith(ENDPOINTS):
+        if where == _BEDROCK or endpoint_of(str(where)) is not None:
             spring()
         return method(*args, **kwargs)
 

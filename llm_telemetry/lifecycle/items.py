@@ -118,11 +118,6 @@ def answer_in(fields: Row) -> tuple[object, ...]:
     return ()
 
 
-def said_in(fields: Row) -> str | None:
-    """Return the answer's text, under a name for one."""
-    return next((said for name in names_of(*fields).said if type(said := fields[name]) is str), None)
-
-
 def is_blank(fields: Row) -> bool:
     """Tell whether a reward function was given no answer, under a name for one."""
     answers = names_of(*fields).answers

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import attempt
 from llm_telemetry.hooks.scopes import LAST_ROLLOUT, SCOPE, Scope
-from llm_telemetry.lifecycle.items import answer_in, compared_in, given_in, is_blank, open_rollout, said_in
+from llm_telemetry.lifecycle.arguments import first_text, names_of
+from llm_telemetry.lifecycle.items import answer_in, compared_in, given_in, is_blank, open_rollout
 from llm_telemetry.lifecycle.outcomes import outcomes_in, rewards_for
 from llm_telemetry.lifecycle.rewards import describe, says_failed
 from llm_telemetry.session.signs import signs_in
@@ -115,7 +116,7 @@ def _wanted(scope: Scope, given: Given) -> list[OpenRollout]:
     for rollout, row in zip(wanted, given.all, strict=True):
         rollout.blank = is_blank(row)
         if is_first:
-            rollout.answer, rollout.said = answer_in(row), said_in(row)
+            rollout.answer, rollout.said = answer_in(row), first_text(row, names_of(*row).said)
     return wanted
 
 

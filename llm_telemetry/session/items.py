@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _LONGEST_NAME = 80
-_IDS = re.compile(r"i(?:d|dx|ndex)\n?(?:\0|$)")
-"""The end of such a name, in names one after another."""
 ID = re.compile(r"(^|_)(id|uid|uuid|idx|index)$")
 """Names of what tells an item from others."""
 _DEPTH = 3
@@ -71,8 +69,6 @@ def problem_of(fields: Mapping[Any, Any], names: Iterable[str]) -> int | None:
 
 def ids_in(fields: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:
     """Yield what tells an item, or a rollout, from others, by name: `task_id`, `uid` and the like."""
-    if not _IDS.search("\0".join(map(str, fields))):
-        return
     for name, value in fields.items():
         if isinstance(value, int | str) and not isinstance(value, bool) and ID.search(str(name)):
             yield str(name), value

@@ -359,6 +359,16 @@ def test_a_reward_that_is_computed_twice_is_one_rollout(tmp_path):
     assert right(payload) == counts(payload) == {"gsm8k": 2, "mmlu": 2}
 
 
+def test_an_answer_that_is_a_text_of_numpy_s_is_known_again_when_it_is_rewarded_again(tmp_path):
+    answer = np.str_("Step by step, the answer is 4")
+
+    def body(trainer):
+        for _ in range(3):
+            trainer.reward.compute_reward("2 + 2?", answer)
+
+    assert payload_of(Loop(body, reward=Grader()), tmp_path)["dataset/count"] == 1
+
+
 def test_a_reward_function_that_runs_code_through_the_executor_has_one_rollout(tmp_path):
     executor = SyncExecutor()
     payload = payload_of(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_telemetry.events import Rollout
-from llm_telemetry.session.matching import A_STEP_LATE, PATIENCE, RolloutBook
+from llm_telemetry.session.matching import PATIENCE, RolloutBook
 from llm_telemetry.session.rollouts import OpenRollout, Phase
 from llm_telemetry.session.signs import signs_in
 
@@ -298,48 +298,3 @@ def test_a_reward_of_a_batch_that_is_being_executed_is_that_of_its_rollout():
     for one in batch:
         book.executed(one, failed=False)
     assert rewards_later(book, rollout(1, None)) == [("math", 1.0, False), ("gsm8k", 1.0, False)]
-
-
-# --- rewards a step late
-
-
-def late_book():
-    book = Book()
-    book.expects_rewards = True
-    return book
-
-
-def test_rewards_that_come_a_step_late_are_those_of_the_rollouts_of_the_step_before():
-    book, told = late_book(), []
-    book._tell = lambda sentence, *_: told.append(sentence)
-    steps = [Phase("train", number) for number in range(1, 4)]
-    for number, step in enumerate(steps):
-        book.execute(phase=step)  # the same problem in each step
-        if number:
-            book.rewarded(rollout(phase=step), None, float(number))
-        book.close("train", step)
-        assert len(book.closed) == number
-    book.close("train", None)
-    assert [one.reward for one in book.closed] == [1.0, 2.0, None]
-    assert set(told) == {A_STEP_LATE}
-
-
-def test_where_the_next_step_rewards_nothing_either_nothing_waits_any_more():
-    book = late_book()
-    steps = [Phase("train", number) for number in range(1, 4)]
-    for step in steps:
-        book.execute(phase=step)
-        book.close("train", step)
-    assert len(book.closed) == 3
-
-
-def test_a_failed_rollout_and_one_beside_rewarded_ones_wait_for_nothing():
-    book = late_book()
-    book.execute(failed=True)
-    book.close("train", STEP)
-    assert book.results == [("gsm8k", None, True)]
-    book = late_book()
-    book.rewarded(rollout(), book.execute(), 1.0)
-    book.execute(problem=2)
-    book.close("train", STEP)
-    assert sorted(one.unscored for one in book.closed) == [False, True]

@@ -4,9 +4,14 @@ import json
 
 import pytest
 
+from tests.support.asked_judges import (
+    answers,
+    ask,
+    failures_in,
+    text_of,
+)
 from tests.support.loops import Loop, payload_of
 from tests.support.mocking import chat, failure, openai_api
-from tests.trainers.test_judges import answers, ask, failures_in, text_of
 
 GROUP = [{"response": f"answer {i}", "problem": "2 + 2?", "source": "gsm8k"} for i in range(3)]
 

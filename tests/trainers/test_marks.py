@@ -7,11 +7,16 @@ import pickle
 import pytest
 
 import llm_telemetry
+from tests.support.asked_judges import (
+    ask,
+    failures_in,
+    says_yes,
+    text_of,
+)
 from tests.support.loops import Loop, payload_of
 from tests.support.mocking import chat, openai_api
 from tests.support.trainers import ask as ask_async
 from tests.support.trainers import async_client
-from tests.trainers.test_judges import ask, failures_in, says_yes, text_of
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,18 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from llm_telemetry import InstrumentError
+from tests.support.asked_judges import (
+    Computer,
+    answers,
+    ask,
+    failures_in,
+    judged_by,
+    text_of,
+)
 from tests.support.loops import GSM, Items, Loop, payload_of
 from tests.support.mocking import chat, openai_api
 from tests.support.sdk import IS_OLD
 from tests.support.trainers import sync_client
-from tests.trainers.test_judges import Computer, answers, ask, failures_in, judged_by, text_of
 
 KEY = "sk-proj-" + "a1B2c3D4" * 5
 

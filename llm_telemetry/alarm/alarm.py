@@ -64,7 +64,7 @@ class Alarm:
             step: The training step.
             spent: What the run has cost, in USD; `None` when that is unknown.
         """
-        rates = rates_of(self._window, self._anchors) if self._window.seen or self._anchors.seen else []
+        rates = rates_of(self._window, self._anchors)
         violated = [rate for rate in rates if rate.is_beyond(self._limits)]
         over = spent if self._is_spent(spent) else None
         conditions = (*(rate.limit for rate in violated), *(() if over is None else (BUDGET,)))

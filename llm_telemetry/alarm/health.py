@@ -205,18 +205,30 @@ def see_anchors(evaluation: Evaluation, source: str, agrees: bool | None) -> Ite
 
 
 def rates_of(window: Latest, anchors: Latest) -> list[Rate]:
-    """Return every rate that has a limit.
+    """Return every rate that has a limit, of what was seen at all."""
+    return [*(_by_outcome(window) if window.seen else ()), *(_by_anchor(anchors) if anchors.seen else ())]
+
+
+def _by_outcome(window: Latest) -> list[Rate]:
+    """Return what came of the latest evaluations.
 
     Disagreement is that of verdicts: what has none can contradict nothing, and would make the rate look small.
     """
-    counts, known, whole = window.counts, anchors.counts, len(window.seen)
-    changed = known[_NOW_RIGHT] + known[_NOW_WRONG]
+    counts, whole = window.counts, len(window.seen)
     verdicts = counts[_VERDICT] + counts[_DISAGREEMENT]
     return [
         Rate("success_rate", "success", verdicts, whole, (_API, _PARSE)),
         Rate("api_failure_rate", "API failures", counts[_API], whole, (_API,)),
         Rate("parse_failure_rate", "parse failures", counts[_PARSE], whole, (_PARSE,)),
         Rate("disagreement_rate", "disagreement", counts[_DISAGREEMENT], verdicts, (_DISAGREEMENT,)),
+    ]
+
+
+def _by_anchor(anchors: Latest) -> list[Rate]:
+    """Return what the latest verdicts came to of which something was known beforehand."""
+    known = anchors.counts
+    changed = known[_NOW_RIGHT] + known[_NOW_WRONG]
+    return [
         Rate(
             "inconsistent_rate",
             "verdicts that contradict an earlier one on the same answer",

@@ -26,8 +26,6 @@ class GroupSums(Sums):
     """Groups by what they teach."""
 
     count: int = 0
-    decided: int = 0
-    """Those of which it is known whether all, none or some of their rollouts are right."""
     solved_all: int = 0
     solved_none: int = 0
     mixed: int = 0
@@ -37,6 +35,11 @@ class GroupSums(Sums):
     """Those whose rewards are all the same."""
     contaminated: int = 0
     contaminated_rollouts: int = 0
+
+    @property
+    def decided(self) -> int:
+        """Those of which it is known whether all, none or some of their rollouts are right."""
+        return self.solved_all + self.solved_none + self.mixed
 
     @property
     def informative(self) -> int:
@@ -53,18 +56,17 @@ class GroupSums(Sums):
             rewards: Their rewards.
             stand_in: Of each whether the reward stands in for a failed evaluation; `None` where none does.
         """
-        known, given = set(correct), set(rewards)
-        mixed = True in known and False in known
-        if mixed or None not in known:
-            self.decided += 1
-            self.mixed += mixed
-            self.solved_all += False not in known
-            self.solved_none += True not in known
-        differ = len(given) - (None in given) > 1
-        flat = not differ and None not in given
         self.count += 1
-        self.measured += differ or flat
-        self.flat += flat
+        known, given = set(correct), set(rewards)
+        if True in known and False in known:
+            self.mixed += 1
+        elif None not in known:
+            self.solved_all += True in known
+            self.solved_none += False in known
+        differ, flat = len(given) - (None in given) > 1, len(given) == 1 and None not in given
+        if differ or flat:
+            self.measured += 1
+            self.flat += flat
         if stand_in is not None and is_contaminated(rewards, stand_in):
             self.contaminated += 1
             self.contaminated_rollouts += len(rewards)

@@ -7,6 +7,8 @@ name it by one of its keys. What is kept lasts until the end of the rollout's wi
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.collectors.spend import Spend
@@ -14,7 +16,7 @@ from llm_telemetry.events import FAILED, SPLITS, VERDICTS
 from llm_telemetry.notices import Notices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from llm_telemetry.collectors.pricing import PriceTable
     from llm_telemetry.events import Call, Evaluation, Id, Outcome, Rollout, Split
@@ -55,6 +57,9 @@ class _Account(Spend):
             self.came_to = _ALONE[outcome] if len(self.outcomes) == 1 else _together([self])
 
 
+_has_outcomes = attrgetter("came_to")
+
+
 def _together(accounts: Iterable[_Account]) -> tuple[Outcome, ...]:
     """Return what the judges came to, one each, in the order of the evaluations."""
     told = sorted((key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items())
@@ -80,13 +85,18 @@ class Settled(NamedTuple):
     """What its judges came to, one each."""
     rules: Sequence[bool | None] = ()
     """Whether its answer is right by the user's rule; `None` where that is not known."""
-    spends: Sequence[Sequence[Spend]] = ()
-    """What its own calls took, by the opening that they were made in."""
+    keys: Sequence[tuple[Id, ...]] = ()
+    account_of: Callable[[Id], Spend | None] = {}.get
+    """Returns what the calls took that were made in an opening of one."""
 
     def have_stand_in(self) -> list[bool] | None:
         """Tell of each whether a judge has failed, so that the reward stands in; `None` where none has."""
         stood_in = {outcomes for outcomes in set(self.outcomes) if not _WITHOUT.isdisjoint(outcomes)}
         return [outcomes in stood_in for outcomes in self.outcomes] if stood_in else None
+
+    def spent_by(self, rows: Iterable[int]) -> Iterator[Spend]:
+        """Yield what the own calls of some of them took."""
+        return filter(None, map(self.account_of, chain.from_iterable(map(self.keys.__getitem__, rows))))
 
 
 class Ledger:
@@ -144,21 +154,15 @@ class Ledger:
         account_of = self._accounts.get
         outcomes: list[tuple[Outcome, ...]] = []
         rules: list[bool | None] = []
-        spends: list[list[_Account]] = []
         for openings in keys:  # what is done here is done for each rollout
-            came_to: tuple[Outcome, ...] = ()
-            rule, accounts = None, []
-            for key in openings:
-                account = account_of(key)
-                if account is not None:
-                    accounts.append(account)
-                    if account.came_to:
-                        came_to = _together(accounts) if came_to else account.came_to
-                        rule = account.rule if rule is None else rule
-            outcomes.append(came_to)
-            rules.append(rule)
-            spends.append(accounts)
-        return Settled(sources, groups, rewards, failed, parts, correct, outcomes, rules, spends)
+            judged = [*filter(_has_outcomes, filter(None, map(account_of, openings)))]
+            if len(judged) == 1:
+                outcomes.append(judged[0].came_to)
+                rules.append(judged[0].rule)
+            else:
+                outcomes.append(_together(judged))
+                rules.append(next((one.rule for one in judged if one.rule is not None), None))
+        return Settled(sources, groups, rewards, failed, parts, correct, outcomes, rules, keys, account_of)
 
     def strays(self, split: Split) -> Counter[str]:
         """Return how many evaluations of the window have no verdict and no rollout that is known, by source."""

@@ -7,11 +7,12 @@ long answers from deciding it, as ranks would.
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import accumulate, pairwise, repeat
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
@@ -55,10 +56,9 @@ class LengthSums(Sums):
             self.length_of_right += whole
 
 
-@functools.lru_cache(maxsize=4096)
-def units_of(characters: int) -> int:
-    """Return the logarithm of a length in whole units; most lengths of a run come again."""
-    return round(_UNIT * math.log2(1 + characters))
+def units_of(lengths: Iterable[int]) -> list[int]:
+    """Return the logarithms of lengths in characters, in whole units."""
+    return [round(_UNIT * math.log2(1 + characters)) for characters in lengths]
 
 
 class LengthCollector:
@@ -94,7 +94,7 @@ class LengthCollector:
         for (source, outcome), characters in self._told[split].items():
             if outcome in ("undecided", "api_failure"):
                 continue
-            lengths = list(map(units_of, characters))
+            lengths = units_of(characters)
             buckets = [length // _BUCKET for length in lengths]
             self._asked[split].update(buckets)
             if outcome == "parse_failure":
@@ -153,13 +153,11 @@ def thirds_of(asked: Counter[int], unparsed: Counter[int]) -> list[float | None]
 
     Lengths of one bucket stay together, in the third in which most of them lie.
     """
-    whole, before = asked.total(), 0
-    parts, wholes = [0, 0, 0], [0, 0, 0]
-    for bucket in sorted(asked):
-        count = asked[bucket]
-        third = 3 * (2 * before + count) // (2 * whole)
-        wholes[third] += count
-        if unparsed:
-            parts[third] += unparsed[bucket]
-        before += count
-    return [None if whole < _FEWEST else ratio(part, of) for part, of in zip(parts, wholes, strict=True)]
+    buckets = sorted(asked)
+    reached = [0, *accumulate(map(asked.__getitem__, buckets))]
+    whole = reached[-1]
+    if whole < _FEWEST:
+        return [None, None, None]
+    middles = list(map(operator.add, reached, reached[1:]))  # each twice
+    ends = pairwise(bisect_left(middles, -(-2 * third * whole // 3)) for third in range(4))
+    return [ratio(sum(map(unparsed.get, buckets[a:b], repeat(0))), reached[b] - reached[a]) for a, b in ends]

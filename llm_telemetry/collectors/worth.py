@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import chain, compress
+from itertools import compress, count
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
@@ -97,13 +97,12 @@ class WorthCollector:
         window = self._windows[split]
         correct = settled.correct.count(True)
         informative = sum(sums.informative for sums in groups.by_source.values())
-        wasted = map(settled.spends.__getitem__, groups.flat)
-        failed = compress(settled.spends, settled.failed)
+        wasted, failed = settled.spent_by(groups.flat), settled.spent_by(compress(count(), settled.failed))
         usd = {
             keys.PER_CORRECT_ROLLOUT: spent / correct if spent is not None and correct else None,
             keys.PER_INFORMATIVE_GROUP: spent / informative if spent is not None and informative else None,
-            keys.IN_ZERO_VARIANCE_GROUPS: merged(chain(*wasted)).usd(self._prices) if groups.by_source else None,
-            keys.FAILED_ROLLOUTS_COST: merged(chain(*failed)).usd(self._prices) if settled.sources else None,
+            keys.IN_ZERO_VARIANCE_GROUPS: merged(wasted).usd(self._prices) if groups.by_source else None,
+            keys.FAILED_ROLLOUTS_COST: merged(failed).usd(self._prices) if settled.sources else None,
             keys.JUDGE_FAILURES_COST: self._failures(window) if spent is not None else None,
             keys.RETRIES_COST: window.again.usd(self._prices) if spent is not None else None,
             keys.UNATTRIBUTED_COST: window.unattributed.usd(self._prices) if spent is not None else None,

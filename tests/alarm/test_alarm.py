@@ -121,7 +121,9 @@ def test_of_a_window_only_the_latest_count():
 
 
 @given(
-    st.lists(st.sampled_from([verdict(), verdict(True), failed("server"), failed("empty"), failed("ambiguous")])),
+    st.lists(
+        st.sampled_from([verdict(), verdict(True), failed("server"), failed("empty"), failed("ambiguous")]), min_size=1
+    ),
     st.integers(1, 30),
 )
 def test_the_rates_of_a_window_are_those_of_a_recount(evaluations, window):
@@ -135,9 +137,6 @@ def test_the_rates_of_a_window_are_those_of_a_recount(evaluations, window):
         "api_failure_rate": (outcomes.count("api_failure"), len(latest)),
         "parse_failure_rate": (outcomes.count("parse_failure"), len(latest)),
         "disagreement_rate": (sum(evaluation.disagreed for evaluation in latest), verdicts),
-        "inconsistent_rate": (0, 0),
-        "verdict_shift": (0, 0),
-        "degenerate_accepted_rate": (0, 0),
     }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import chain
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.collectors.spend import Spend
@@ -16,7 +15,7 @@ from llm_telemetry.events import FAILED, SPLITS, VERDICTS
 from llm_telemetry.notices import Notices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from llm_telemetry.collectors.pricing import PriceTable
     from llm_telemetry.events import Call, Evaluation, Id, Outcome, Rollout, Split
@@ -57,9 +56,6 @@ class _Account(Spend):
             self.came_to = _ALONE[outcome] if len(self.outcomes) == 1 else _together([self])
 
 
-_has_outcomes = attrgetter("came_to")
-
-
 def _together(accounts: Iterable[_Account]) -> tuple[Outcome, ...]:
     """Return what the judges came to, one each, in the order of the evaluations."""
     told = sorted((key, judge, outcome) for one in accounts for judge, (key, outcome) in one.outcomes.items())
@@ -86,8 +82,9 @@ class Settled(NamedTuple):
     rules: Sequence[bool | None] = ()
     """Whether its answer is right by the user's rule; `None` where that is not known."""
     keys: Sequence[tuple[Id, ...]] = ()
-    account_of: Callable[[Id], Spend | None] = {}.get
-    """Returns what the calls took that were made in an opening of one."""
+    """By which its calls name it, each an opening of it."""
+    accounts: Mapping[Id, Spend] = {}
+    """What the calls took that were made in an opening."""
 
     def have_stand_in(self) -> list[bool] | None:
         """Tell of each whether a judge has failed, so that the reward stands in; `None` where none has."""
@@ -96,7 +93,7 @@ class Settled(NamedTuple):
 
     def spent_by(self, rows: Iterable[int]) -> Iterator[Spend]:
         """Yield what the own calls of some of them took."""
-        return filter(None, map(self.account_of, chain.from_iterable(map(self.keys.__getitem__, rows))))
+        return filter(None, map(self.accounts.get, chain.from_iterable(map(self.keys.__getitem__, rows))))
 
 
 class Ledger:
@@ -155,14 +152,16 @@ class Ledger:
         outcomes: list[tuple[Outcome, ...]] = []
         rules: list[bool | None] = []
         for openings in keys:  # what is done here is done for each rollout
-            judged = [*filter(_has_outcomes, filter(None, map(account_of, openings)))]
-            if len(judged) == 1:
-                outcomes.append(judged[0].came_to)
-                rules.append(judged[0].rule)
-            else:
-                outcomes.append(_together(judged))
-                rules.append(next((one.rule for one in judged if one.rule is not None), None))
-        return Settled(sources, groups, rewards, failed, parts, correct, outcomes, rules, keys, account_of)
+            came_to: tuple[Outcome, ...] = ()
+            rule = None
+            for key in openings:
+                account = account_of(key)
+                if account is not None and account.came_to:
+                    came_to = _together(filter(None, map(account_of, openings))) if came_to else account.came_to
+                    rule = account.rule if rule is None else rule
+            outcomes.append(came_to)
+            rules.append(rule)
+        return Settled(sources, groups, rewards, failed, parts, correct, outcomes, rules, keys, self._accounts)
 
     def strays(self, split: Split) -> Counter[str]:
         """Return how many evaluations of the window have no verdict and no rollout that is known, by source."""

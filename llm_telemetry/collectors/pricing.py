@@ -12,12 +12,9 @@ import time
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, localcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from llm_telemetry.settings.config import InstrumentError
-
-if TYPE_CHECKING:
-    from llm_telemetry.events import Call
 
 EXACT = Context(prec=40, traps=[])
 """For all arithmetic with USD: the trainer's own decimal context is neither used nor touched."""
@@ -33,10 +30,9 @@ _CONTEXT = ("service_tier", "processing")
 _STANDARD = frozenset({"default", "standard", "auto", "on_demand"})
 
 
-def service_of(call: Call) -> str:
-    """Return the service tier that a call is priced by; empty for the standard one, whatever a provider calls it."""
-    tier = call.service_tier
-    return "" if tier is None or tier in _STANDARD else tier
+def service_of(tier: str) -> str:
+    """Return the service tier that calls are priced by; empty for the standard one, whatever a provider calls it."""
+    return "" if tier in _STANDARD else tier
 
 
 class Rate(NamedTuple):

@@ -30,7 +30,7 @@ Bucket: TypeAlias = "tuple[str | None, str | None, int, str]"
 
 def bucket_of(call: Call, prompt: int, prices: PriceTable) -> Bucket:
     """Return what decides what the tokens of a call cost: calls of one bucket are priced together."""
-    service = service_of(call)
+    service = "" if call.service_tier is None else service_of(call.service_tier)
     tier = prices.tier((call.model, call.requested_model), prompt, service) if prompt > SMALLEST_TIER else 0
     return call.model, call.requested_model, tier, service
 

@@ -80,6 +80,8 @@ def make_private(folder: Path) -> None:
 
 def is_private(folder: Path) -> bool:
     """Tell whether it is a folder, no link to one, of this user's, and closed to others."""
+    if not os.access(folder, os.F_OK):
+        return False  # as where no child has told anything yet; an exception would take longer than the look
     try:
         found = os.lstat(folder)
     except OSError:

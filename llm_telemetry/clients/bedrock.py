@@ -9,17 +9,19 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.clients.calls import held_call, hold
+from llm_telemetry.clients.calls import held_call, hold, outside
 from llm_telemetry.clients.http import Asked, HttpCall
 from llm_telemetry.clients.taps import Tap
 from llm_telemetry.clients.wire import Failure, parsed
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import innermost, session_of
+from llm_telemetry.hooks.scopes import innermost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from llm_telemetry.hooks.scopes import Scope
 
 SERVICE = "bedrock-runtime"
 BODIES = {"Converse": "", "ConverseStream": "stream", "InvokeModel": "body", "InvokeModelWithResponseStream": "body"}
@@ -36,11 +38,11 @@ class BedrockCall(HttpCall):
 
     __slots__ = ("_field",)
 
-    def __init__(self, session: Any, scope: Any, operation: str, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, scope: Scope, operation: str, parameters: Mapping[str, Any]) -> None:
         """Note who calls, and which model."""
         body = parsed(parameters.get("body"))
         told = {**(body if isinstance(body, dict) else parameters), "model": parameters.get("modelId")}
-        super().__init__(session, scope, Asked(operation, told), hold)
+        super().__init__(scope, Asked(operation, told), hold)
         self._field = BODIES[operation]
 
     def end(self, result: Any, error: BaseException | None) -> None:
@@ -87,11 +89,10 @@ def _observe(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping
 def _open_call(client: Any, operation_name: str, api_params: Mapping[str, Any]) -> BedrockCall | None:
     if operation_name not in BODIES or client.meta.service_model.service_name != SERVICE:
         return None
-    scope = innermost()
-    session = session_of(scope)
-    if session is None or (scope is not None and scope.call is not None):
+    scope = innermost() or outside()
+    if scope is None or scope.call is not None:
         return None
-    return BedrockCall(session, scope, operation_name, api_params)
+    return BedrockCall(scope, operation_name, api_params)
 
 
 def _observe_events(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -26,7 +26,7 @@ from llm_telemetry.clients.translations import as_chat
 from llm_telemetry.clients.unheard import before_call
 from llm_telemetry.events import Call, Role, Usage
 from llm_telemetry.guard import guarded, survive_fork
-from llm_telemetry.hooks.scopes import Scope
+from llm_telemetry.hooks.scopes import Scope, session_of
 from llm_telemetry.judging.attempts import Reply
 from llm_telemetry.sources import UNKNOWN
 
@@ -35,8 +35,19 @@ if TYPE_CHECKING:
     from llm_telemetry.session.session import Session
 
 _UNFINISHED = ("queued", "in_progress")
+_TOLD = ("usage", "service_tier", "choices", "model", "system_fingerprint")
+"""What is read of a response."""
 made = tuple.__new__
 """Makes a record of its fields without the frame of Python that a `NamedTuple` runs: three are made for every call."""
+
+
+def outside() -> Scope | None:
+    """Return the scope of a call that is made outside of all scopes; `None` where nobody is watched."""
+    session = session_of(None)
+    if session is None:
+        return None
+    role, rollout = session.parts.at_work() or ("other", None)
+    return Scope(session, session.phase, role, rollout)
 
 
 class OpenCall:
@@ -44,18 +55,15 @@ class OpenCall:
 
     # fmt: off
     __slots__ = (
-        "_outer", "_role", "answers", "attempt", "embedding", "holder", "http", "model", "open", "requested",
-        "retries", "seen", "served", "started", "told", "usage",
+        "_outer", "_role", "answers", "attempt", "embedding", "holder", "model", "open", "requested", "retries",
+        "seen", "served", "spent", "started", "told", "usage",
     )
     # fmt: on
 
-    def __init__(self, session: Session, scope: Scope | None, role: Role, options: Any) -> None:
-        """Note who calls, and which model; the request itself is not touched."""
+    def __init__(self, scope: Scope, role: Role, options: Any) -> None:
+        """Note who calls, and which model, and start the clock; the request itself is not touched."""
         for look in before_call:
             look()
-        if scope is None:
-            role, rollout = session.parts.at_work() or (role, None)
-            scope = Scope(session, session.phase, role, rollout)
         asked = options.json_data
         self._outer = scope
         self._role = role
@@ -66,15 +74,17 @@ class OpenCall:
         self.served: tuple[str | None, str | None] = None, None
         self.usage: Usage | None = None
         self.told: dict[str, Any] | None = None
-        self.http: Any = None
+        self.spent: Any = None
+        """The HTTP response that the SDK could not parse: its tokens are spent."""
         self.holder: weakref.finalize[Any, Any] | None = None
         self.retries = 0
         self.answers = 0 if self.embedding else 1
         self.open = True
         self.seen = False
+        self.started = time.perf_counter()
 
     def begin(self) -> Scope:
-        """Start the clock."""
+        """Start the clock anew: a coroutine begins when it runs, not when it is made."""
         self.started = time.perf_counter()
         return self.scope()
 
@@ -88,7 +98,7 @@ class OpenCall:
         if error is None:
             self.settle(result)
         else:
-            self.finish(getattr(error, "completion", None) or body_of(self.http), error)
+            self.finish(getattr(error, "completion", None) or body_of(self.spent), error)
 
     def settle(self, result: Any) -> None:
         """Finish with a complete response; follow a stream, or a raw response that is still to be read."""
@@ -133,8 +143,7 @@ class OpenCall:
             attempt.replies = replies_of(response)
 
     def _read(self, fields: dict[str, Any]) -> None:
-        usage = fields.get("usage")
-        tier = fields.get("service_tier")
+        usage, tier, choices, model, build = map(fields.get, _TOLD)
         if usage is not None:
             told = fields_of(usage)
             if self.told:  # Anthropic's streams tell the prompt first, and the answer's tokens as they grow
@@ -142,7 +151,6 @@ class OpenCall:
             self.told = told
             self.usage = usage_in(told, embedding=self.embedding) or self.usage
             tier = tier or told.get("service_tier")  # Anthropic's is here
-        choices, model, build = fields.get("choices"), fields.get("model"), fields.get("system_fingerprint")
         if type(choices) is list and len(choices) > self.answers:
             self.answers = len(choices)
         if model is not None and model != self.model:
@@ -201,7 +209,6 @@ class OpenCall:
                 ),
             )
         )
-        self.http = None
 
     @guarded
     def _place(self, attempt: Attempt) -> str | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import sys
 from inspect import CO_COROUTINE
-from types import CoroutineType, FunctionType, MethodType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from llm_telemetry.clients.calls import OpenCall, held_call, hold
+from llm_telemetry.clients.calls import OpenCall, held_call, hold, outside
 from llm_telemetry.clients.endpoints import endpoint_of
 from llm_telemetry.clients.openai import observe_close
 from llm_telemetry.clients.taps import Tap
@@ -21,16 +21,15 @@ from llm_telemetry.clients.translations import as_chat
 from llm_telemetry.clients.unheard import unheard
 from llm_telemetry.clients.wire import Body, Failure, is_last, parsed
 from llm_telemetry.guard import guarded
-from llm_telemetry.hooks.observe import Inner, drive
+from llm_telemetry.hooks.observe import drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import SCOPE, innermost, session_here, session_of
+from llm_telemetry.hooks.scopes import SCOPE, innermost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import TypeAlias
 
     from llm_telemetry.hooks.scopes import Scope
-    from llm_telemetry.session.session import Session
 
     Args: TypeAlias = tuple[Any, ...]
     Kwargs: TypeAlias = Mapping[str, Any]
@@ -56,9 +55,9 @@ class HttpCall(OpenCall):
 
     __slots__ = ("_body", "_failure", "_follow_body", "decode", "done")
 
-    def __init__(self, session: Session, scope: Scope | None, asked: Asked, follow: Follow) -> None:
+    def __init__(self, scope: Scope, asked: Asked, follow: Follow) -> None:
         """Note who calls; registered clients are those of SDKs, so the scope alone decides."""
-        super().__init__(session, scope, "other" if scope is None else scope.role, asked)
+        super().__init__(scope, scope.told or scope.role, asked)
         self._body = Body()
         self._failure: Failure | None = None
         self._follow_body = follow
@@ -106,8 +105,7 @@ def sender(ask: Ask, follow: Follow) -> Callable[..., Any]:
     def observe_send(wrapped: Any, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         scope = innermost()
         if scope is not None and scope.call is not None:
-            result = scope.call.http = wrapped(*args, **kwargs)
-            return result if type(result) is not CoroutineType else _noting(scope.call, Inner(result))
+            return wrapped(*args, **kwargs)
         call = _open_call(scope, ask, follow, args, kwargs)
         return wrapped(*args, **kwargs) if call is None else drive(call, wrapped, args, kwargs)
 
@@ -123,8 +121,7 @@ def _send(observe_send: Callable[..., Any], original: FunctionType) -> FunctionT
             scope = SCOPE.get()
             if scope is None or scope.call is None:
                 return await observe_send(MethodType(original, self), self, args, kwargs)
-            response = scope.call.http = await original(self, *args, **kwargs)
-            return response
+            return await original(self, *args, **kwargs)
 
     else:
 
@@ -133,36 +130,33 @@ def _send(observe_send: Callable[..., Any], original: FunctionType) -> FunctionT
             scope = SCOPE.get()
             if scope is None or scope.call is None:
                 return observe_send(MethodType(original, self), self, args, kwargs)
-            response = scope.call.http = original(self, *args, **kwargs)
-            return response
+            return original(self, *args, **kwargs)
 
     return cast("FunctionType", send)
 
 
-async def _noting(call: OpenCall, inner: Inner) -> Any:
-    """Note the response to a request within `call`: the SDK may fail to parse it, and its tokens are spent."""
-    call.http = response = await inner.coroutine
-    return response
-
-
 @guarded
 def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs: Kwargs) -> HttpCall | None:
-    session, request = session_of(scope), ask(args, kwargs)
+    request = ask(args, kwargs)
     if request is None or endpoint_of(request[0]) is None:
         return None
     path, body = request
     fields = body if isinstance(body, dict) else parsed(body)
     if not isinstance(fields, dict) or _SIGNS.isdisjoint(fields):
         return None
-    if session is None:
-        unheard.calls += 1
-        for look in unheard.looks:
-            look()
-        session = session_here()
-    if session is None:
+    scope = scope or outside() or _unheard()
+    if scope is None:
         return None
     model, method, _ = path.rpartition("/")[2].partition(":")
-    return HttpCall(session, scope, Asked(path, {"model": model, **fields} if method else fields), follow)
+    return HttpCall(scope, Asked(path, {"model": model, **fields} if method else fields), follow)
+
+
+def _unheard() -> Scope | None:
+    """Count a call that nobody hears; return its scope if somebody is found who is to be watched."""
+    unheard.calls += 1
+    for look in unheard.looks:
+        look()
+    return innermost() or outside()
 
 
 # --- httpx, and httpx2, its continuation

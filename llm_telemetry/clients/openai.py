@@ -13,20 +13,19 @@ from inspect import CO_COROUTINE
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from llm_telemetry.clients.calls import OpenCall, held, held_call
+from llm_telemetry.clients.calls import OpenCall, held, held_call, outside
 from llm_telemetry.clients.endpoints import endpoint_of
 from llm_telemetry.clients.replies import body_of
 from llm_telemetry.clients.shapes import know, shape_of
 from llm_telemetry.guard import guarded, log
 from llm_telemetry.hooks.observe import around, drive
 from llm_telemetry.hooks.patching import Row
-from llm_telemetry.hooks.scopes import SCOPE, Scope, session_of
+from llm_telemetry.hooks.scopes import SCOPE, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from llm_telemetry.events import Role
-    from llm_telemetry.session.session import Session
 
 
 GUESSED = (
@@ -40,7 +39,6 @@ REGISTERED = (
 
 
 _POST = ("post", "POST")
-_OTHER: Role = "other"
 
 
 def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -52,21 +50,19 @@ def observe_request(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: 
 @guarded
 def _open_call(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope | None:
     """Return the scope within the call that this request is; `None` where it is none, or not one of its own."""
-    options: Any = args[1] if len(args) > 1 else kwargs.get("options")
     scope = SCOPE.get()
     if scope is None or scope.session.closed:
-        scope, session, role = None, session_of(None), _OTHER
-    elif scope.call is not None:
+        scope = outside()
+    if scope is None:
         return None
-    else:
-        session, role = scope.session, scope.told or scope.role
-    if session is None or options.method not in _POST:
+    session, _, outer, _, _, call, _, told = scope
+    options: Any = args[1] if len(args) > 1 else kwargs.get("options")
+    if call is not None or options.method not in _POST or endpoint_of(options.url) is None:
         return None
-    if endpoint_of(options.url) is None:
-        return None
+    role = told or outer
     if session.parts.clients and not session.parts.agree(client, role):
-        role = _role(session, scope, client, role)
-    return OpenCall(session, scope, role, options).begin()
+        role = _role(scope, client, role)
+    return OpenCall(scope, role, options).scope()
 
 
 @guarded
@@ -77,19 +73,20 @@ def _end_call(call: OpenCall, result: Any, error: BaseException | None) -> None:
         call.end(result, error)
 
 
-def _role(session: Session, scope: Scope | None, client: Any, role: Role) -> Role:
+def _role(scope: Scope, client: Any, role: Role) -> Role:
     """Return the role that the scope says; outside of all, whose the client is.
 
     Whose a client is may be a guess, from where it is held: contradicted by a scope it is dropped, and told.
     """
+    session, told = scope.session, scope.told
     known = session.parts.role_of(client)
     if known is None or known == role:
         return role
-    if role == "other" and (scope is None or scope.told is None):
+    if role == "other" and told is None:
         return known
     if session.parts.drop_guess(client):
         session.tell(GUESSED, known, role)
-    elif scope is not None and scope.told is None:
+    elif told is None:
         session.tell(REGISTERED, known, role, role)
     return role
 
@@ -124,6 +121,14 @@ def observe_parse(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Ma
     return wrapped(*args, **kwargs) if call is None else drive(_Parse(call), wrapped, args, kwargs)
 
 
+@guarded
+def _note(response: Any) -> None:
+    """Note, for the call that is open, a response that the SDK could not parse."""
+    scope = SCOPE.get()
+    if scope is not None and scope.call is not None:
+        scope.call.spent = response.http_response
+
+
 def observe_close(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Finish the call of a stream or a raw response that the trainer closes."""
     _closing(instance)
@@ -143,18 +148,26 @@ def _parse(original: FunctionType) -> FunctionType:
 
         @functools.wraps(original)
         async def parse(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            if not held:
-                return await original(self, *args, **kwargs)
-            return await observe_parse(MethodType(original, self), self, args, kwargs)
+            try:
+                if not held:
+                    return await original(self, *args, **kwargs)
+                return await observe_parse(MethodType(original, self), self, args, kwargs)
+            except BaseException:
+                _note(self)
+                raise
 
     else:
 
         @functools.wraps(original)
         def parse(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            if not held:
-                # Without arguments to unpack, Python runs the method in the loop that runs this one.
-                return original(self, *args, **kwargs) if args or kwargs else original(self)
-            return observe_parse(MethodType(original, self), self, args, kwargs)
+            try:
+                if not held:
+                    # Without arguments to unpack, Python runs the method in the loop that runs this one.
+                    return original(self, *args, **kwargs) if args or kwargs else original(self)
+                return observe_parse(MethodType(original, self), self, args, kwargs)
+            except BaseException:
+                _note(self)
+                raise
 
     return cast("FunctionType", parse)
 

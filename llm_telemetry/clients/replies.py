@@ -76,15 +76,15 @@ def usage_in(usage: Any, *, embedding: bool = False) -> Usage | None:
     if not fields:
         return None
     is_chat = "prompt_tokens" in fields or not ("input_tokens" in fields or "output_tokens" in fields)
-    ins, outs, in_details, out_details = _CHAT if is_chat else _RESPONSES
-    prompt, completion = fields.get(ins), 0 if embedding else fields.get(outs)
+    prompt, completion, in_detail, out_detail = map(fields.get, _CHAT if is_chat else _RESPONSES)
+    if embedding:
+        completion = 0
     if type(prompt) is not int or prompt >> _MOST_BITS:  # as `_count`, without its frame: this is in every call
         prompt = None
     if type(completion) is not int or completion >> _MOST_BITS:
         completion = None
     if prompt is None and completion is None:
         return None
-    in_detail, out_detail = fields.get(in_details), fields.get(out_details)
     if in_detail is None and out_detail is None:
         usage = tuple.__new__(Usage, (prompt, completion, None, None, None))
     else:

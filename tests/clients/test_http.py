@@ -10,6 +10,7 @@ import httpx
 import pytest
 import requests
 
+import llm_telemetry
 from llm_telemetry.testing.exchange import pieces
 from tests.clients.conftest import saying
 from tests.support.sdk import JudgeOnly, given
@@ -38,6 +39,15 @@ def test_a_plain_call_is_a_call_with_its_tokens(server, tmp_path, ask, chat):
     assert counted(payload) == served(server.books)
     assert payload["cost/unpriced_calls"] == 0
     assert payload["cost/executor_cost"] > 0
+
+
+@pytest.mark.parametrize("role", ["judge", "policy"])
+def test_a_call_has_the_role_that_a_block_says(server, tmp_path, ask, chat, role):
+    async def way():
+        with llm_telemetry.scope(role=role, source="gsm8k", evaluation=False):
+            await given(ask(chat, CHAT))
+
+    assert counted(payload_of_work(way, tmp_path), role) == served(server.books)
 
 
 @pytest.mark.parametrize(("path", "body"), [("/messages?beta=true", CLAUDE), ("/embeddings", {"input": "x"})])

@@ -20,7 +20,6 @@ Sign: TypeAlias = "tuple[object, ...]"
 _DEPTH = 3
 _MOST = 256
 """Objects that are looked at."""
-_NUMBERS = frozenset({int, float, bool, type(None)})
 _SAY_NOTHING = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 
 
@@ -42,7 +41,7 @@ def signs_in(*values: Any) -> dict[Sign, object]:
                     signs["text", id(value), hash(value)] = None
             elif kind is tuple or kind is list:
                 inner += value[: max(rest, 0)]
-            elif kind not in _NUMBERS:
+            elif not (value is None or kind is int or kind is float or kind is bool):  # a class may be unhashable
                 if (sign := _sign(value, kind)) is not None:
                     signs.setdefault(*sign)
                 if rest > 0:

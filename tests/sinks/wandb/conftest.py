@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 
@@ -24,6 +25,12 @@ QUIET = {
 def _strict(monkeypatch):
     """Failures of ours are loud."""
     monkeypatch.setattr(guard.failures, "strict", True)
+
+
+@pytest.fixture(autouse=True)
+def _told(caplog):
+    """What is told is in `caplog`."""
+    caplog.set_level(logging.WARNING, logger="llm_telemetry")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from llm_telemetry.events import STEP_KEY
 from llm_telemetry.sinks.wandb.sink import WandbSink
+from tests.support.sinks import folder_of
 from tests.support.wandb_model import ModelRun
 from tests.support.wandb_offline import Written, tear_down
 from tests.support.wandb_trainers import (
@@ -27,10 +27,6 @@ from tests.support.wandb_trainers import (
 )
 
 wandb = pytest.importorskip("wandb")
-
-
-def folder_of(run):
-    return Path(run.dir).parent
 
 
 @pytest.fixture(autouse=True)

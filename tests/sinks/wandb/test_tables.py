@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +19,7 @@ from llm_telemetry.sinks.wandb import backlog as _backlog
 from llm_telemetry.sinks.wandb import rows as _rows
 from llm_telemetry.sinks.wandb.sink import WandbSink
 from tests.support.mocking import chat
+from tests.support.sinks import attached, folder_of
 from tests.support.trainers import RewardComputer, Trainer, train_step
 from tests.support.wandb_model import ModelRun
 from tests.support.wandb_offline import Written
@@ -41,21 +40,6 @@ def told(step, number=None, split="train", texts=("one", "two")):
     """A payload with evidence."""
     plain = payload(step, float(step if number is None else number), split)
     return plain._replace(evidence=tuple(captured(step, split, text) for text in texts))
-
-
-def folder_of(run):
-    return Path(run.dir).parent
-
-
-def attached(run=None):
-    sink = WandbSink(run)
-    sink.attach()
-    return sink
-
-
-@pytest.fixture(autouse=True)
-def _told(caplog):
-    caplog.set_level(logging.WARNING, logger="llm_telemetry")
 
 
 def table_in(folder, row, key=TABLE):

@@ -10,7 +10,7 @@ import pytest
 from llm_telemetry import guard
 from llm_telemetry.events import Alert
 from llm_telemetry.sinks.wandb.sink import WandbSink
-from tests.alarm.test_alarm import MARKER, items, refuse, serve, work
+from tests.alarm.test_training import MARKER, items, refuse, serve, work
 from tests.support.mocking import openai_api
 from tests.support.trainers import Executor, Trainer, train_step, watch
 from tests.support.wandb_offline import Written, tear_down

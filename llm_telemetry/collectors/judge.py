@@ -85,9 +85,17 @@ class OutcomeSums(Sums):
 class Window:
     """Evaluations since the last flush."""
 
-    by_source: defaultdict[str, OutcomeSums] = field(default_factory=lambda: defaultdict(OutcomeSums))
-    by_judge: defaultdict[str, OutcomeSums] = field(default_factory=lambda: defaultdict(OutcomeSums))
+    sums: defaultdict[tuple[str, str], OutcomeSums] = field(default_factory=lambda: defaultdict(OutcomeSums))
+    """By source and judge."""
     failures: Counter[str] = field(default_factory=Counter)
+
+    def by(self, what: int) -> dict[str, OutcomeSums]:
+        """Return the sums by source (0) or by judge (1); to be read, and not to be added to."""
+        found: dict[str, OutcomeSums] = {}
+        for names, sums in self.sums.items():
+            name = names[what]
+            found[name] = found[name].merge(sums) if name in found else sums
+        return found
 
 
 class JudgeMetricsCollector:
@@ -145,11 +153,10 @@ class JudgeMetricsCollector:
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Count a closed evaluation."""
-        window = self._windows[evaluation.split]
-        window.by_source[self._names(evaluation.source)].add(evaluation)
-        if evaluation.judge:
-            self.expect([evaluation.judge])
-            window.by_judge[evaluation.judge].add(evaluation)
+        window, judge = self._windows[evaluation.split], evaluation.judge
+        window.sums[self._names(evaluation.source), judge].add(evaluation)
+        if judge:
+            self._judges.add(judge)
         if evaluation.failure is not None:
             window.failures[evaluation.failure] += 1
         self._run[evaluation.split] += 1
@@ -157,21 +164,20 @@ class JudgeMetricsCollector:
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys `judge/…` (or `val/judge/…`) since the last `collect`; rates are 0 to 1."""
         window = self._windows[split]
-        if not window.by_source:
+        if not window.sums:
             return name_all({keys.TOTAL_EVALUATIONS: self._run[split] or None}, split)
-        logs = name_by_source({source: _brief(sums) for source, sums in window.by_source.items()}, split)
-        overall = merge_all(OutcomeSums, window.by_source)
+        by_source = window.by(0)
+        logs = name_by_source({source: _brief(sums) for source, sums in by_source.items()}, split)
+        overall = merge_all(OutcomeSums, by_source)
         if len(self._judges) > 1:
-            for judge, sums in sorted(window.by_judge.items()):
-                logs |= name_all(_brief(sums), split, self._judge_name(judge, window))
+            for judge, sums in sorted(window.by(1).items()):
+                if judge:  # a dataset of the same name keeps its own
+                    name = f"{judge}_judge" if judge in by_source or judge == "failures" else judge
+                    logs |= name_all(_brief(sums), split, name)
         if overall.calls:
             logs |= name_all(_describe(overall), split)
             logs |= {keys.FAILURES.of(split, failure=kind): n for kind, n in sorted(window.failures.items())}
         return logs | name_all({keys.TOTAL_EVALUATIONS: self._run[split] or None}, split)
-
-    def _judge_name(self, judge: str, window: Window) -> str:
-        """Return a judge's name in keys; a dataset of the same name keeps its own."""
-        return f"{judge}_judge" if judge in window.by_source or judge == "failures" else judge
 
     def begin(self, split: Split) -> None:
         """Begin a new window."""
@@ -213,7 +219,7 @@ class JudgeMetricsCollector:
             log.warning("eval_stats: %s", contradiction)
         correct = min(right, success)
         window = self._windows["train"] = Window()
-        window.by_source[self._names("unknown")] = OutcomeSums(
+        window.sums[self._names("unknown"), ""] = OutcomeSums(
             correct=correct, incorrect=success - correct, parse_failure=parse, api_failure=api
         )
         self._run["train"] = success + parse + api
@@ -223,7 +229,7 @@ class JudgeMetricsCollector:
         """Print a line per source: evaluations and what came of them."""
         rows = [
             (source, *(str(getattr(sums, field)) for field in _OUTCOMES))
-            for source, sums in sorted(self._windows[split].by_source.items())
+            for source, sums in sorted(self._windows[split].by(0).items())
         ]
         print_table(("judge", *(outcome.replace("_", " ") for outcome in _OUTCOMES)), rows)
 

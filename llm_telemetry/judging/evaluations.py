@@ -84,31 +84,25 @@ def rule(
     """
     used = reader.returned(used)
     heard = [[hear(reply, reader, candidate) for one in same for reply in one.replies or [Reply()]] for same in groups]
-    votes = [one.reading for one in heard[-1] if isinstance(one.reading, Verdict)] if heard else []
-    majority, agreement = _majority(votes)
-    counted = _counted(heard[-1], majority) if heard else None
+    counted, agreement, is_tie = _counted(heard[-1]) if heard else (None, None, False)
     said = None if counted is None else counted.reading
+    differs = isinstance(said, Verdict) and used is not None and not agree(said, used)
     decisive = None if reader.is_told and isinstance(said, Verdict) else used
     outcome, verdict = outcome_of(said, decisive, raised, asked=bool(heard))
     learnable = not raised and not reader.is_final and not _is_refused(counted) and said != Unreadable("unclosed_think")
     if learnable and outcome == "parse_failure":
         outcome, verdict = "undecided", used  # the function may have read what we cannot
-    is_clear = not reader.inverted and (agreement is None or majority is not None)
     return Ruling(
         outcome,
         None if verdict is None else verdict.score,
-        is_clear and not _is_turned(groups) and _differ(said, used),
+        differs and not (reader.inverted or is_tie or _is_turned(groups)),
         failure_of(outcome, counted, raised),
         sum(map(len, groups)),
         agreement,
         tuple(_comparisons(groups, heard)),
         Reply() if counted is None else counted.reply,
-        _clue(counted, used, reader) if learnable else None,
+        _clue(counted, used, differs=differs and not reader.is_told) if learnable else None,
     )
-
-
-def _differ(said: Verdict | Unreadable | None, used: Verdict | None) -> bool:
-    return isinstance(said, Verdict) and used is not None and not agree(said, used)
 
 
 def hear(reply: Reply, reader: Reader, candidate: str = "") -> Heard:
@@ -121,21 +115,18 @@ def hear(reply: Reply, reader: Reader, candidate: str = "") -> Heard:
     return Heard(reply, None if reply.failure and not isinstance(reading, Verdict) else reading)
 
 
-def _majority(votes: Sequence[Verdict]) -> tuple[Verdict | None, float | None]:
-    """Return a verdict of the larger side, `None` in a tie, and that side's share; nothing for a single vote."""
-    if len(votes) < 2:  # noqa: PLR2004 - one is no vote
-        return None, None
-    sides = Counter(passes(vote) for vote in votes).most_common(2)
-    (side, size), tie = sides[0], len(sides) > 1 and sides[0][1] == sides[1][1]
-    return None if tie else next(vote for vote in votes if passes(vote) == side), size / len(votes)
+def _counted(heard: Sequence[Heard]) -> tuple[Heard, float | None, bool]:
+    """Return the answer that counts, the share of the larger side of a vote, and whether that is a tie.
 
-
-def _counted(heard: Sequence[Heard], majority: Verdict | None) -> Heard:
-    """Return the answer that counts: one of the majority's, else the last that can be read, else the last."""
+    It is one of the majority's, else the last that can be read, else the last; a single vote is none.
+    """
     readable = [one for one in heard if isinstance(one.reading, Verdict)]
-    if majority is not None:
-        return next(one for one in readable if one.reading is majority)
-    return readable[-1] if readable else heard[-1]
+    if len(readable) < 2:  # noqa: PLR2004 - one is no vote
+        return (readable or heard)[-1], None, False
+    votes = [passes(one.reading) for one in readable if isinstance(one.reading, Verdict)]
+    sides = Counter(votes).most_common(2)
+    (side, size), is_tie = sides[0], len(sides) > 1 and sides[0][1] == sides[1][1]
+    return readable[-1 if is_tie else votes.index(side)], size / len(votes), is_tie
 
 
 def outcome_of(
@@ -153,7 +144,7 @@ def outcome_of(
     return side_of(verdict), verdict
 
 
-def _clue(counted: Heard | None, used: Verdict | None, reader: Reader) -> Clue | None:
+def _clue(counted: Heard | None, used: Verdict | None, *, differs: bool) -> Clue | None:
     """Return what the function shows of itself by what it returned for this answer, or for none."""
     if counted is None:
         return None
@@ -161,8 +152,7 @@ def _clue(counted: Heard | None, used: Verdict | None, reader: Reader) -> Clue |
     by_return: Outcome = "undecided" if used is None else side_of(used)
     if counted.reading is None:
         return Clue(returned, "", 0, by_return)
-    read = _is_read(counted.reading, None if reader.is_told else used)
-    return Clue(returned, form_of(counted.reply.text), read, by_return)
+    return Clue(returned, form_of(counted.reply.text), _is_read(counted.reading, differs=differs), by_return)
 
 
 def _is_refused(counted: Heard | None) -> bool:
@@ -170,13 +160,11 @@ def _is_refused(counted: Heard | None) -> bool:
     return counted is not None and bool(counted.reply.error) and not counted.reply.failure
 
 
-def _is_read(reading: Verdict | Unreadable, used: Verdict | None) -> int:
+def _is_read(reading: Verdict | Unreadable, *, differs: bool) -> int:
     """Return how surely we read what the function returned, see `Clue`."""
     if isinstance(reading, Unreadable):
         return 0
-    if used is not None and not agree(reading, used):
-        return -1
-    return 1 if reading.family in _WORDS else 2
+    return -1 if differs else 1 if reading.family in _WORDS else 2
 
 
 def side_of(verdict: Verdict) -> Outcome:
@@ -206,9 +194,9 @@ def failure_of(outcome: Outcome, counted: Heard | None, raised: str | None) -> s
 
 def _comparisons(groups: Sequence[Sequence[Attempt]], heard: Sequence[Sequence[Heard]]) -> Iterator[Comparison]:
     for same, answers in zip(groups, heard, strict=True):
-        letter = next((letter for one in answers if (letter := _letter(one.reading)) is not None), None)
-        if letter is not None:
-            yield Comparison(same[0].content, letter)
+        letters = [letter for one in answers if (letter := _letter(one.reading)) is not None]
+        if letters:
+            yield Comparison(same[0].content, letters[0])
 
 
 def _letter(reading: Verdict | Unreadable | None) -> str | None:

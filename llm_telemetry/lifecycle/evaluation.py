@@ -134,58 +134,60 @@ class OpenEvaluation:
         """Record what came of it."""
         if self.implied and not self._attempts:
             return
-        rulings = self._rule(result, None if error is None else failure_kind(error))
-        shared = len(rulings) < len(self._items)
-        for item, ruling in zip(self._items, rulings, strict=False):
-            rollout, judged = (self._scope.rollout, None) if shared else (item.rollout, item.judged)
-            evidence = self._evidence(ruling, judged, result, error)
-            self._record(ruling, rollout, evidence, len(rulings), judged)
+        items = self._items
+        rulings = self._rule(items, result, None if error is None else failure_kind(error))
+        is_shared = len(rulings) < len(items)
+        for item, ruling in zip([Item(self._scope.rollout, "")] if is_shared else items, rulings, strict=False):
+            evidence = self._evidence(ruling, item.judged, result, error)
+            self._record(ruling, item, evidence, len(rulings), is_shared=is_shared)
 
-    def _rule(self, result: Any, raised: str | None) -> list[Ruling]:
+    def _rule(self, items: Sequence[Item], result: Any, raised: str | None) -> list[Ruling]:
         """Decide about each item; a batch function that returns no batch is one evaluation."""
-        count, reader = len(self._items), self._scope.session.reader
+        count, reader = len(items), self._scope.session.reader
         batch = batch_in(result, count, _VERDICTS_FIELDS) if count > 1 and raised is None else None
         if batch is not None or (count > 1 and raised is not None):
             used = [None] * count if batch is None else [returned_verdict(one) for one in batch]
-            return rule_batch(self._attempts, [item.text for item in self._items], used, raised, reader)
+            return rule_batch(self._attempts, [item.text for item in items], used, raised, reader)
         used_one = None if raised else returned_verdict(result)
-        return [rule(group(self._attempts), used_one, raised, reader, self._items[0].text if count == 1 else "")]
+        return [rule(group(self._attempts), used_one, raised, reader, items[0].text if count == 1 else "")]
 
     def _evidence(
         self, ruling: Ruling, judged: Judged | None, result: Any, error: BaseException | None
     ) -> Evidence | None:
         """Return what it looked like, where that was asked for and there is something to see."""
         is_cheap = judged is not None and judged.degenerate and ruling.outcome == "correct"
-        wanted = ruling.failure is not None or ruling.disagreed or is_cheap
-        if not wanted or not self._scope.session.counts.evidence.has_room(self._scope.split):
+        if not (
+            is_cheap or ruling.disagreed or ruling.failure is not None
+        ) or not self._scope.session.counts.evidence.has_room(self._scope.split):
             return None
         return evidence_of(ruling.reply.text, result, error or ruling.reply.error)
 
-    def _record(
-        self, ruling: Ruling, rollout: Any, evidence: Evidence | None, batch: int, judged: Judged | None
-    ) -> None:
-        session = self._scope.session
+    def _record(self, ruling: Ruling, item: Item, evidence: Evidence | None, batch: int, *, is_shared: bool) -> None:
+        session, _, _, _, _, _, source, _ = scope = self._scope
+        rollout = item.rollout
         if rollout is not None and ruling.outcome in ("correct", "incorrect"):
             rollout.verdict = ruling.outcome == "correct"
-        flips = [session.comparisons.add(rollout and rollout.key, one) for one in ruling.comparisons]
+        key = rollout and rollout.key
+        flips = [session.comparisons.add(key, one) for one in ruling.comparisons]
+        flipped = next((flip for flip in flips if flip is not None), None) if flips else None
         session.record(
             Evaluation(
-                self._scope.split,
-                self._scope.source or (rollout and rollout.source) or UNKNOWN,
+                scope.split,
+                source or (rollout and rollout.source) or UNKNOWN,
                 ruling.outcome,
                 ruling.score,
-                ruling.disagreed and not any(flip is not None for flip in flips),
+                ruling.disagreed and flipped is None,
                 self._name,
                 ruling.failure,
                 ruling.attempts,
                 ruling.agreement,
-                next((flip for flip in flips if flip is not None), None),
+                flipped,
                 evidence,
                 ruling.clue,
-                rollout.key if rollout is not None and batch == len(self._items) else None,
+                None if is_shared else key,
                 self.key,
                 batch,
-                judged,
+                item.judged,
             )
         )
 

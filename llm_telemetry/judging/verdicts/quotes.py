@@ -49,7 +49,7 @@ def purge(reply: str, candidate: str) -> list[str]:
     """
     candidate = candidate if len(candidate) <= 2 * _LIMIT else f"{candidate[:_LIMIT]}\n{candidate[-_LIMIT:]}"
     wanted = _bare(candidate)
-    if not wanted or is_json(reply):
+    if not wanted or (reply[:1] == "{" and is_json(reply)):
         return [reply]  # in JSON the judge's own words have names
     reply = both_ends_of(reply)
     spans = _merged(chain(_copies(reply, candidate, wanted), _quotations(reply, wanted)), reply)
@@ -63,7 +63,9 @@ def purge(reply: str, candidate: str) -> list[str]:
 def _copies(reply: str, candidate: str, wanted: str) -> Iterator[tuple[int, int]]:
     """Find the candidate from any of its pieces on, quoted or not."""
     bare = _bare(reply)
-    found = [piece for piece in _pieces(candidate, wanted) if piece[:_ANCHOR] in bare]
+    found = {piece for piece in _pieces(candidate) if piece[:_ANCHOR] in bare and _is_telling(piece)}
+    if wanted[:_ANCHOR] in bare and _MARKED.search(wanted):
+        found.add(wanted)
     if not found:
         return
     origins = [at for run in _RUN.finditer(reply) if run[1] for at in range(*run.span(1))]
@@ -79,12 +81,16 @@ def _copies(reply: str, candidate: str, wanted: str) -> Iterator[tuple[int, int]
             at = bare.find(piece[:_ANCHOR], at + size)
 
 
-def _pieces(candidate: str, wanted: str) -> set[str]:
-    """Return the sentences of a candidate that are long or look like verdicts, and all of it if it does."""
+def _pieces(candidate: str) -> list[str]:
+    """Return the sentences of a candidate, the first and the last of many."""
     sentences = _SENTENCES.split(candidate)
-    pieces = {_bare(piece).rstrip(".!?") for piece in {*sentences[:_MANY], *sentences[-_MANY:]}}
-    telling = {one for one in pieces if len(one) >= _LONG or (len(one) >= _SHORT and _MARKED.search(one))}
-    return telling | ({wanted} if _MARKED.search(wanted) else set())
+    some = sentences if len(sentences) <= 2 * _MANY else sentences[:_MANY] + sentences[-_MANY:]
+    return [_bare(piece).rstrip(".!?") for piece in some]
+
+
+def _is_telling(piece: str) -> bool:
+    """Tell whether a piece of a candidate is long, or looks like a verdict."""
+    return len(piece) >= _LONG or (len(piece) >= _SHORT and _MARKED.search(piece) is not None)
 
 
 def _common(one: str, other: str) -> int:

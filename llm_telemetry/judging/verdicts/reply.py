@@ -89,7 +89,7 @@ def prepare(whole: str, known: Reply) -> Reply:
 
 def _without_tokens(text: str) -> str:
     """Remove the marks of turns and of the end; a reply in channels is its last one."""
-    if ("<" in text or "[" in text) and any(sign in text for sign in _SIGNS):
+    if ("<" in text or "[" in text) and any(map(text.__contains__, _SIGNS)):
         text = _TOKENS.sub(" ", text.rpartition(_CHANNEL)[2])
     role = _ROLE.match(text)
     return text[role.end() :] if role else text

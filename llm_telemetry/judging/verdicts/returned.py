@@ -42,6 +42,8 @@ def returned_verdict(value: object) -> Verdict | None:
 
     It runs no code of the value's class, never waits for a device, and never changes `value`.
     """
+    if type(value) is bool:  # as most are
+        return binary(value, str(value), "returned")
     verdict = _read(value, 0)
     return None if verdict is None else verdict._replace(family="returned")
 

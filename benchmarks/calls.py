@@ -72,7 +72,7 @@ class Sdk:
     """One copy of the SDK, with a client of each kind."""
 
     def __init__(self) -> None:
-        for name in _loaded():
+        for name in loaded(*PACKAGES):
             del sys.modules[name]
         openai = importlib.import_module("openai")
         base = vars(importlib.import_module("openai._base_client"))
@@ -88,11 +88,11 @@ class Sdk:
         }
         for make in self._kinds.values():
             make(1)  # what the SDK imports as late as in a call is this copy's, too
-        self._modules = _loaded()
+        self._modules = loaded(*PACKAGES)
 
     def use(self) -> None:
         """Be what `import openai` gives."""
-        for name in _loaded():
+        for name in loaded(*PACKAGES):
             del sys.modules[name]
         sys.modules.update(self._modules)
 
@@ -157,5 +157,7 @@ def ratios(kind: Kind, watched: Sdk, plain: Sdk, after: Callable[[], object]) ->
     return told
 
 
-def _loaded() -> dict[str, ModuleType]:
-    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in PACKAGES}
+def loaded(*packages: str) -> dict[str, ModuleType]:
+    """Return the modules of some packages that are imported now, by name."""
+    within = tuple(f"{package}." for package in packages)
+    return {name: module for name, module in sys.modules.items() if f"{name}.".startswith(within)}

@@ -56,7 +56,7 @@ def fields_of(value: Any) -> Mapping[Any, Any]:
     A mapping that is no dict is read where it keeps one: no method and no property of its class runs.
     """
     kind = type(value)
-    if kind is str or value is None:  # as most are
+    if kind in _FLAT:  # as most are
         return {}
     if kind is dict or kind is MappingProxyType:
         fields: Mapping[Any, Any] = value

@@ -29,6 +29,7 @@ _BY_CAUSE = frozenset({_DISAGREEMENT, _NOW_RIGHT, _NOW_WRONG, _ACCEPTED})
 
 
 _BINARY = ("correct", "incorrect")
+_WITHOUT = (_API, _PARSE)
 
 
 class Seen(NamedTuple):
@@ -55,10 +56,11 @@ class Latest:
 
     def add(self, seen: Seen) -> None:
         """Take one more; the first goes where there is no room."""
-        if len(self.seen) == self.seen.maxlen:
-            self.counts[self.seen[0].outcome] -= 1
-        self.seen.append(seen)
-        self.counts[seen.outcome] += 1
+        latest, counts = self.seen, self.counts
+        if len(latest) == latest.maxlen:
+            counts[latest[0].outcome] -= 1
+        latest.append(seen)
+        counts[seen.outcome] += 1
 
     def clear(self) -> None:
         """Forget all of them."""
@@ -182,9 +184,11 @@ _CAUSES_BY_KIND = {
 
 def see(evaluation: Evaluation, source: str) -> Seen:
     """Return what a window keeps of an evaluation of `source`, as it stands in keys."""
-    failed = evaluation.outcome in (_API, _PARSE)
-    outcome = evaluation.outcome if failed else _DISAGREEMENT if evaluation.disagreed else _VERDICT
-    return Seen(outcome, evaluation.failure or outcome if failed else outcome, source, evaluation.judge)
+    outcome = evaluation.outcome
+    if outcome in _WITHOUT:
+        return Seen(outcome, evaluation.failure or outcome, source, evaluation.judge)
+    told = _DISAGREEMENT if evaluation.disagreed else _VERDICT
+    return Seen(told, told, source, evaluation.judge)
 
 
 def see_anchors(evaluation: Evaluation, source: str, agrees: bool | None) -> Iterator[Seen]:

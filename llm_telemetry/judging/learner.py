@@ -39,21 +39,17 @@ class _Judge:
     """What is known of one judge."""
 
     def __init__(self) -> None:
-        self.lessons: deque[Lesson] = deque(maxlen=_MEMORY)
+        self.clues: deque[Clue] = deque(maxlen=_MEMORY)
         self.new = 0
         self.learnt_from = 0
         self.known = Knowledge()
-
-    def add(self, lesson: Lesson) -> None:
-        self.lessons.append(lesson)
-        self.new += 1
 
     def learn(self) -> None:
         """Learn anew where there is much to add."""
         if self.new and self.learnt_from + self.new >= min(_GROWTH * self.learnt_from, self.learnt_from + _MEMORY):
             self.learnt_from += self.new
             self.new = 0
-            self.known = learn(self.lessons)
+            self.known = learn(list(map(_lesson, self.clues)))
 
 
 class Learner:
@@ -68,24 +64,26 @@ class Learner:
     def __init__(self, deliver: Callable[[Evaluation], object]) -> None:
         self._deliver = deliver
         self._judges: dict[str, _Judge] = {}
-        self._waiting: deque[tuple[Evaluation, Lesson | None]] = deque()
+        self._waiting: deque[tuple[Evaluation, Clue | None]] = deque()
         self._notices = Notices()
 
     def add(self, evaluation: Evaluation) -> None:
         """Take an evaluation as it was recorded, here or in a child process."""
-        lesson = _lesson(evaluation.clue)
-        if lesson is not None:
-            self._judge(evaluation.judge).add(lesson)
-        bare = evaluation._replace(clue=None)
-        if evaluation.outcome == "undecided" or (evaluation.disagreed and lesson is not None):
-            self._wait(bare if len(self._waiting) < _MOST_EVIDENCE else bare._replace(evidence=None), lesson)
+        clue = evaluation.clue
+        bare = evaluation if clue is None else evaluation._replace(clue=None)
+        if clue is not None:
+            judge = self._judge(evaluation.judge)
+            judge.clues.append(clue)
+            judge.new += 1
+        if evaluation.outcome == "undecided" or (evaluation.disagreed and clue is not None):
+            self._wait(bare if len(self._waiting) < _MOST_EVIDENCE else bare._replace(evidence=None), clue)
         elif evaluation.evidence is not None and self._waiting:
             self._wait(bare, None)  # the first failures of a step are kept: they come in their order
         else:
             self._deliver(bare)
 
-    def _wait(self, evaluation: Evaluation, lesson: Lesson | None) -> None:
-        self._waiting.append((evaluation, lesson))
+    def _wait(self, evaluation: Evaluation, clue: Clue | None) -> None:
+        self._waiting.append((evaluation, clue))
         if len(self._waiting) > _MOST_WAITING:
             self._decide(*self._waiting.popleft())
 
@@ -95,8 +93,8 @@ class Learner:
         self._waiting = deque(one for one in self._waiting if one[0].split != split)
         for name in {evaluation.judge for evaluation, _ in due}:
             self._judge(name).learn()
-        for evaluation, lesson in due:
-            self._decide(evaluation, lesson)
+        for evaluation, clue in due:
+            self._decide(evaluation, clue)
 
     def _judge(self, name: str) -> _Judge:
         judge = self._judges.pop(name, None) or _Judge()
@@ -105,12 +103,12 @@ class Learner:
             del self._judges[next(iter(self._judges))]
         return judge
 
-    def _decide(self, evaluation: Evaluation, lesson: Lesson | None) -> None:
+    def _decide(self, evaluation: Evaluation, clue: Clue | None) -> None:
         judge = self._judge(evaluation.judge)
-        if lesson is None:
+        if clue is None:
             self._deliver(evaluation)
         elif evaluation.outcome == "undecided":
-            self._deliver(self._decided(evaluation, lesson, judge))
+            self._deliver(self._decided(evaluation, _lesson(clue), judge))
         elif judge.known.contrary:
             self._notices(CONTRARY, evaluation.judge or "the judge")
             self._deliver(evaluation._replace(disagreed=False, evidence=None))
@@ -121,10 +119,10 @@ class Learner:
         outcome, score = decide(lesson, judge.known), evaluation.score
         if outcome == "undecided" and evaluation.failure == "truncated":
             outcome = "parse_failure"  # the API tells that the verdict was not reached
-        if outcome == "undecided" and len(judge.lessons) >= _ENOUGH:
-            unread = [one.returned for one in judge.lessons if one.read == 0 and one.places is not None]
+        if outcome == "undecided" and len(judge.clues) >= _ENOUGH:
+            unread = [one.returned for one in judge.clues if one.read == 0 and one.form]
             alike = ALIKE if len(set(unread)) == 1 else ""
-            self._notices(UNDECIDED, len(unread), len(judge.lessons), evaluation.judge or "the judge", alike)
+            self._notices(UNDECIDED, len(unread), len(judge.clues), evaluation.judge or "the judge", alike)
         if judge.known.graded and outcome in ("correct", "incorrect"):
             outcome, score = "score", float(lesson.outcome == "correct")
         failed = outcome == "parse_failure"
@@ -136,7 +134,5 @@ class Learner:
         )
 
 
-def _lesson(clue: Clue | None) -> Lesson | None:
-    if clue is None:
-        return None
+def _lesson(clue: Clue) -> Lesson:
     return Lesson(clue.returned, clue.outcome, places_in(clue.form) if clue.form else None, clue.read)

@@ -24,6 +24,7 @@ _SAID_FIELDS = ranked(*sorted(_SAID.split("|"), key="answer".__eq__))
 _SIDE = re.compile(
     rf"({_SAID})_?([ab12]|left|right|first|second)|(first|second|left|right|chosen|rejected)(_({_SAID}))?"
 )
+_SAMPLES = re.compile(r"n|k|(num|n)_?(samples|generations|rollouts|completions|return_sequences)|group_size|samples")
 
 
 class Names(NamedTuple):
@@ -46,20 +47,20 @@ class Names(NamedTuple):
     """Each of two answers that are compared, as `response_a` and `response_b`."""
     ids: Sequence[Any]
     """What tells an item from others."""
+    samples: Sequence[Any]
+    """How many rollouts of each item are asked for."""
 
 
 @functools.lru_cache(maxsize=1024)
 def names_of(*names: Any) -> Names:
     """Return which of the arguments with these names are what."""
     given = dict.fromkeys(names)
-    texts, answers, judged, references, said, questions, sources = (
-        named_in(given, table)
-        for table in (_TEXTS, _ANSWERS, _JUDGED, _REFERENCES, _SAID_FIELDS, PROBLEM_FIELDS, SOURCE_FIELDS)
-    )
-    problems = dict.fromkeys([*named_in(given, SURE_PROBLEMS), *questions])
-    sides = [name for name in names if _SIDE.fullmatch(str(name))]
-    ids = [name for name in names if ID.search(str(name))]
-    return Names(*map(tuple, (texts, answers, judged, references, said, questions, problems, sources, sides, ids)))
+    tables = (_TEXTS, _ANSWERS, _JUDGED, _REFERENCES, _SAID_FIELDS, PROBLEM_FIELDS, SURE_PROBLEMS, SOURCE_FIELDS)
+    texts, answers, judged, references, said, questions, sure, sources = (named_in(given, table) for table in tables)
+    problems = dict.fromkeys([*sure, *questions])
+    by_form = [[name for name in names if form(str(name))] for form in (_SIDE.fullmatch, ID.search, _SAMPLES.fullmatch)]
+    found = texts, answers, judged, references, said, questions, problems, sources, *by_form
+    return Names(*map(tuple, found))
 
 
 def first_text(fields: Mapping[Any, Any], names: Sequence[str]) -> str | None:

@@ -194,7 +194,8 @@ class OpenEvaluation:
 
 def _shared(items: Sequence[Item]) -> Any:
     """Return the rollout of items that are all of one source."""
-    return items[0].rollout if len({item.rollout.source for item in items}) == 1 else None
+    is_one = len(items) == 1 or len({item.rollout.source for item in items}) == 1
+    return items[0].rollout if is_one else None
 
 
 def _signs(item: Item, content: str) -> int:

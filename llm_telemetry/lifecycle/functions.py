@@ -35,7 +35,11 @@ def session_of(instance: Any) -> Session | None:
 
     Trainers may share an executor: the one whose scope is open comes first.
     """
-    scope = innermost()
+    return _session_of(instance, innermost())
+
+
+def _session_of(instance: Any, scope: Scope | None) -> Session | None:
+    """Return the same, given the innermost scope."""
     inside = None if scope is None else scope.session
     if inside is not None and instance in inside.parts and inside in active:
         return inside
@@ -47,7 +51,11 @@ def session_of(instance: Any) -> Session | None:
 
 def scope_in(session: Session) -> Scope:
     """Return the innermost scope of this session that is open here; outside of all, that of its step."""
-    scope = innermost()
+    return _scope_in(session, innermost())
+
+
+def _scope_in(session: Session, scope: Scope | None) -> Scope:
+    """Return the same, given the innermost scope."""
     if scope is None or scope.session is not session:
         scope = Scope(session, session.phase)
         if session.phase is None:
@@ -91,13 +99,18 @@ def opener(
 
     @failing_open
     def open_span(instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Span | None:
-        session = session_of(instance) or (session_of(owner()) if instance is None else None)
+        scope = innermost()
+        session = _session_of(instance, scope)
+        if session is None and instance is None:
+            session = _session_of(owner(), scope)
         if session is None and adopt is not None:
             session = adopt(instance)
         if session is None:
             return None
         fields = {**dict(zip(parameters, args, strict=False)), **kwargs}
-        return make_span(session, scope_in(session), fields if tell is None else {**fields, **tell(instance, fields)})
+        if tell is not None:
+            fields.update(tell(instance, fields))
+        return make_span(session, _scope_in(session, scope), fields)
 
     return open_span
 

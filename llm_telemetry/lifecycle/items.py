@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     Rule = Callable[[Mapping[str, Any], str], object]
 
 _SURE_SOURCES = ranked(*(name for name in SOURCE_FIELDS if name != "task"))  # an argument `task` may be the problem
-_SAMPLES = re.compile(r"n|k|(num|n)_?(samples|generations|rollouts|completions|return_sequences)|group_size|samples")
 _MADE = re.compile(r"prediction|completion|response|output|generation|messages|turns|transcript")
 """Fields of a trajectory: what the model has said."""
 _NO_ITEM = re.compile(r"conf|cfg|args|setting|option|model|token|client|polic|logger|trainer|executor|judge|cache|pool")
@@ -53,13 +52,18 @@ class Given(NamedTuple):
     """The arguments are about one item, whatever the function returns."""
 
     @property
+    def is_alone(self) -> bool:
+        """Whether one rollout is all that there can be."""
+        return self.is_one and not self.rows and not names_of(*self.fields).samples
+
+    @property
     def all(self) -> list[Row]:
         """The rows, or the arguments as the only one."""
         return self.rows or [self.fields]
 
     def asks_for(self, count: int) -> bool:
         """Tell whether an argument asks for so many rollouts of each item."""
-        return any(value == count for name, value in self.fields.items() if _SAMPLES.fullmatch(str(name)))
+        return any(self.fields[name] == count for name in names_of(*self.fields).samples)
 
 
 def given_in(fields: Row) -> Given:

@@ -17,6 +17,8 @@ def outcomes_in(given: Given, result: Any) -> list[tuple[Row, Any]]:
 
     A list may have one element for each item, or a group of samples; its elements may tell their item themselves.
     """
+    if given.is_alone:
+        return [(given.fields, result)]
     made, rows = _made(result), given.rows
     if rows and len(made) == len(rows):
         return _of_rows(given, made)

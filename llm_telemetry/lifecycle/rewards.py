@@ -32,12 +32,10 @@ _DEPTH = 3
 def says_failed(result: Any) -> bool:
     """Tell whether an executor's result, or a mapping or object in it, says that it did not succeed."""
     parts = result if isinstance(result, tuple) else (result,)
-    return any(_tells_failure(fields_of(part)) for part in parts)
+    return any(_tells_failure(told) for part in parts if (told := fields_of(part)))
 
 
 def _tells_failure(told: Mapping[Any, Any]) -> bool:
-    if not told:
-        return False
     success = told.get("success", told.get("succeeded"))
     if isinstance(success, bool):
         return not success

@@ -122,12 +122,11 @@ def _wanted(scope: Scope, given: Given) -> list[OpenRollout]:
 
 def scope_of(outer: Scope, role: Role, rollouts: Sequence[OpenRollout]) -> Scope:
     """Return the scope of the calls for a rollout, or for a batch, with its source if it has only one."""
-    sources = {rollout.source for rollout in rollouts}
+    session, phase, *_, source, _ = outer
     if len(rollouts) == 1:
-        return Scope(outer.session, outer.phase, role, rollouts[0], source=outer.source)
-    return Scope(
-        outer.session, outer.phase, role, source=outer.source or (sources.pop() if len(sources) == 1 else None)
-    )
+        return Scope(session, phase, role, rollouts[0], source=source)
+    sources = {rollout.source for rollout in rollouts}
+    return Scope(session, phase, role, source=source or (sources.pop() if len(sources) == 1 else None))
 
 
 class Execution:
@@ -199,7 +198,7 @@ class Reward:
             if wanted.reward is None:  # told by hand, the first one counts
                 session.rollouts.rewarded(wanted, last, value)
             session.contradictions.add(wanted.verdict, value)
-        if error is None and any(value is None for _, value in rewards):
+        if error is None and None in [value for _, value in rewards]:
             several = f" for {len(rewards)} rollouts" if len(rewards) > 1 else ""
             session.tell(UNREADABLE, describe(result) + several)
 

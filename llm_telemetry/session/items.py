@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.objects import fields_of, named_in, ranked
+from llm_telemetry.objects import fields_of, is_flat, named_in, ranked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -110,6 +110,8 @@ def items_in(fields: Mapping[Any, Any], depth: int = _DEPTH) -> list[Mapping[Any
 
 
 def _nested(fields: Mapping[Any, Any], names: Mapping[str, int]) -> Sequence[Mapping[Any, Any]]:
+    if is_flat(fields.values()):
+        return ()
     inner = (fields_of(fields[name]) for name in named_in(fields, names))
     return [nested for nested in inner if nested and nested is not fields]
 
@@ -123,7 +125,7 @@ def is_item(fields: Mapping[Any, Any]) -> bool:
 
 def _tells(fields: Mapping[Any, Any]) -> bool:
     """Tell whether a source or a problem is named here."""
-    return source_in(fields) is not None or any(_text(fields[name]) for name in named_in(fields, PROBLEM_FIELDS))
+    return any(_text(fields[name]) for name in named_in(fields, PROBLEM_FIELDS)) or source_in(fields) is not None
 
 
 def rows_in(table: Any, *, grouped: bool = True) -> list[Mapping[Any, Any]]:

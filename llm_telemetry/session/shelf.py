@@ -138,12 +138,17 @@ class Shelf:
         # what has the same problem is most alike
         here = _NONE if wanted.problem is None else self._problems.get((wanted.split, wanted.problem), _NONE)
         alike = [one for one in here.values() if one.source == wanted.source or fits(wanted, one)]
+        has_problem = bool(alike)
         if not alike and not same_problem:
             told = self._told(wanted, near)
             alike = [one for one in told if fits(wanted, one) and (other_words or may_be_same(wanted, one))]
         if not alike:
             return None
-        likeness = [_likeness(wanted, one, near) for one in alike]
+        signs, has_source = wanted.signs.keys(), wanted.source is not None
+        likeness = [
+            Likeness(has_problem, len(signs & one.signs.keys()), one is near, has_source and one.source is not None)
+            for one in alike
+        ]
         most = max(likeness)
         return Match(most, [one for one, its in zip(alike, likeness, strict=True) if its == most])
 
@@ -189,15 +194,6 @@ def _take(places: _Places[Place], place: tuple[Split, Place], key: Id) -> None:
 def _know(signs: _Places[Sign], rollout: OpenRollout) -> None:
     for sign in rollout.signs:
         signs[rollout.split, sign][rollout.key] = rollout
-
-
-def _likeness(wanted: OpenRollout, rollout: OpenRollout, near: OpenRollout | None) -> Likeness:
-    return Likeness(
-        wanted.problem is not None and wanted.problem == rollout.problem,
-        len(wanted.signs.keys() & rollout.signs.keys()),
-        rollout is near,
-        wanted.source is not None and rollout.source is not None,
-    )
 
 
 def may_be_same(wanted: OpenRollout, rollout: OpenRollout) -> bool:

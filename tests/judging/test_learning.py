@@ -205,7 +205,7 @@ def test_each_evaluation_comes_once_whatever_happens_and_memory_is_bounded():
     for judged in judgements:
         learner.add(recorded(judged))
     assert len(learner._waiting) <= _MOST_WAITING
-    assert len(learner._judges[""].lessons) == _MEMORY
+    assert len(learner._judges[""].clues) == _MEMORY
     learner.settle("train")
     learner.settle("train")
     assert len(told) == len(judgements)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_telemetry.session.rollouts import OpenRollout
-from llm_telemetry.session.shelf import Shelf, _likeness, fits, may_be_same
+from llm_telemetry.session.shelf import Likeness, Shelf, fits, may_be_same
 
 SIGNS = [("text", number, number) for number in range(4)]
 
@@ -23,6 +23,15 @@ rollouts = st.builds(
 actions = st.lists(st.tuples(st.booleans(), rollouts, st.booleans(), st.integers(0, 20)), max_size=30)
 
 
+def likeness(wanted, one, near):
+    return Likeness(
+        wanted.problem is not None and wanted.problem == one.problem,
+        len(wanted.signs.keys() & one.signs.keys()),
+        one is near,
+        wanted.source is not None and one.source is not None,
+    )
+
+
 def looked_at(kept, wanted, near, *, other_words):
     """Return the best likeness of some rollouts, and the keys of those that have it."""
     found = [
@@ -35,8 +44,8 @@ def looked_at(kept, wanted, near, *, other_words):
     alike = [one for one in found if fits(wanted, one) and (other_words or may_be_same(wanted, one))]
     if not alike:
         return None
-    most = max(_likeness(wanted, one, near) for one in alike)
-    return most, {one.key for one in alike if _likeness(wanted, one, near) == most}
+    most = max(likeness(wanted, one, near) for one in alike)
+    return most, {one.key for one in alike if likeness(wanted, one, near) == most}
 
 
 @given(actions)

@@ -1,9 +1,10 @@
 """What telemetry adds to a step of the demo: 64 rollouts of three to four calls each, a judge among them.
 
 Two trainers of the same seed ask the same and are told the same, so that a step with telemetry has its pair without.
-They take turns in one process, some milliseconds each, so that what slows one slows both. Each has a copy of the SDK and of the demo, with
-classes of its own, for Python forgets what it has learnt about a class when a method of it is hooked, and a training is
-hooked once: see `calls.py`. What counts is the CPU time of the process, all its threads; the server is in another one.
+They take turns in one process, some milliseconds each, so that what slows one slows both. Each has a copy of the SDK
+and of the demo, with classes of its own, for Python forgets what it has learnt about a class when a method of it is
+hooked, and a training is hooked once: see `calls.py`. What counts is the CPU time of the process, all its threads; the
+server is in another one.
 
     python benchmarks/demo_step.py          what a step takes with telemetry over the same without
     python benchmarks/demo_step.py without  the same with hooks on neither: 1, as far as the rest can be trusted

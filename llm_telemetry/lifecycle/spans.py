@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llm_telemetry.events import Role, Split
     from llm_telemetry.hooks.observe import Span
     from llm_telemetry.lifecycle.functions import MakeSpan
-    from llm_telemetry.lifecycle.items import Given
+    from llm_telemetry.lifecycle.items import Given, Row
     from llm_telemetry.session.rollouts import OpenRollout, Phase
     from llm_telemetry.session.session import Session
 
@@ -97,13 +97,19 @@ train_step = _phase_span("train")
 validation = _phase_span("val")
 
 
-def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
-    """Open a rollout for each item that a function was given, and remember what it was given."""
+def _open(scope: Scope, row: Row) -> OpenRollout:
+    """Open the rollout of an item, and remember what a function was given for it."""
+    rollout = open_rollout(scope.session, scope, row)
+    rollout.signs = {**rollout.signs, **signs_in(*row.values())}
+    return rollout
+
+
+def _executing(scope: Scope, given: Given) -> list[OpenRollout]:
+    """Open a rollout for each item that an executor was given."""
     last = _last(scope.session)
     rollouts = []
     for row in given.all:
-        rollout = open_rollout(scope.session, scope, row)
-        rollout.signs = {**rollout.signs, **signs_in(*row.values())}
+        rollout = _open(scope, row)
         rollout.follow(last)
         rollouts.append(last := rollout)
     return rollouts
@@ -111,13 +117,15 @@ def _open_all(scope: Scope, given: Given) -> list[OpenRollout]:
 
 def _wanted(scope: Scope, given: Given) -> list[OpenRollout]:
     """Return what is known of the rollouts that rewards belong to, or, without an executor, these rollouts."""
-    wanted = _open_all(scope, given)
-    is_first = not scope.session.rollouts.has_executor(scope.split)
-    for rollout, row in zip(wanted, given.all, strict=True):
+    has_executor = scope.session.rollouts.has_executor(scope.split)
+    rollouts = []
+    for row in given.all:
+        rollout = _open(scope, row)
         rollout.blank = is_blank(row)
-        if is_first:
+        if not has_executor:
             rollout.answer, rollout.said = answer_in(row), first_text(row, names_of(*row).said)
-    return wanted
+        rollouts.append(rollout)
+    return rollouts
 
 
 def scope_of(outer: Scope, role: Role, rollouts: Sequence[OpenRollout]) -> Scope:
@@ -136,7 +144,7 @@ class Execution:
         """Open the rollouts."""
         self._outer = outer
         self._given = given
-        self.rollouts = _open_all(outer, given)
+        self.rollouts = _executing(outer, given)
         self._scope = scope_of(outer, "executor", self.rollouts)
 
     def begin(self) -> Scope:
@@ -150,7 +158,7 @@ class Execution:
         done = outcomes_in(self._given, result if error is None else None)
         if len(done) != len(self.rollouts):
             self._scope.session.rollouts.forget(self.rollouts)
-            self.rollouts = _open_all(self._outer, self._given._replace(rows=[row for row, _ in done]))
+            self.rollouts = _executing(self._outer, self._given._replace(rows=[row for row, _ in done]))
         for rollout, (_, made) in zip(self.rollouts, done, strict=True):
             rollout.signs = {**rollout.signs, **signs_in(made)}
             self._scope.session.rollouts.executed(rollout, failed=error is not None or says_failed(made))

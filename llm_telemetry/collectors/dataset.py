@@ -149,8 +149,9 @@ class DatasetMetricsCollector:
 
     def add_rollout(self, rollout: Rollout) -> bool | None:
         """Count a closed rollout, and return whether it is correct; a threshold that is a function was asked before."""
+        split, source, reward, failed, *_ = rollout
         correct = rollout.correct if callable(self.threshold) else self.is_right(rollout)
-        self._count(rollout.source, correct, rollout.reward, rollout.split, failed=rollout.failed)
+        self._count(source, correct, reward, split, failed=failed)
         return correct
 
     def is_right(self, rollout: Rollout) -> bool | None:

@@ -82,12 +82,11 @@ class LengthCollector:
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take a final evaluation; it is added up later."""
-        judged = evaluation.judged
+        judged, split = evaluation.judged, evaluation.split
         if judged is not None:
-            split = evaluation.split
             self._told[split][evaluation.source, evaluation.outcome].append(judged.length)
-            self._waiting[split] += 1
-            if self._waiting[split] > _MOST_LENGTHS:
+            self._waiting[split] = waiting = self._waiting[split] + 1
+            if waiting > _MOST_LENGTHS:
                 self._add_up(split)
 
     def _add_up(self, split: Split) -> None:

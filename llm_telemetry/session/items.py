@@ -137,8 +137,12 @@ def rows_in(table: Any, *, grouped: bool = True) -> list[Mapping[Any, Any]]:
         if grouped and table and all(isinstance(group, list) for group in table):
             groups = [rows_in(group, grouped=False) for group in table]
             return [row for group in groups for row in group] if all(groups) else []
-        are_items = table and all(is_item(fields_of(element)) for element in table)  # a list of numbers is soon left
-        return [fields_of(element) for element in table] if are_items else []
+        rows: list[Mapping[Any, Any]] = []
+        for element in table:  # a list of numbers is soon left
+            if not is_item(fields := fields_of(element)):
+                return []
+            rows.append(fields)
+        return rows
     return _rows_of(_columns(fields_of(table)))
 
 

@@ -104,10 +104,11 @@ class OpenRollout:
 
     def take(self, reward: float | None) -> None:
         """Take a reward; `None` is one that could not be read. Of two that differ it is not known which one counts."""
-        self.tried |= reward is None
-        if reward is not None:
-            self.contradicted |= self.reward not in (None, reward)
-            self.reward = None if self.contradicted else reward
+        if reward is None:
+            self.tried = True
+            return
+        self.contradicted |= self.reward not in (None, reward)
+        self.reward = None if self.contradicted else reward
 
     def doubt(self, split: Split) -> None:
         """Take back a reward of which nothing tells that it is its own."""

@@ -149,6 +149,8 @@ class Shelf:
             Likeness(has_problem, len(signs & one.signs.keys()), one is near, has_source and one.source is not None)
             for one in alike
         ]
+        if len(alike) == 1:
+            return Match(likeness[0], alike)
         most = max(likeness)
         return Match(most, [one for one, its in zip(alike, likeness, strict=True) if its == most])
 
@@ -206,4 +208,4 @@ def fits(wanted: OpenRollout, rollout: OpenRollout) -> bool:
     if wanted.split != rollout.split:
         return False
     one, other = wanted.source, rollout.source
-    return one is None or other is None or one == other or clean_source(one) == clean_source(other)
+    return one == other or one is None or other is None or clean_source(one) == clean_source(other)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_telemetry.session.items import SourceIndex, items_in, problem_in, rows_in, source_in
+from llm_telemetry.session.signs import signs_in
 from llm_telemetry.sources import MAX_SOURCES, SourceNames, clean_source
 
 
@@ -213,3 +214,17 @@ def test_the_oldest_items_are_forgotten_first():
     for name in "abac":
         index.learn({"problem": name, "source": name})
     assert [index.find(problem_in({"problem": name})) for name in "abc"] == ["a", None, "c"]
+
+
+def test_a_class_that_does_not_let_itself_be_hashed_is_looked_at_as_any_other():
+    class Unhashable(type):
+        __hash__ = None
+
+    class Item(metaclass=Unhashable):
+        def __init__(self):
+            self.problem, self.source = "2 + 2?", "gsm8k"
+
+    item = Item()
+    assert items_in({"item": item})[1:] == [vars(item)]
+    assert signs_in(item, "text").keys() >= {("text", id("text"), hash("text"))}
+    assert rows_in([item]) == [vars(item)]

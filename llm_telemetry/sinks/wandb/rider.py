@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from llm_telemetry.sinks.wandb.rows import Call, Row
 
 
+_read_call = guarded(rows.read_call)
+
+
 class Rider:
     """Watches one run's `log`, and writes our rows to it, never moving its counter ahead of the trainer."""
 
@@ -125,10 +128,11 @@ class Rider:
             return self._writer.log(*args, **kwargs)
         self._calls.add(this := object())
         try:
-            and_then = self._tell_row(args, kwargs)
+            call = _read_call(*args, **kwargs)
+            and_then = None if call is None else self._tell_row(call)
             with ExitStack() as held:
                 held.enter_context(self._lock)
-                passage = self._before(args, kwargs)
+                passage = None if call is None else self._before(call)
                 if passage is None or passage.fate not in {"together", "ahead"}:
                     held.close()  # no thread waits for another one's slow picture; these calls are quick
                 result = self._log(None if passage is None else passage.row, args, kwargs)
@@ -147,17 +151,15 @@ class Rider:
         return self._writer.log(*args, **kwargs) if together is None else together[0]
 
     @guarded
-    def _tell_row(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], None] | None:
+    def _tell_row(self, call: Call) -> Callable[[], None] | None:
         """Say which row the trainer is about to fill, or to close; return what is to be done when that is done."""
-        call = rows.read_call(*args, **kwargs)
-        if call is None or self._busy or (call.step is None and call.commit is False):
+        if self._busy or (call.step is None and call.commit is False):
             return None
         return self._before_row(self._writer.counter if call.step is None else call.step)
 
     @guarded
-    def _before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Passage | None:
-        call = rows.read_call(*args, **kwargs)
-        if call is None or self._busy:  # busy: a signal handler logs, in the middle of us
+    def _before(self, call: Call) -> Passage | None:
+        if self._busy:  # busy: a signal handler logs, in the middle of us
             return None
         if access.ignores_steps(self.run):
             call = call._replace(step=None)

@@ -170,7 +170,7 @@ def page(machine: str, quote: str, figures: list[Figure], missing: list[str]) ->
     parts = [
         "# What it costs, measured\n\nWritten by `make bench`; not to be edited.\n",
         machine + "\n",
-        "CPU time (of W&B's `log` what the clock says), with and without by turns.\n",
+        "CPU time (of W&B's `log` that of the thread that logs), with and without by turns.\n",
         "`×` is the ratio to the same without. The README quotes this:\n",
         quote + "\n",
         "## Each figure with its spread\n",

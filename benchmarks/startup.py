@@ -1,10 +1,11 @@
 """What the startup file costs: starts of Python with nothing installed, installed, switched on, and with the import.
 
 Run: `python benchmarks/startup.py`. Each state has a venv of its own; the installed ones hold the files of the wheel
-that Python looks at when it starts. What counts is the CPU time of each started process, which the kernel tells in
-microseconds: a start waits for files and for other processes, so that the clock differs by milliseconds from one to the
-next. The states take turns, each round in the other order, and what one takes longer is the difference of the medians
-of a block of rounds.
+that Python looks at when it starts. What counts is the CPU time of each started process: a start waits for files and
+for other processes, so that the clock differs by milliseconds from one to the next. How much of it is the kernel's own
+is guessed by ticks of 4 ms, but the sum of both is exact to a microsecond. All run on one processor, where caches stay.
+What one state takes longer than another is the difference within a round, in which each state starts once, each round
+in another order; the median of some hundred rounds is known to some hundredths of a millisecond.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 FILES = ("autostart/llm_telemetry.pth", "autostart/llm_telemetry.start", "_llm_telemetry_autostart.py")
 PACKAGE = "llm_telemetry"
-BLOCK, BLOCKS, WARM = 10, 20, 3
-"""Rounds of a block; blocks; rounds before the first, which write bytecode."""
+ROUNDS, WARM = 600, 3
+"""Rounds that count, and those before the first, which write bytecode."""
 
 
 class State(NamedTuple):
@@ -79,35 +79,34 @@ def start(python: str, state: State) -> float:
     return (used.ru_utime + used.ru_stime) * 1000
 
 
-def measure(blocks: int) -> dict[State, list[float]]:
-    """Return the median of each block of starts, by state."""
+def measure(rounds: int) -> dict[State, list[float]]:
+    """Return the milliseconds of each start, by state."""
     states = (BARE, UNSET, ON, IMPORT)
-    medians: dict[State, list[float]] = {state: [] for state in states}
+    took: dict[State, list[float]] = {state: [] for state in states}
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         pythons = {on: make_venv(Path(folder) / str(on), installed=on) for on in (False, True)}
-        for state in states * WARM:
-            start(pythons[state.installed], state)
-        for _ in range(blocks):
-            took: dict[State, list[float]] = {state: [] for state in states}
-            for number in range(BLOCK):
-                for state in states[:: -1 if number % 2 else 1]:
-                    took[state].append(start(pythons[state.installed], state))
-            for state, values in took.items():
-                medians[state].append(statistics.median(values))
-    return medians
+        for number in range(-WARM, rounds):
+            first = number % len(states)
+            order = states[first:] + states[:first]
+            for state in order[:: -1 if number // len(states) % 2 else 1]:
+                milliseconds = start(pythons[state.installed], state)
+                took[state] += [milliseconds] if number >= 0 else []
+    return took
 
 
-def figures(blocks: int = BLOCKS) -> list[Figure]:
+def figures(rounds: int = ROUNDS) -> list[Figure]:
     """Return what a start takes longer, and what the import takes."""
-    medians = measure(blocks)
+    took = measure(rounds)
     return [
-        figure(ours.name, [a - b for a, b in zip(medians[ours], medians[than], strict=True)], "ms", meaning)
+        figure(ours.name, [a - b for a, b in zip(took[ours], took[than], strict=True)], "ms", meaning)
         for ours, than, meaning in FIGURES
     ]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Measure what the startup file costs.")
-    parser.add_argument("--blocks", type=int, default=BLOCKS, help=f"of {BLOCK} starts of each state ({BLOCKS})")
-    for one in figures(parser.parse_args().blocks):
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"starts of each state ({ROUNDS})")
+    for one in figures(parser.parse_args().rounds):
         print(one.what, one)

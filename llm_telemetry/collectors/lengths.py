@@ -12,7 +12,7 @@ import operator
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
@@ -159,4 +159,5 @@ def thirds_of(asked: Counter[int], unparsed: Counter[int]) -> list[float | None]
         return [None, None, None]
     middles = list(map(operator.add, reached, reached[1:]))  # each twice
     ends = pairwise(bisect_left(middles, -(-2 * third * whole // 3)) for third in range(4))
-    return [ratio(sum(map(unparsed.get, buckets[a:b], repeat(0))), reached[b] - reached[a]) for a, b in ends]
+    failed = [unparsed[bucket] for bucket in buckets] if unparsed else []
+    return [ratio(sum(failed[a:b]), reached[b] - reached[a]) for a, b in ends]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from figures import Figure
 
-PAIRS, WARM = 80, 12
+PAIRS, WARM = 60, 6
 """Pairs of steps that count, and steps of each trainer before these."""
 TURN = 0.01
 """Seconds after which it is the other one's turn, in the middle of a step: what else the machine does is for both."""
@@ -70,7 +70,9 @@ class Copy:
             del sys.modules[name]
         config = importlib.import_module(f"{DEMO}.config").DemoConfig
         make = importlib.import_module(f"{DEMO}.trainer").GRPOTrainer
-        self.trainer = make(config(url, batch_size=ITEMS, group_size=GROUP, workflow_timeout=60.0))
+        # a policy that learns would soon ask something else than its pair, once they were told something else
+        settings = {"batch_size": ITEMS, "group_size": GROUP, "workflow_timeout": 60.0, "learning_rate": 0.0}
+        self.trainer = make(config(url, **settings))
         self._loop = asyncio.new_event_loop()
         self._steps = 0
         self._modules: dict[str, ModuleType] = loaded(*PACKAGES, DEMO)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _WORDS = ("bare", "last_resort")
 """Families of verdicts that stand in words alone."""
+_UNCLOSED = Unreadable("unclosed_think")
 _LETTERS = frozenset("ABC")
 """Verdicts that name a position; C is a tie."""
 
@@ -89,7 +90,7 @@ def rule(
     differs = isinstance(said, Verdict) and used is not None and not agree(said, used)
     decisive = None if reader.is_told and isinstance(said, Verdict) else used
     outcome, verdict = outcome_of(said, decisive, raised, asked=bool(heard))
-    learnable = not raised and not reader.is_final and not _is_refused(counted) and said != Unreadable("unclosed_think")
+    learnable = not raised and not reader.is_final and not _is_refused(counted) and said != _UNCLOSED
     if learnable and outcome == "parse_failure":
         outcome, verdict = "undecided", used  # the function may have read what we cannot
     return Ruling(

@@ -62,7 +62,8 @@ def problem_in(fields: Mapping[Any, Any], names: Mapping[str, int] = PROBLEM_FIE
 def problem_of(fields: Mapping[Any, Any], names: Iterable[str]) -> int | None:
     """Return the same of the first of these fields, all of which are there, that is such a text."""
     for name in names:
-        if text := _text(fields[name]):
+        value = fields[name]
+        if text := value if type(value) is str else _text(value):
             return fingerprint(text)
     return None
 

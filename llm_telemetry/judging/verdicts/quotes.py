@@ -49,7 +49,7 @@ def purge(reply: str, candidate: str) -> list[str]:
     """
     candidate = candidate if len(candidate) <= 2 * _LIMIT else f"{candidate[:_LIMIT]}\n{candidate[-_LIMIT:]}"
     wanted = _bare(candidate)
-    if not wanted or (reply[:1] == "{" and is_json(reply)):
+    if not wanted or is_json(reply):
         return [reply]  # in JSON the judge's own words have names
     reply = both_ends_of(reply)
     spans = _merged(chain(_copies(reply, candidate, wanted), _quotations(reply, wanted)), reply)

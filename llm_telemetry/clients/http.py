@@ -113,10 +113,7 @@ def sender(ask: Ask, follow: Follow) -> Callable[..., Any]:
 
 
 def _send(observe_send: Callable[..., Any], original: FunctionType) -> FunctionType:
-    """Return what `observe_send` makes of the method: the request of an SDK's call passes in one frame.
-
-    Without arguments to unpack, Python runs `original` in the loop that runs ours; the SDKs give these two.
-    """
+    """Return what `observe_send` makes of the method: the request of an SDK's call passes in one frame."""
     if original.__code__.co_flags & CO_COROUTINE:
 
         @functools.wraps(original)
@@ -129,13 +126,11 @@ def _send(observe_send: Callable[..., Any], original: FunctionType) -> FunctionT
     else:
 
         @functools.wraps(original)
-        def send(self: Any, /, *args: Any, stream: bool = False, **kwargs: Any) -> Any:
+        def send(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             scope = SCOPE.get()
             if scope is None or scope.call is None:
-                return observe_send(MethodType(original, self), self, args, {"stream": stream, **kwargs})
-            if kwargs or len(args) != 1:
-                return original(self, *args, stream=stream, **kwargs)
-            return original(self, args[0], stream=stream)
+                return observe_send(MethodType(original, self), self, args, kwargs)
+            return original(self, *args, **kwargs)
 
     return cast("FunctionType", send)
 

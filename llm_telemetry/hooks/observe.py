@@ -35,10 +35,6 @@ ours in its place would have fewer abilities.
 """
 
 
-_CAST_AND_OPTIONS = 2
-"""The arguments of `request` that have no default."""
-
-
 class Span(Protocol):
     """What a hook wants to know about one call of a watched function."""
 
@@ -77,13 +73,10 @@ def _await_end(span: Span, result: Any) -> Any:
 
 
 def around(opens: Opens, ends: Ends) -> Callable[[FunctionType], FunctionType]:
-    """Return what makes, of an SDK's `request`, one that runs within its call, as with `drive`, and in one frame.
-
-    Without arguments to unpack, Python runs the original in the loop that runs ours; so the names of those that the
-    SDKs give stand here.
+    """Return what makes, of a method, one that runs within the call that is opened, as `drive` does: in one frame.
 
     Args:
-        opens: Given the client and the arguments, returns the scope of the call that begins, if one does.
+        opens: Given the object and the arguments, returns the scope of the call that begins, if one does.
         ends: Given that call, what the method returned, and what it raised.
     """
 
@@ -96,16 +89,13 @@ def around(opens: Opens, ends: Ends) -> Callable[[FunctionType], FunctionType]:
 
 
 def _around_function(original: FunctionType, opens: Opens, ends: Ends) -> Callable[..., Any]:
-    def method(self: Any, /, *args: Any, stream: Any = False, stream_cls: Any = None, **kwargs: Any) -> Any:
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         scope = opens(self, args, kwargs)
         if scope is None:
-            return original(self, *args, stream=stream, stream_cls=stream_cls, **kwargs)
+            return original(self, *args, **kwargs)
         token = SCOPE.set(scope)
         try:
-            if kwargs or len(args) != _CAST_AND_OPTIONS:
-                result = original(self, *args, stream=stream, stream_cls=stream_cls, **kwargs)
-            else:
-                result = original(self, args[0], args[1], stream=stream, stream_cls=stream_cls)
+            result = original(self, *args, **kwargs)
         except BaseException as error:
             ends(scope.call, None, error)
             raise

@@ -4,8 +4,9 @@ Each of 64 rollouts has three calls of the executor, one of the judge, and one e
 the number of keys. The first flush in a minute asks genai-prices for each model's price besides, half a millisecond.
 
 What counts is the CPU time of the flushing thread; no other thread of ours is there. Python looks for garbage whenever
-there are 700 objects more. A step's events are of one number, and with nothing else in the process every flush would
-have such a look in it, or none. So other objects, of another number in each step, stand for what a trainer makes.
+there are so many objects more, 700 as a rule. A step's events are of one number, and with nothing else in the process
+every flush would have such a look in it, or none. So other objects, of another number in each step, stand for what a
+trainer makes.
 """
 
 from __future__ import annotations

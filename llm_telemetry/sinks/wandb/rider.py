@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
 from llm_telemetry.guard import guarded, log
@@ -130,25 +129,28 @@ class Rider:
         try:
             call = _read_call(*args, **kwargs)
             and_then = None if call is None else self._tell_row(call)
-            with ExitStack() as held:
-                held.enter_context(self._lock)
+            with self._lock:
                 passage = None if call is None else self._before(call)
-                if passage is None or passage.fate not in {"together", "ahead"}:
-                    held.close()  # no thread waits for another one's slow picture; these calls are quick
-                result = self._log(None if passage is None else passage.row, args, kwargs)
-                self._after(passage)
+                is_quick = passage is not None and passage.fate in {"together", "ahead"}
+                result = self._pass_on(passage, args, kwargs) if is_quick else None
+            if not is_quick:  # no thread waits for another one's slow picture
+                result = self._pass_on(passage, args, kwargs)
         finally:
             self._calls.discard(this)
         if and_then is not None:
             and_then()
         return result
 
-    def _log(self, row: Row | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _pass_on(self, passage: Passage | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make the trainer's call, with a row of ours in it if there is one that W&B takes."""
+        row = None if passage is None else passage.row
         together = None if row is None else self._writer.put_into(row, args, kwargs)
         if row is not None:
             self._settle_row(row, taken=together is not None)
-        return self._writer.log(*args, **kwargs) if together is None else together[0]
+        result = self._writer.log(*args, **kwargs) if together is None else together[0]
+        if passage is not None:
+            self._after(passage)
+        return result
 
     @guarded
     def _tell_row(self, call: Call) -> Callable[[], None] | None:
@@ -172,9 +174,7 @@ class Rider:
             self._busy = False
 
     @guarded
-    def _after(self, passage: Passage | None) -> None:
-        if passage is None:
-            return
+    def _after(self, passage: Passage) -> None:
         call, fate, _ = passage
         with self._lock:
             counter = rows.advance(self._writer.counter, call)

@@ -126,7 +126,7 @@ class DatasetMetricsCollector:
             sums.reward_sum += reward
             sums.reward_squares += reward * reward
             lowest, highest = self._seen
-            if reward < lowest or reward > highest:
+            if not lowest <= reward <= highest:
                 self._seen = min(lowest, reward), max(highest, reward)
         return sums
 
@@ -156,8 +156,9 @@ class DatasetMetricsCollector:
 
     def is_right(self, rollout: Rollout) -> bool | None:
         """Tell by its reward, or the decisive part of it, whether a rollout is correct; `None`: nobody knows."""
-        decides = rollout.reward if self._decisive is None else dict(rollout.parts).get(self._decisive)
-        return False if rollout.wrong else self.is_correct(decides)
+        if rollout.wrong:
+            return False
+        return self.is_correct(rollout.reward if self._decisive is None else dict(rollout.parts).get(self._decisive))
 
     def get_wandb_logs(self, split: Split = "train", costs: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return `dataset/{source}/…` (or `val/{source}/…`) and the overall keys since the last `collect`.

@@ -81,9 +81,10 @@ class OpenEvaluation:
 
     @property
     def _items(self) -> Sequence[Item]:
-        if not self._made:
-            self._made.append(self._make())  # of several threads that get here at once, the first one's count
-        return self._made[0]
+        made = self._made
+        if not made:
+            made.append(self._make())  # of several threads that get here at once, the first one's count
+        return made[0]
 
     @property
     def keys(self) -> list[Id]:
@@ -93,7 +94,8 @@ class OpenEvaluation:
     @property
     def rollout(self) -> Id | None:
         """The rollout that its calls are made for; `None` where it judges several."""
-        return self._items[0].rollout.key if len(self._items) == 1 else None
+        items = self._items
+        return items[0].rollout.key if len(items) == 1 else None
 
     def begin(self) -> Scope:
         """Return the scope of the judge's calls."""

@@ -48,7 +48,8 @@ class Answers:
 
     def heard(self, call: Call) -> None:
         """Count the answers of a call that is no judge's."""
-        self._given[call.split] += _answers(call)
+        if call.role != "judge":
+            self._given[call.split] += call.answers
 
     def opened(self, rollout: OpenRollout) -> None:
         """Know the answer of a rollout that its reward has opened."""

@@ -32,7 +32,7 @@ _DEPTH = 3
 def says_failed(result: Any) -> bool:
     """Tell whether an executor's result, or a mapping or object in it, says that it did not succeed."""
     parts = result if isinstance(result, tuple) else (result,)
-    return any(_tells_failure(told) for part in parts if (told := fields_of(part)))
+    return any(map(_tells_failure, filter(None, map(fields_of, parts))))
 
 
 def _tells_failure(told: Mapping[Any, Any]) -> bool:

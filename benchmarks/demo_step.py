@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from figures import Figure
 
-PAIRS, WARM = 60, 6
+PAIRS, WARM = 80, 6
 """Pairs of steps that count, and steps of each trainer before these."""
 TURN = 0.01
 """Seconds after which it is the other one's turn, in the middle of a step: what else the machine does is for both."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import guarded, owned
@@ -64,14 +65,10 @@ class Inbox:
     def book(self) -> None:
         """Book what waits now, in the turn: not what comes meanwhile, of which there may be no end."""
         count = len(self.waiting)
-        events = self._take(count)
+        events: Iterator[Event] = islice(iter(self.waiting.popleft, None), count)
         for _ in range(count):  # a failure is of one event; the others are booked after it
             if self._book_all(events):
                 break
-
-    def _take(self, count: int) -> Iterator[Event]:
-        for _ in range(count):
-            yield self.waiting.popleft()
 
     @guarded
     def _book_all(self, events: Iterator[Event]) -> bool:

@@ -31,6 +31,6 @@ def attempt(function: "Callable[..., Any]", *arguments: "Any") -> "Any":
 
 
 def _install_finder() -> None:
-    from llm_telemetry.activation import install  # noqa: PLC0415 - inside of `attempt`: it may be broken
+    from llm_telemetry.activation.finder import install  # noqa: PLC0415 - inside of `attempt`: it may be broken
 
     install(attempt)

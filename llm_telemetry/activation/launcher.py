@@ -10,7 +10,7 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.activation import install
+from llm_telemetry.activation.finder import install
 from llm_telemetry.activation.main_file import compile_script
 from llm_telemetry.guard import attempt
 from llm_telemetry.words import VARIABLE

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 N = TypeVar("N", bound=ast.AST)
 
-_NOTE = "__import__('llm_telemetry.activation', None, None, ['note']).note"
+_NOTE = "__import__('llm_telemetry.activation.finder', None, None, ['note']).note"
 """The decorator: an expression that needs no name in the program."""
 _DEFINED = _NOTE.replace("note", "defined") + "()"
 

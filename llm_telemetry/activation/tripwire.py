@@ -1,8 +1,7 @@
 """Waits for the first LLM call by plain HTTP: until then nothing of ours but this is in the way of a request.
 
 Everybody imports httpx, requests, aiohttp or boto3, and few call an LLM through them. So what makes a request there
-looks at where it goes; the first one to an LLM brings in the rest. It imports little, as
-the finder.
+looks at where it goes; the first one to an LLM brings in the rest. It imports little, as the finder.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_telemetry.activation import Finder
+from llm_telemetry.activation.finder import Finder
 from llm_telemetry.doctor.installed import NAME, find_distribution
 from llm_telemetry.runs.findings import Finding, Severity, show_path
 from llm_telemetry.words import VARIABLE

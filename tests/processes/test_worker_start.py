@@ -14,7 +14,7 @@ import ray._private.function_manager
 print(*(name for name in sys.modules if name.startswith("llm_telemetry.")))
 """
 MAY_BE_IMPORTED = {
-    "activation",
+    *("activation", "activation.finder"),
     *("guard", "imports", "names", "objects", "words"),
     *("hooks", "hooks.patching"),
     *("processes", "processes.actors", "processes.children", "processes.nodes"),

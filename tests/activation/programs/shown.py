@@ -32,6 +32,6 @@ if __name__ == "__main__":
     print(sys.argv, sys.path[0], sys.modules["__main__"] is __main__, sys.flags)
     print(type(pickle.loads(pickle.dumps(Trainer()))) is Trainer, Decorated.train_step.__code__.co_firstlineno)
     print(Trainer.__module__, Trainer.__qualname__, getattr(Trainer, "__firstlineno__", None))
-    print(getattr(Decorated, "__firstlineno__", None), "activation.Finder" in str(sys.meta_path))
+    print(getattr(Decorated, "__firstlineno__", None), "finder.Finder" in str(sys.meta_path))
     warnings.warn("here", stacklevel=1)
     "\d"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _WITHOUT_FIELDS = (str, bytes, int, float, complex, list, set, frozenset, type, ModuleType, FunctionType)
-_FLAT = frozenset(map(id, (str, int, float, bool, type(None))))
+FLAT = frozenset(map(id, (str, int, float, bool, type(None))))
 """Of classes by what `id` gives: a class of others may not let itself be hashed, or run code of theirs for it."""
 _INNER_DICTS = ("data", "_data", "_tensordict")
 """Where mappings that are no dicts keep what they hold: `UserDict`, rows of `datasets`, `TensorDict`."""
@@ -57,7 +57,7 @@ def fields_of(value: Any) -> Mapping[Any, Any]:
     A mapping that is no dict is read where it keeps one: no method and no property of its class runs.
     """
     kind = type(value)
-    if id(kind) in _FLAT:  # as most are
+    if id(kind) in FLAT:  # as most are
         return {}
     if kind is dict or kind is MappingProxyType:
         fields: Mapping[Any, Any] = value
@@ -75,7 +75,7 @@ def fields_of(value: Any) -> Mapping[Any, Any]:
 
 def is_flat(values: Iterable[Any]) -> bool:
     """Tell whether these are texts and numbers alone, in which nothing is nested."""
-    return _FLAT.issuperset(map(id, map(type, values)))
+    return FLAT.issuperset(map(id, map(type, values)))
 
 
 def ranked(*names: str) -> dict[str, int]:

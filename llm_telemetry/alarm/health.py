@@ -10,6 +10,8 @@ import math
 from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from llm_telemetry.events import FAILED
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
@@ -29,7 +31,6 @@ _BY_CAUSE = frozenset({_DISAGREEMENT, _NOW_RIGHT, _NOW_WRONG, _ACCEPTED})
 
 
 _BINARY = ("correct", "incorrect")
-_WITHOUT = (_API, _PARSE)
 
 
 class Seen(NamedTuple):
@@ -185,7 +186,7 @@ _CAUSES_BY_KIND = {
 def see(evaluation: Evaluation, source: str) -> Seen:
     """Return what a window keeps of an evaluation of `source`, as it stands in keys."""
     outcome = evaluation.outcome
-    if outcome in _WITHOUT:
+    if outcome in FAILED:
         return Seen(outcome, evaluation.failure or outcome, source, evaluation.judge)
     told = _DISAGREEMENT if evaluation.disagreed else _VERDICT
     return Seen(told, told, source, evaluation.judge)

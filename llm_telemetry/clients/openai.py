@@ -100,25 +100,29 @@ def observe_retry(wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: M
 
 
 class _Parse:
-    """A raw response being parsed by the trainer."""
+    """A response of a call being parsed: by the SDK, within the call, or a raw one by the trainer, who holds it."""
 
-    __slots__ = ("_call",)
+    __slots__ = ("_call", "_response")
 
-    def __init__(self, call: OpenCall) -> None:
+    def __init__(self, response: Any, call: OpenCall) -> None:
+        self._response = response
         self._call = call
 
     def begin(self) -> Scope:
         return self._call.scope()
 
     def end(self, result: Any, error: BaseException | None) -> None:
-        if error is None and self._call.open:
+        if error is not None:
+            _note(self._response)
+        elif self._call.open and held_call(self._response) is self._call:
             self._call.settle(result)
 
 
 def observe_parse(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Read the usage of a raw response when the trainer parses it."""
-    call = held_call(instance) if held else None
-    return wrapped(*args, **kwargs) if call is None else drive(_Parse(call), wrapped, args, kwargs)
+    """Read the usage of a raw response when the trainer parses it, and note one that cannot be parsed."""
+    scope = SCOPE.get()
+    call = held_call(instance) or (scope and scope.call)
+    return wrapped(*args, **kwargs) if call is None else drive(_Parse(instance, call), wrapped, args, kwargs)
 
 
 @guarded
@@ -148,10 +152,10 @@ def _parse(original: FunctionType) -> FunctionType:
 
         @functools.wraps(original)
         async def parse(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            try:
-                if not held:
-                    return await original(self, *args, **kwargs)
+            if held:
                 return await observe_parse(MethodType(original, self), self, args, kwargs)
+            try:
+                return await original(self, *args, **kwargs)
             except BaseException:
                 _note(self)
                 raise
@@ -160,11 +164,11 @@ def _parse(original: FunctionType) -> FunctionType:
 
         @functools.wraps(original)
         def parse(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            try:
-                if not held:
-                    # Without arguments to unpack, Python runs the method in the loop that runs this one.
-                    return original(self, *args, **kwargs) if args or kwargs else original(self)
+            if held:
                 return observe_parse(MethodType(original, self), self, args, kwargs)
+            try:
+                # Without arguments to unpack, Python runs the method in the loop that runs this one.
+                return original(self, *args, **kwargs) if args or kwargs else original(self)
             except BaseException:
                 _note(self)
                 raise

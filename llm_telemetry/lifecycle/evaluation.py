@@ -158,9 +158,8 @@ class OpenEvaluation:
     ) -> Evidence | None:
         """Return what it looked like, where that was asked for and there is something to see."""
         is_cheap = judged is not None and judged.degenerate and ruling.outcome == "correct"
-        if not (
-            is_cheap or ruling.disagreed or ruling.failure is not None
-        ) or not self._scope.session.counts.evidence.has_room(self._scope.split):
+        is_wanted = is_cheap or ruling.disagreed or ruling.failure is not None
+        if not is_wanted or not self._scope.session.counts.evidence.has_room(self._scope.split):
             return None
         return evidence_of(ruling.reply.text, result, error or ruling.reply.error)
 

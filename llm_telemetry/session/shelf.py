@@ -137,7 +137,7 @@ class Shelf:
         """
         # what has the same problem is most alike
         here = _NONE if wanted.problem is None else self._problems.get((wanted.split, wanted.problem), _NONE)
-        alike = [one for one in here.values() if one.source == wanted.source or fits(wanted, one)]
+        alike = [one for one in here.values() if fits(wanted, one)]
         has_problem = bool(alike)
         if not alike and not same_problem:
             told = self._told(wanted, near)

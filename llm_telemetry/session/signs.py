@@ -10,7 +10,7 @@ import types
 import weakref
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from llm_telemetry.objects import fields_of
+from llm_telemetry.objects import FLAT, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def signs_in(*values: Any) -> dict[Sign, object]:
                     signs["text", id(value), hash(value)] = None
             elif kind is tuple or kind is list:
                 inner += value[: max(rest, 0)]
-            elif not (value is None or kind is int or kind is float or kind is bool):  # a class may be unhashable
+            elif id(kind) not in FLAT:
                 if (sign := _sign(value, kind)) is not None:
                     signs.setdefault(*sign)
                 if rest > 0:

@@ -6,6 +6,7 @@ import httpx
 import openai
 import pydantic
 import pytest
+import wrapt
 
 from tests.support import bodies
 from tests.support.mocking import BASE_URL, chat
@@ -90,6 +91,18 @@ JSON = '{"correct": true}'
 def test_every_endpoint_is_one_call_with_its_tokens(api, tmp_path, make_client, way, path, answer, errors):
     api.post(path).mock(answer)
     assert_one_call(payload_of(way, make_client(), tmp_path), errors=errors)
+
+
+def test_the_tokens_of_what_does_not_fit_count_where_another_tool_has_wrapped_the_parsing(
+    api, tmp_path, make_client, monkeypatch
+):
+    for name in ("APIResponse", "AsyncAPIResponse"):
+        cls = getattr(openai._response, name)
+        monkeypatch.setattr(
+            cls, "parse", wrapt.FunctionWrapper(cls.parse, lambda parse, _, args, kw: parse(*args, **kw))
+        )
+    api.post(CHAT).mock(chat('{"right": 1}'))
+    assert_one_call(payload_of(parsed_that_does_not_fit, make_client(), tmp_path), errors=None)
 
 
 def test_the_responses_api_tells_cached_and_reasoning_tokens(api, tmp_path, make_client):

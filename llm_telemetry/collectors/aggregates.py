@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 import operator
 from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from math import ceil, log
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 RELATIVE_ACCURACY = 0.01
 _GAMMA = (1 + RELATIVE_ACCURACY) / (1 - RELATIVE_ACCURACY)
-_LOG_GAMMA = math.log(_GAMMA)
+_LOG_GAMMA = log(_GAMMA)
 _SMALLEST = 1e-6
 """Seconds; anything quicker counts as this."""
 
@@ -93,33 +94,34 @@ def ratio(part: float, whole: float, scale: float = 1.0) -> float | None:
 class Quantiles:
     """Counts of positive values in logarithmic buckets; any quantile is right within 1 % of its value."""
 
-    __slots__ = ("_buckets", "count")
+    __slots__ = ("_buckets",)
 
     def __init__(self) -> None:
         """Start empty."""
-        self._buckets: dict[int, int] = {}
-        self.count = 0
+        self._buckets: defaultdict[int, int] = defaultdict(int)
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return sum(self._buckets.values())
 
     def add(self, value: float) -> None:
         """Count one value."""
-        bucket = math.ceil(math.log(value if value > _SMALLEST else _SMALLEST) / _LOG_GAMMA)  # noqa: FURB136 - hot
-        self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
-        self.count += 1
+        self._buckets[ceil(log(value if value > _SMALLEST else _SMALLEST) / _LOG_GAMMA)] += 1  # noqa: FURB136 - hot
 
     def merge(self, other: Quantiles) -> Quantiles:
         """Return the counts of both; associative and commutative."""
         merged = Quantiles()
         for part in (self, other):
             for bucket, count in part._buckets.items():
-                merged._buckets[bucket] = merged._buckets.get(bucket, 0) + count
-        merged.count = self.count + other.count
+                merged._buckets[bucket] += count
         return merged
 
     def quantiles(self, *ranks: float) -> list[float | None]:
         """Return the values at these ranks (0 to 1, nearest rank); `None` for each when nothing was counted."""
-        if not self.count:
+        if not self._buckets:
             return [None for _ in ranks]
         buckets = sorted(self._buckets)
         reached = list(itertools.accumulate(map(self._buckets.__getitem__, buckets)))
-        at = (buckets[bisect_left(reached, max(1, math.ceil(q * self.count)))] for q in ranks)
+        at = [buckets[bisect_left(reached, max(1, ceil(q * reached[-1])))] for q in ranks]
         return [2 * _GAMMA**bucket / (_GAMMA + 1) for bucket in at]

@@ -18,6 +18,8 @@ PARSE_FAILURES = ("truncated", "unclosed_think", "no_verdict", "ambiguous")
 VERDICTS: tuple[Outcome, ...] = ("correct", "incorrect", "score")
 FAILED: tuple[Outcome, ...] = ("parse_failure", "api_failure")
 ROLES: tuple[Role, ...] = ("executor", "judge", "policy", "other")
+ITEM_ROLES: tuple[Role, ...] = ("executor", "judge")
+"""Those whose calls are made for rollouts."""
 SPLITS: tuple[Split, ...] = ("train", "val")
 """What is counted apart."""
 ALL_SPLITS: tuple[Split, ...] = (*SPLITS, "eval")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
 
 from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Quantiles, ratio
 from llm_telemetry.collectors.naming import Key, name_all
-from llm_telemetry.events import SPLITS, Call, Role, Rollout, Split, Usage
+from llm_telemetry.events import SPLITS, Call, Role, Rollout, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class RoleWindow:
@@ -15,19 +19,18 @@ class RoleWindow:
 
     # fmt: off
     __slots__ = (
-        "cache_write", "cacheable", "cached", "calls", "completion", "errors", "latency", "no_usage", "prompt",
-        "reasoning", "retries", "unplaced",
+        "cache_write", "cached", "completion", "errors", "latency", "no_usage", "prompt", "reasoning", "retries",
+        "uncacheable", "unplaced",
     )
     # fmt: on
 
     def __init__(self) -> None:
         """Start empty."""
-        self.calls = 0
         self.retries = 0
         self.no_usage = 0
         self.unplaced = 0
-        self.cacheable = 0
-        """Prompt tokens of calls that told how many of them were cached."""
+        self.uncacheable = 0
+        """Prompt tokens of calls that did not tell how many of them were cached."""
         self.errors: Counter[str] = Counter()
         self.prompt: int | None = None
         """Tokens; of none of their kinds, as long as no call has told any."""
@@ -36,6 +39,22 @@ class RoleWindow:
         self.reasoning: int | None = None
         self.cache_write: int | None = None
         self.latency = Quantiles()
+
+    @property
+    def calls(self) -> int:
+        """All of them have a latency."""
+        return self.latency.count
+
+    @property
+    def cacheable(self) -> int:
+        """Prompt tokens of calls that told how many of them were cached."""
+        return (self.prompt or 0) - self.uncacheable
+
+    def add_trouble(self, retries: int, error: str | None) -> None:
+        """Count what went wrong in a call."""
+        self.retries += retries
+        if error is not None:
+            self.errors[error] += 1
 
     def describe(self, role: Role, split: Split) -> dict[str, float]:
         """Return the keys of this role."""
@@ -66,25 +85,20 @@ class CallCollector:
         """Start empty."""
         self._windows: dict[Split, defaultdict[Role, RoleWindow]] = {split: defaultdict(RoleWindow) for split in SPLITS}
         self._generated: dict[Split, int] = {}
-        self._total_tokens: int | None = None
+        self._ended: int | None = None
+        """Tokens of windows that are over, and of former processes."""
 
     def add_call(self, call: Call) -> None:
-        """Count one call; unpacked at once, because this runs for every call."""
-        role, split, _, _, _, usage, error, retries, latency, placed = call[:10]
-        window = self._windows[split][role]
-        window.calls += 1
-        window.latency.add(latency)
-        window.unplaced += not placed
-        if retries:
-            window.retries += retries
-        if error is not None:
-            window.errors[error] += 1
-        if usage is not None:
-            self._add_tokens(window, usage)
-        elif error is None:
-            window.no_usage += 1
-
-    def _add_tokens(self, window: RoleWindow, usage: Usage) -> None:
+        """Count one call; in one frame, because this runs for every call."""
+        window, usage = self._windows[call.split][call.role], call.usage
+        window.latency.add(call.latency)
+        if not call.placed:
+            window.unplaced += 1
+        if call.retries or call.error is not None:
+            window.add_trouble(call.retries, call.error)
+        if usage is None:
+            window.no_usage += call.error is None
+            return
         prompt, completion, cached, reasoning, cache_write = usage
         if prompt is None or completion is None:
             window.no_usage += 1
@@ -94,12 +108,12 @@ class CallCollector:
             window.completion = (window.completion or 0) + completion
         if cached is not None:
             window.cached = (window.cached or 0) + cached
-            window.cacheable += prompt or 0
+        else:
+            window.uncacheable += prompt or 0
         if reasoning is not None:
             window.reasoning = (window.reasoning or 0) + reasoning
         if cache_write is not None:
             window.cache_write = (window.cache_write or 0) + cache_write
-        self._total_tokens = (self._total_tokens or 0) + (prompt or 0) + (completion or 0)
 
     def add_rollout(self, rollout: Rollout) -> None:
         """Count the tokens that an engine of the trainer's own has generated."""
@@ -108,24 +122,26 @@ class CallCollector:
 
     def state(self) -> int | None:
         """Return the tokens of the run, for `restore` in another process."""
-        return self._total_tokens
+        tokens = self._ended
+        for window in self._windows.values():
+            tokens = _add_tokens(tokens, window)
+        return tokens
 
     def restore(self, state: int | None) -> None:
         """Add the tokens of a run that this one goes on with."""
         if state is not None:
-            self._total_tokens = (self._total_tokens or 0) + state
+            self._ended = (self._ended or 0) + state
 
     def get_wandb_logs(self, split: Split = "train") -> dict[str, float]:
         """Return the keys `tokens/…` and `llm/…` since the last `collect`."""
-        logs = name_all(
-            {keys.TOTAL_TOKENS: self._total_tokens, keys.GENERATED_TOKENS: self._generated.get(split)}, split
-        )
+        logs = name_all({keys.TOTAL_TOKENS: self.state(), keys.GENERATED_TOKENS: self._generated.get(split)}, split)
         for role, window in sorted(self._windows[split].items()):
             logs |= window.describe(role, split)
         return logs
 
     def begin(self, split: Split) -> None:
         """Begin a new window for `split`."""
+        self._ended = _add_tokens(self._ended, self._windows[split])
         self._windows[split].clear()
         self._generated.pop(split, None)
 
@@ -134,3 +150,11 @@ class CallCollector:
         logs = self.get_wandb_logs(split)
         self.begin(split)
         return logs
+
+
+def _add_tokens(tokens: int | None, window: Mapping[Role, RoleWindow]) -> int | None:
+    """Return `tokens` and those of a window, of prompts and completions; `None` where none are known."""
+    for one in window.values():
+        if one.prompt is not None or one.completion is not None:
+            tokens = (tokens or 0) + (one.prompt or 0) + (one.completion or 0)
+    return tokens

@@ -57,8 +57,8 @@ class ChangesCollector:
         self._tell = Notices()
 
     def add_call(self, call: Call) -> None:
-        """Take a call; what failed, or told nothing of its tokens, may have told nothing else."""
-        if call.role == "judge" and call.usage is not None and call.error is None:
+        """Take a judge's call; what failed, or told nothing of its tokens, may have told nothing else."""
+        if call.usage is not None and call.error is None:
             told = call.requested_model, call.model, call.fingerprint, call.service_tier
             if told not in self._seen:
                 self._windows[call.split] += self._learn(*told)

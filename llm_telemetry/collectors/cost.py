@@ -12,9 +12,9 @@ from llm_telemetry.collectors import keys
 from llm_telemetry.collectors.aggregates import Sums, add_up
 from llm_telemetry.collectors.base import to_usd
 from llm_telemetry.collectors.naming import Key, name_all
-from llm_telemetry.collectors.pricing import EXACT, PriceTable
-from llm_telemetry.collectors.spend import Bucket, Tokens, bucket_of
-from llm_telemetry.events import ROLES, SPLITS, Call, Role, Rollout, Split, Usage
+from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable, service_of
+from llm_telemetry.collectors.spend import Tokens, tier_of
+from llm_telemetry.events import ITEM_ROLES, ROLES, SPLITS, Call, Role, Rollout, Split, Usage
 from llm_telemetry.guard import attempt
 from llm_telemetry.notices import Notices
 from llm_telemetry.sources import SourceNames
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 _NO_USAGE = Usage()
-_SOURCE_ROLES: tuple[Role, ...] = ("executor", "judge")
-"""The roles whose cost belongs to a rollout."""
 
 
 STANDARD = (
@@ -84,7 +82,8 @@ class CostTracker:
         self._prices = prices or PriceTable()
         self._names = names or SourceNames()
         self._tell = Notices()
-        self._pending: defaultdict[tuple[Split, Role, str, Bucket], Tokens] = defaultdict(Tokens)
+        self._pending: defaultdict[tuple[tuple[Any, ...], int, str | None], Tokens] = defaultdict(Tokens)
+        """By role, split, source and both models, as calls begin with them; price tier; service tier."""
         self._run: dict[Role, RoleSums] = {role: RoleSums() for role in ROLES}
         self._window: dict[Split, RoleSums] = {split: RoleSums() for split in SPLITS}
         self._by_source: dict[Split, defaultdict[str, Decimal]] = {split: defaultdict(Decimal) for split in SPLITS}
@@ -94,15 +93,21 @@ class CostTracker:
 
     def add_call(self, call: Call) -> None:
         """Count one call; its tokens wait for their price."""
-        role, split, source, _, _, usage, error = call[:7]
-        prompt, completion, cached, _, cache_write = usage or _NO_USAGE
+        prompt, completion, cached, _, cache_write = call.usage or _NO_USAGE
         if prompt is None or completion is None:
-            for sums in (self._run[role], self._window[split]):
+            for sums in (self._run[call.role], self._window[call.split]):
                 sums.calls += 1
-                sums.unmetered += error is None
+                sums.unmetered += call.error is None
             return
-        bucket = bucket_of(call, prompt, self._prices)
-        self._pending[split, role, source, bucket].add(prompt, cached, cache_write, completion)
+        tier = 0 if prompt <= SMALLEST_TIER else tier_of(call, prompt, self._prices)
+        tokens = self._pending[call[:5], tier, call.service_tier]
+        tokens.calls += 1  # as `Tokens.add` does, without a frame of its own
+        tokens.prompt += prompt
+        tokens.completion += completion
+        if cached:
+            tokens.cached += cached
+        if cache_write:
+            tokens.cache_write += cache_write
 
     @exactly
     def add_cost(
@@ -209,14 +214,14 @@ class CostTracker:
     def _price_pending(self) -> None:
         for key in list(self._pending):
             tokens = self._pending.pop(key)  # first: what fails behind this must not be booked once more
-            split, role, source, bucket = key
-            usd = attempt(self._priced, split, role, bucket, tokens)
+            role, split, source, *_ = key[0]
+            usd = attempt(self._priced, *key, tokens)
             self._book(split, role, source, tokens.calls, usd)
 
-    def _priced(self, split: Split, role: Role, bucket: Bucket, tokens: Tokens) -> Decimal | None:
-        """Return the USD of the calls of a bucket; `None` where no price is known."""
-        model, requested, tier, service = bucket
-        name = requested or model or "unknown"
+    def _priced(self, alike: tuple[Any, ...], tier: int, told: str | None, tokens: Tokens) -> Decimal | None:
+        """Return the USD of calls that are priced alike; `None` where no price is known."""
+        role, split, _, requested, model = alike
+        name, service = requested or model or "unknown", service_of(told)
         rate = self._prices.rate((model, requested), tier, service)
         if rate is None and service and (rate := self._prices.rate((model, requested), tier)) is not None:
             self._tell(STANDARD, service, name)
@@ -234,7 +239,7 @@ class CostTracker:
             else:
                 sums.priced += calls
                 sums.usd += usd
-        if usd is not None and role in _SOURCE_ROLES:
+        if usd is not None and role in ITEM_ROLES:
             self._by_source[split][self._names(source)] += usd
 
 

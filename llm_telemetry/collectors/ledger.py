@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_telemetry.collectors.spend import Spend
@@ -110,11 +111,10 @@ class Ledger:
         self._strays: dict[Split, Counter[str]] = {split: Counter() for split in SPLITS}
         self._tell = Notices()
 
-    def add_call(self, call: Call) -> None:
-        """Take a call of executor or judge, if it was made for one rollout."""
-        if call.rollout is not None and call.role in ("executor", "judge"):
-            account = self._accounts.get(call.rollout) or self._open(call.rollout, call.split)
-            account.add(call, self._prices)
+    def add_call(self, call: Call, rollout: Id) -> None:
+        """Take a call of executor or judge that was made for one rollout."""
+        account = self._accounts.get(rollout) or self._open(rollout, call.split)
+        account.add(call, self._prices)
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take an evaluation whose outcome is final."""
@@ -169,9 +169,9 @@ class Ledger:
 
     def begin(self, split: Split) -> None:
         """Begin a new window."""
-        for rollout, _ in self._closed[split]:
-            for key in rollout.keys:
-                self._accounts.pop(key, None)
+        rollouts = map(itemgetter(0), self._closed[split])
+        for key in chain.from_iterable(map(attrgetter("keys"), rollouts)):
+            self._accounts.pop(key, None)
         for key, account in list(self._accounts.items()):
             account.age += account.split == split
             if account.age > PATIENCE:

@@ -30,9 +30,9 @@ _CONTEXT = ("service_tier", "processing")
 _STANDARD = frozenset({"default", "standard", "auto", "on_demand"})
 
 
-def service_of(tier: str) -> str:
+def service_of(tier: str | None) -> str:
     """Return the service tier that calls are priced by; empty for the standard one, whatever a provider calls it."""
-    return "" if tier in _STANDARD else tier
+    return "" if tier is None or tier in _STANDARD else tier
 
 
 class Rate(NamedTuple):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llm_telemetry.collectors.aggregates import Sums
-from llm_telemetry.collectors.pricing import EXACT, SMALLEST_TIER, PriceTable, service_of
+from llm_telemetry.collectors.pricing import EXACT, PriceTable, service_of
 from llm_telemetry.events import Usage
 
 if TYPE_CHECKING:
@@ -24,15 +24,13 @@ _MOST_CALLS = 32
 """That are kept before they are added up."""
 
 
-Bucket: TypeAlias = "tuple[str | None, str | None, int, str]"
-"""The model in the response, the one in the request, the tier of the prompt's length, the service tier."""
+Bucket: TypeAlias = "tuple[str | None, str | None, int, str | None]"
+"""What decides what tokens cost: the models in response and request, `tier_of`, the service tier that is told."""
 
 
-def bucket_of(call: Call, prompt: int, prices: PriceTable) -> Bucket:
-    """Return what decides what the tokens of a call cost: calls of one bucket are priced together."""
-    service = "" if call.service_tier is None else service_of(call.service_tier)
-    tier = prices.tier((call.model, call.requested_model), prompt, service) if prompt > SMALLEST_TIER else 0
-    return call.model, call.requested_model, tier, service
+def tier_of(call: Call, prompt: int, prices: PriceTable) -> int:
+    """Return the price tier that the length of a call's prompt falls into."""
+    return prices.tier((call.model, call.requested_model), prompt, service_of(call.service_tier))
 
 
 @dataclass(slots=True)
@@ -85,7 +83,8 @@ class Spend:
             if prompt is None or completion is None:
                 self.unmetered += call.error is None
             else:
-                tokens[bucket_of(call, prompt, prices)].add(prompt, cached, cache_write, completion)
+                bucket = call.model, call.requested_model, tier_of(call, prompt, prices), call.service_tier
+                tokens[bucket].add(prompt, cached, cache_write, completion)
         self.calls = []
 
     def usd(self, prices: PriceTable) -> Decimal | None:
@@ -95,7 +94,7 @@ class Spend:
         if not self.tokens and not self.unmetered:
             return Decimal(0)
         rates = [
-            (tokens, prices.rate(models, tier, service) or prices.rate(models, tier))
+            (tokens, prices.rate(models, tier, service_of(service)) or prices.rate(models, tier))
             for (*models, tier, service), tokens in self.tokens.items()
         ]
         known = [(tokens, rate) for tokens, rate in rates if rate is not None]

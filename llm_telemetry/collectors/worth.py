@@ -46,16 +46,8 @@ class WorthCollector:
         self._left: dict[Id, int] = {}
         """How many evaluations of a batch are still to come."""
 
-    def add_call(self, call: Call) -> None:
-        """Take a call."""
-        if call.evaluation is not None:
-            self._keep(call.evaluation, call)
-        if call.again:
-            self._windows[call.split].again.add(call, self._prices)
-        if call.rollout is None and call.role in ("executor", "judge"):
-            self._windows[call.split].unattributed.add(call, self._prices)
-
-    def _keep(self, evaluation: Id, call: Call) -> None:
+    def add_call(self, call: Call, evaluation: Id) -> None:
+        """Take a call that was made for an evaluation."""
         calls = self._open.get(evaluation)
         if calls is not None:
             calls.append(call)
@@ -63,6 +55,14 @@ class WorthCollector:
         if len(self._open) >= MOST_OPEN:
             del self._open[next(iter(self._open))]
         self._open[evaluation] = [call]
+
+    def add_again(self, call: Call) -> None:
+        """Take a call that asks the same again."""
+        self._windows[call.split].again.add(call, self._prices)
+
+    def add_unattributed(self, call: Call) -> None:
+        """Take a call of executor or judge that was made for no single rollout."""
+        self._windows[call.split].unattributed.add(call, self._prices)
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take an evaluation whose outcome is final."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.alarm.alarm import Alarm
@@ -24,7 +25,7 @@ from llm_telemetry.collectors.pricing import PriceTable
 from llm_telemetry.collectors.projection import Projection
 from llm_telemetry.collectors.rules import RuleNames
 from llm_telemetry.collectors.worth import WorthCollector
-from llm_telemetry.events import Call, Evaluation, Padded, Rollout, Split, UnmatchedReward
+from llm_telemetry.events import ITEM_ROLES, Call, Evaluation, Padded, Rollout, Split, UnmatchedReward
 from llm_telemetry.guard import attempt
 from llm_telemetry.judging.learner import Learner
 from llm_telemetry.session.theirs import UserCollectors
@@ -32,7 +33,8 @@ from llm_telemetry.settings.limits import limits_of
 from llm_telemetry.sources import SourceNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Mapping
 
     from llm_telemetry.events import Alert, Payload
     from llm_telemetry.session.rollouts import Phase
@@ -71,20 +73,38 @@ class Counts:
         self.learner = Learner(self._add_evaluation)
         self.theirs = UserCollectors(config.collectors)
 
-    def listeners(self, *of_calls: Callable[[Any], object]) -> dict[type, tuple[Callable[[Any], object], ...]]:
-        """Return the table: kind of event → who takes it; `of_calls` take calls, too."""
-        own: dict[type, tuple[Callable[[Any], object], ...]] = {
-            Call: tuple(one.add_call for one in (self.cost, self.calls, self.changes, self.ledger, self.worth)),
-            Rollout: (self._add_rollout, *(one.add_rollout for one in (self.parts, self.cost, self.calls))),
-        }
-        own = {kind: adds + self.theirs.listeners for kind, adds in own.items()}
+    def listeners(self, answers: Counter[Split]) -> dict[type, Callable[[Iterable[Any]], object]]:
+        """Return the table: kind of event → what takes events of it; in `answers` those of calls are counted."""
+        rollouts = (self._add_rollout, *(one.add_rollout for one in (self.parts, self.cost, self.calls)))
         return {
-            **own,
-            Call: own[Call] + of_calls,
-            Evaluation: (self.learner.add,),
-            UnmatchedReward: (self.dataset.add_unmatched,),
-            Padded: (self.dataset.add_padded,),
+            Call: partial(self._add_calls, answers),
+            Rollout: one_by_one(*rollouts, *self.theirs.listeners),
+            Evaluation: one_by_one(self.learner.add),
+            UnmatchedReward: one_by_one(self.dataset.add_unmatched),
+            Padded: one_by_one(self.dataset.add_padded),
         }
+
+    def _add_calls(self, answers: Counter[Split], calls: Iterable[Call]) -> None:
+        """Count calls, each only where it says something: there is no event more often."""
+        add_cost, count, theirs = self.cost.add_call, self.calls.add_call, self.theirs.listeners
+        for call in calls:
+            add_cost(call)
+            count(call)
+            if call.role == "judge":
+                self.changes.add_call(call)
+            else:
+                answers[call.split] += call.answers
+            if call.role in ITEM_ROLES:
+                if call.rollout is None:
+                    self.worth.add_unattributed(call)
+                else:
+                    self.ledger.add_call(call, call.rollout)
+            if call.evaluation is not None:
+                self.worth.add_call(call, call.evaluation)
+            if call.again:
+                self.worth.add_again(call)
+            for hear in theirs:
+                hear(call)
 
     def _add_rollout(self, rollout: Rollout) -> None:
         """Count a closed rollout; whether it is correct is asked once."""
@@ -183,3 +203,14 @@ class Counts:
         self.changes.restore(state.get("changes", {}))
         self.projection.restore(state.get("projection", ()))
         self.cost.unpriced_models.update(state.get("unpriced_models", ()))
+
+
+def one_by_one(*adds: Callable[[Any], object]) -> Callable[[Iterable[Any]], None]:
+    """Return what gives each of some events to all of `adds`, before the next."""
+
+    def add_all(events: Iterable[Any]) -> None:
+        for event in events:
+            for add in adds:
+                add(event)
+
+    return add_all

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import guarded, owned
 from llm_telemetry.session.turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from llm_telemetry.events import Event, Split
     from llm_telemetry.guard import Failures
@@ -21,6 +22,7 @@ MOST = 16 * BATCH
 """From so many on, whoever appends waits for the thread that books: it has one share of the interpreter among many."""
 PAUSE = 0.05
 """Seconds of that at most, for who appends may hold anything that the other one wants: it may be a finaliser."""
+_split_of = attrgetter("split")
 
 
 class Inbox:
@@ -39,8 +41,8 @@ class Inbox:
     def __init__(self, failures: Failures, then: Callable[[], object]) -> None:
         self.failures = failures
         self._then = then
-        self.listeners: Mapping[type, Sequence[Callable[[Any], object]]] = {}
-        """Kind of event → who takes it."""
+        self.listeners: Mapping[type, Callable[[Iterator[Any]], object]] = {}
+        """Kind of event → what takes those of it that have come one after the other."""
         self.waiting: deque[Event] = deque()
         self.turn = Turn()
         """Of the one thread that books, or reads the sums."""
@@ -64,7 +66,9 @@ class Inbox:
     @owned
     def book(self) -> None:
         """Book what waits now, in the turn: not what comes meanwhile, of which there may be no end."""
-        count = len(self.waiting)
+        if not (count := len(self.waiting)):
+            return
+        self.dirty.update(map(_split_of, islice(self.waiting.copy(), count)))  # a copy: threads append meanwhile
         events: Iterator[Event] = islice(iter(self.waiting.popleft, None), count)
         for _ in range(count):  # a failure is of one event; the others are booked after it
             if self._book_all(events):
@@ -72,10 +76,7 @@ class Inbox:
 
     @guarded
     def _book_all(self, events: Iterator[Event]) -> bool:
-        """Book what is left of these, in one frame: there is an event for every call; `True` when none is left."""
-        dirty, listeners = self.dirty, self.listeners
-        for event in events:
-            dirty.add(event.split)
-            for add in listeners[type(event)]:
-                add(event)
+        """Book what is left of these, each only then taken from what waits; `True` when none is left."""
+        for kind, alike in groupby(events, type):
+            self.listeners[kind](alike)
         return True

@@ -35,21 +35,17 @@ class Answers:
 
     Args:
         tell: Says something in the log, once.
-        waiting: Returns the events that are not booked yet, of which calls are not `heard` yet.
+        waiting: Returns the events that are not booked yet.
     """
 
     def __init__(self, tell: Notices, waiting: Callable[[], Iterable[Event]]) -> None:
         self._tell = tell
         self._waiting = waiting
-        self._given: Counter[Split] = Counter()
+        self.given: Counter[Split] = Counter()
+        """How many the calls have given that are booked; a judge's are no answers."""
         self._rewarded: Counter[Split] = Counter()
         self._known: dict[tuple[object, ...], deque[OpenRollout]] = {}
         """By problem and words; the rollout that was rewarded last stands last."""
-
-    def heard(self, call: Call) -> None:
-        """Count the answers of a call that is no judge's."""
-        if call.role != "judge":
-            self._given[call.split] += call.answers
 
     def opened(self, rollout: OpenRollout) -> None:
         """Know the answer of a rollout that its reward has opened."""
@@ -64,7 +60,7 @@ class Answers:
             return None
         same = next((one for one in alike if one.said is wanted.said and len(one.said or "") >= _LONG), None)
         waiting = sum(_answers(event) for event in self._waiting() if event.split == wanted.split)
-        given = self._given[wanted.split] + waiting
+        given = self.given[wanted.split] + waiting
         if same is None and 0 < given <= self._rewarded[wanted.split]:
             self._tell(REPEATED)
             alike.rotate(-1)
@@ -75,7 +71,7 @@ class Answers:
 
     def forget(self, split: Split) -> None:
         """Begin a new window."""
-        del self._given[split], self._rewarded[split]
+        del self.given[split], self._rewarded[split]
         self._known = {place: alike for place, alike in self._known.items() if place[0] != split}
 
 

@@ -77,7 +77,7 @@ class Session:
         self.latest: dict[Split, Payload] = {}
         self.reached: int | None = None
         """The step that a former process of this run has reached; `None` where there was none."""
-        self._inbox.listeners = self.counts.listeners(book.answers.heard)
+        self._inbox.listeners = self.counts.listeners(book.answers.given)
         self._phases: list[Phase] = []
         self._interrupted: dict[Split, Phase] = {}
         self._former_errors = 0

@@ -1,6 +1,7 @@
 """The judge changed: who answers its calls, as the responses tell, over real HTTP and in the long run."""
 
 import json
+from collections import Counter
 
 import anthropic
 import openai
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from llm_telemetry.collectors.changes import MOST, MOST_MODELS, ChangesCollector
 from llm_telemetry.events import Call, Usage
+from llm_telemetry.session.counts import Counts
+from llm_telemetry.settings.config import Config
 from llm_telemetry.testing import LLMServer, Reply
 from tests.support.sdk import need
 from tests.support.trainers import Executor, Memory, RewardComputer, Trainer, train_step, watch
@@ -37,10 +40,10 @@ def answered(fingerprint=None, *, model="judge-1", tier=None, requested="judge",
 
 def changes(*windows):
     """How many changes each window of calls comes to, and what is told of all of them."""
-    collector, counts, told = ChangesCollector(), [], []
+    counted, counts, told = Counts(Config()), [], []
+    collector, add_calls = counted.changes, counted.listeners(Counter())[Call]
     for step, calls in enumerate(windows, 1):
-        for call in calls:
-            collector.add_call(call)
+        add_calls(calls)
         counts.append(collector.get_wandb_logs().get("judge/changes"))
         told.append(collector.alert(step))
         collector.begin("train")

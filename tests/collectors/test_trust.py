@@ -1,5 +1,7 @@
 """What accuracy, groups and money are worth: rollouts put together with their calls and evaluations."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,10 +41,9 @@ def called(tokens, number=None, role="executor", **fields):
 def told(*events):
     """The keys that these events come to."""
     counts = Counts(Config.of({"prices": PRICES}))
-    listeners = counts.listeners()
+    listeners = counts.listeners(Counter())
     for event in events:
-        for add in listeners[type(event)]:
-            add(event)
+        listeners[type(event)]([event])
     counts.settle("train")
     return counts.collect(Phase("train", 1), "train")
 

@@ -3,9 +3,15 @@
 import threading
 import time
 
-from llm_telemetry.events import Call, Usage
+import pytest
+
+from llm_telemetry import guard
+from llm_telemetry.collectors.cost import CostTracker
+from llm_telemetry.events import Call, Padded, Rollout, UnmatchedReward, Usage
 from llm_telemetry.session import inbox
+from llm_telemetry.session.counts import one_by_one
 from llm_telemetry.session.inbox import BATCH, MOST
+from llm_telemetry.session.rollouts import Phase
 from llm_telemetry.session.session import Session
 from llm_telemetry.settings.config import Config
 from tests.support.children import PATIENCE
@@ -71,7 +77,7 @@ def test_it_waits_for_a_moment_only_as_it_may_hold_what_the_other_one_wants(monk
 
 def test_booking_ends_though_events_come_without_end():
     session = Session(Config())
-    session._inbox.listeners = {Call: (session.record,)}
+    session._inbox.listeners = {Call: one_by_one(session.record)}
     session.record(CALL)
     session.counted()
     assert len(session._inbox.waiting) == 1
@@ -83,3 +89,50 @@ def test_booking_ends_though_it_fails_before_it_takes_an_event(monkeypatch):
     session.record(CALL)
     session.counted()
     assert len(session._inbox.waiting) == 1
+
+
+ROLLOUT = Rollout("train", "sums", 1.0, failed=False)
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_what_fails_is_of_one_event_and_the_others_are_booked_wherever_it_stands(monkeypatch, at):
+    monkeypatch.setattr(guard.failures, "strict", False)
+    add = CostTracker.add_call
+    monkeypatch.setattr(CostTracker, "add_call", lambda self, call: 1 / 0 if call.error else add(self, call))
+    session = Session(Config())
+    events = [CALL, CALL, ROLLOUT, CALL]
+    events.insert(at, CALL._replace(error="other"))
+    for event in events:
+        session.record(event)
+    counts, before = session.counted(), session.failures.total()
+    assert (counts.cost.get_wandb_logs()["cost/executor_calls"], before) == (3, 1)
+    assert counts.calls.get_wandb_logs()["llm/executor/calls"] == 3
+    assert counts.cost.get_wandb_logs()["cost/total_samples"] == 1
+
+
+def test_the_user_s_collectors_hear_each_event_in_the_order_in_which_they_came():
+    class Theirs:
+        def __init__(self):
+            self.heard = []
+
+        def add(self, event):
+            self.heard.append(event)
+
+        def collect(self, _):
+            return {}
+
+    theirs = Theirs()
+    session = Session(Config(collectors=(theirs,)))
+    calls = [CALL._replace(role=role) for role in ("judge", "executor", "policy", "other")]
+    for event in (*calls, ROLLOUT, CALL, UnmatchedReward("train", 1.0), ROLLOUT, Padded("train", 1), CALL):
+        session.record(event)
+    session.flush(Phase("train", 1))
+    assert theirs.heard == [*calls, ROLLOUT, CALL, ROLLOUT, CALL]
+
+
+def test_a_split_has_something_to_tell_as_soon_as_an_event_of_it_is_booked():
+    session = Session(Config())
+    session.record(CALL)
+    session.record(ROLLOUT._replace(split="val"))
+    session.counted()
+    assert session._inbox.dirty == {"train", "val"}

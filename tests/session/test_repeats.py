@@ -3,9 +3,11 @@
 import pytest
 
 from llm_telemetry.events import Call
+from llm_telemetry.session.counts import Counts
 from llm_telemetry.session.matching import RolloutBook
 from llm_telemetry.session.repeats import REPEATED, UNCLEAR
 from llm_telemetry.session.rollouts import OpenRollout
+from llm_telemetry.settings.config import Config
 
 LONG = "Step by step, the answer is 4"
 
@@ -16,9 +18,10 @@ class Watched:
     def __init__(self):
         self.records, self.said = [], []
         self.book = RolloutBook(self.records.append, tell=lambda sentence, *_: self.said.append(sentence))
+        self._add_calls = Counts(Config()).listeners(self.book.answers.given)[Call]
 
     def ask(self, n=1, role="other"):
-        self.book.answers.heard(Call(role, "train", "unknown", "m", "m", None, None, 0, 0.1, answers=n))
+        self._add_calls([Call(role, "train", "unknown", "m", "m", None, None, 0, 0.1, answers=n)])
 
     def reward(self, said, reward=1.0, problem=1):
         self.book.rewarded(OpenRollout("train", None, "gsm8k", problem, said=said), None, reward)

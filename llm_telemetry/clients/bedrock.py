@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.clients.calls import held_call, hold, outside
-from llm_telemetry.clients.http import Asked, HttpCall
+from llm_telemetry.clients.http import HttpCall
 from llm_telemetry.clients.taps import Tap
 from llm_telemetry.clients.wire import Failure, parsed
 from llm_telemetry.guard import guarded
@@ -42,7 +42,7 @@ class BedrockCall(HttpCall):
         """Note who calls, and which model."""
         body = parsed(parameters.get("body"))
         told = {**(body if isinstance(body, dict) else parameters), "model": parameters.get("modelId")}
-        super().__init__(scope, Asked(operation, told), hold)
+        super().__init__(scope, operation, told, hold)
         self._field = BODIES[operation]
 
     def end(self, result: Any, error: BaseException | None) -> None:

@@ -7,7 +7,6 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from llm_telemetry.clients.endpoints import endpoint_of
 from llm_telemetry.clients.replies import (
     anthropic_head,
     body_of,
@@ -60,15 +59,21 @@ class OpenCall:
     )
     # fmt: on
 
-    def __init__(self, scope: Scope, role: Role, options: Any) -> None:
-        """Note who calls, and which model, and start the clock; the request itself is not touched."""
+    def __init__(self, scope: Scope, role: Role, endpoint: str, asked: Any) -> None:
+        """Note who calls, and which model, and start the clock; the request itself is not touched.
+
+        Args:
+            scope: Where it is made.
+            role: Whose it is.
+            endpoint: See `endpoint_of`.
+            asked: The request's body.
+        """
         for look in before_call:
             look()
-        asked = options.json_data
         self._outer = scope
         self._role = role
         self.attempt: Attempt | None = None if scope.evaluation is None else scope.evaluation.ask(asked)
-        self.embedding = endpoint_of(options.url) == "/embeddings"
+        self.embedding = endpoint == "/embeddings"
         model = (asked if type(asked) is dict else fields_of(asked)).get("model")
         self.requested = self.model = name_in(model)
         self.served: tuple[str | None, str | None] = None, None

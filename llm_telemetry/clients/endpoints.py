@@ -11,7 +11,7 @@ from llm_telemetry.names import ENDPOINTS
 def endpoint_of(url: str) -> str | None:
     """Return the end of a path that makes a request an LLM call, `None` for any other; what follows `?` is no matter.
 
-    Asked twice in each call, of the same few paths.
+    Asked in each call, of the same few paths.
     """
     path = url.partition("?")[0]
     return next((end for end in ENDPOINTS if path.endswith(end)), None)

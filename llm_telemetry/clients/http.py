@@ -10,7 +10,7 @@ import functools
 import sys
 from inspect import CO_COROUTINE
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from llm_telemetry.clients.calls import OpenCall, held_call, hold, outside
@@ -43,21 +43,14 @@ _SIGNS = frozenset(("model", "messages", "prompt", "input", "contents", "content
 _FIRST_ERROR = 400
 
 
-class Asked(NamedTuple):
-    """A request as far as a call is concerned: what an SDK's options have, too."""
-
-    url: str
-    json_data: dict[str, Any]
-
-
 class HttpCall(OpenCall):
     """A call by plain HTTP; its response is bytes."""
 
     __slots__ = ("_body", "_failure", "_follow_body", "decode", "done")
 
-    def __init__(self, scope: Scope, asked: Asked, follow: Follow) -> None:
+    def __init__(self, scope: Scope, endpoint: str, asked: dict[str, Any], follow: Follow) -> None:
         """Note who calls; registered clients are those of SDKs, so the scope alone decides."""
-        super().__init__(scope, scope.told or scope.role, asked)
+        super().__init__(scope, scope.told or scope.role, endpoint, asked)
         self._body = Body()
         self._failure: Failure | None = None
         self._follow_body = follow
@@ -138,7 +131,7 @@ def _send(observe_send: Callable[..., Any], original: FunctionType) -> FunctionT
 @guarded
 def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs: Kwargs) -> HttpCall | None:
     request = ask(args, kwargs)
-    if request is None or endpoint_of(request[0]) is None:
+    if request is None or (endpoint := endpoint_of(request[0])) is None:
         return None
     path, body = request
     fields = body if isinstance(body, dict) else parsed(body)
@@ -148,7 +141,7 @@ def _open_call(scope: Scope | None, ask: Ask, follow: Follow, args: Args, kwargs
     if scope is None:
         return None
     model, method, _ = path.rpartition("/")[2].partition(":")
-    return HttpCall(scope, Asked(path, {"model": model, **fields} if method else fields), follow)
+    return HttpCall(scope, endpoint, {"model": model, **fields} if method else fields, follow)
 
 
 def _unheard() -> Scope | None:

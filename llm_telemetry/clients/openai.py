@@ -57,12 +57,12 @@ def _open_call(client: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
         return None
     session, _, outer, _, _, call, _, told = scope
     options: Any = args[1] if len(args) > 1 else kwargs.get("options")
-    if call is not None or options.method not in _POST or endpoint_of(options.url) is None:
+    if call is not None or options.method not in _POST or (endpoint := endpoint_of(options.url)) is None:
         return None
     role = told or outer
     if session.parts.clients and not session.parts.agree(client, role):
         role = _role(scope, client, role)
-    return OpenCall(scope, role, options).scope()
+    return OpenCall(scope, role, endpoint, options.json_data).scope()
 
 
 @guarded

@@ -95,8 +95,9 @@ class Session:
             return
         if self._asks_user and isinstance(event, Rollout):
             event = self._decided(event)
-        self._inbox.waiting.append(event)
-        if len(self._inbox.waiting) >= BATCH:
+        waiting = self._inbox.waiting
+        waiting.append(event)
+        if len(waiting) >= BATCH:
             self._inbox.relieve()
 
     @owned

@@ -22,6 +22,7 @@ from llm_telemetry.activation import ending
 from llm_telemetry.guard import guarded, log, survive_fork
 from llm_telemetry.handle import was_released
 from llm_telemetry.hooks.patching import Hook, Row, patches
+from llm_telemetry.hooks.scopes import innermost
 from llm_telemetry.lifecycle import functions
 from llm_telemetry.names import STEP_METHODS, TRAINING_METHODS
 from llm_telemetry.settings.config import InstrumentError
@@ -134,7 +135,7 @@ def _is_whole(instance: Any, cls: type) -> bool:
 def _adopt_early(instance: Any, settings: Mapping[str, Any]) -> None:
     """Watch `instance` from here on if all of its parts are there; if not, it is asked again."""
     with lock:
-        if _is_known(instance) or was_released(instance) or functions.session_of(instance) is not None:
+        if _is_known(instance) or was_released(instance) or functions.session_of(instance, innermost()) is not None:
             return
         try:
             found = adapter_for(instance).find(instance, configured(settings))
@@ -157,7 +158,7 @@ def _adopt(instance: Any, settings: Mapping[str, Any]) -> Session | None:
             log.warning("%s is not watched: %s", type(instance).__name__, error)
         except VariableError as error:
             refuse(error)
-        return functions.session_of(instance)
+        return functions.session_of(instance, innermost())
 
 
 def watch(instance: Any, settings: Mapping[str, Any]) -> Telemetry | None:

@@ -19,6 +19,7 @@ from llm_telemetry.clients.unheard import unheard
 from llm_telemetry.guard import guarded
 from llm_telemetry.handle import handles
 from llm_telemetry.hooks.patching import Key, Row, patches
+from llm_telemetry.hooks.scopes import innermost
 from llm_telemetry.lifecycle import spans
 from llm_telemetry.lifecycle.functions import parameters_of, scope_in
 from llm_telemetry.lifecycle.items import given_in
@@ -121,14 +122,14 @@ def _catch_up(session: Session, watched: Iterable[Watched]) -> None:
         kind, part = rows[frame.f_code]
         fields = {name: frame.f_locals[name] for name in parameters_of(part.function) if name in frame.f_locals}
         if kind.name == ROLLOUT.name:
-            execution = spans.Execution(scope_in(session), given_in(fields))
+            execution = spans.Execution(scope_in(session, innermost()), given_in(fields))
             execution.end(None, None)
             session.parts.entered[frame.f_code] = "executor", execution.rollouts[0]
         elif kind.clients is not None:
             session.parts.entered[frame.f_code] = kind.clients, None
             session.tell(UNSEEN, part.name)
             if kind.name != JUDGE.name:
-                spans.Reward(scope_in(session), given_in(fields)).end(None, InterruptedError())
+                spans.Reward(scope_in(session, innermost()), given_in(fields)).end(None, InterruptedError())
 
 
 def _stack() -> Iterator[FrameType]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_telemetry.guard import guarded
 from llm_telemetry.hooks.observe import close, enter, leave
+from llm_telemetry.hooks.scopes import innermost
 from llm_telemetry.lifecycle import evaluation, spans
 from llm_telemetry.lifecycle.functions import scope_in
 from llm_telemetry.lifecycle.items import given_in
@@ -54,7 +55,7 @@ class Span:
     @guarded
     def _start(self, session: Session) -> None:
         told = {name: value for name, value in self._told.items() if value is not None}
-        source, outer = told.pop("source", None), scope_in(session)
+        source, outer = told.pop("source", None), scope_in(session, innermost())
         span = self._opens(session, outer._replace(source=source) if isinstance(source, str) else outer, told)
         if span is not None:
             self._open.append((span, enter(span)))

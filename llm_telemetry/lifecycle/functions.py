@@ -30,16 +30,11 @@ def nobody() -> None:
     """Return the owner of a function whose object wrapt can tell, or that need not be known."""
 
 
-def session_of(instance: Any) -> Session | None:
+def session_of(instance: Any, scope: Scope | None) -> Session | None:
     """Return the session that watches this object (`None`: a static function), or in whose step it is used.
 
-    Trainers may share an executor: the one whose scope is open comes first.
+    Trainers may share an executor: the one whose scope, the `innermost`, is open comes first.
     """
-    return _session_of(instance, innermost())
-
-
-def _session_of(instance: Any, scope: Scope | None) -> Session | None:
-    """Return the same, given the innermost scope."""
     inside = None if scope is None else scope.session
     if inside is not None and instance in inside.parts and inside in active:
         return inside
@@ -49,13 +44,8 @@ def _session_of(instance: Any, scope: Scope | None) -> Session | None:
     return watching[0] if watching else None
 
 
-def scope_in(session: Session) -> Scope:
-    """Return the innermost scope of this session that is open here; outside of all, that of its step."""
-    return _scope_in(session, innermost())
-
-
-def _scope_in(session: Session, scope: Scope | None) -> Scope:
-    """Return the same, given the innermost scope."""
+def scope_in(session: Session, scope: Scope | None) -> Scope:
+    """Return the `innermost` scope where it is one of this session's; outside of all of them, that of its step."""
     if scope is None or scope.session is not session:
         scope = Scope(session, session.phase)
         if session.phase is None:
@@ -100,9 +90,9 @@ def opener(
     @failing_open
     def open_span(instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Span | None:
         scope = innermost()
-        session = _session_of(instance, scope)
+        session = session_of(instance, scope)
         if session is None and instance is None:
-            session = _session_of(owner(), scope)
+            session = session_of(owner(), scope)
         if session is None and adopt is not None:
             session = adopt(instance)
         if session is None:
@@ -110,7 +100,7 @@ def opener(
         fields = {**dict(zip(parameters, args, strict=False)), **kwargs}
         if tell is not None:
             fields.update(tell(instance, fields))
-        return make_span(session, _scope_in(session, scope), fields)
+        return make_span(session, scope_in(session, scope), fields)
 
     return open_span
 

@@ -73,10 +73,13 @@ def test_torn_down_early(begin, lenient):
     wandb.teardown()
     sink.write(payload(2, 2.0))
     watched = outcome_of(run.log)
+    (rider,) = sink._riders
     sink.close()
     alone = begin()
     wandb.teardown()
     assert watched is outcome_of(alone.log)
+    rider._end()  # as at the process's exit, which would tell it once more
+    assert sink.payloads_missed == 2
 
 
 # Calls that fail

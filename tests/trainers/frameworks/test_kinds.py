@@ -124,7 +124,7 @@ def told(kind, fields, result=None):
         session.record = events.append
         from llm_telemetry.lifecycle.functions import scope_in  # noqa: PLC0415 - where the session is
 
-        span = kind.opens("ruler")(session, scope_in(session), fields)
+        span = kind.opens("ruler")(session, scope_in(session, None), fields)
         span.begin()
         span.end(result, None)
     return events

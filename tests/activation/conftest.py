@@ -104,14 +104,20 @@ def make_venv(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def installed(shared, make_venv, wheel):
-    """Give the venv of a version with the wheel in it, made once for all; nobody may change it."""
+def install(make_venv, wheel):
+    """Make a venv of a version with the wheel in it, in the folder given."""
 
-    def install(version, folder):
+    def make(version, folder):
         venv = make_venv(version, folder)
         pip("install", "--no-compile", "--no-deps", "--no-index", wheel, python=venv.bin / "python")
         return venv
 
+    return make
+
+
+@pytest.fixture(scope="session")
+def installed(shared, install):
+    """Give the venv of a version with the wheel in it, made once for all; nobody may change it."""
     return cache(lambda version: shared.give(f"venv-{version}", partial(install, version)))
 
 

@@ -40,6 +40,11 @@ UNREWARDED = (
     "no accuracy. If they are wrong, let the executor say so (success=False), or raise; or say it of all that get "
     "none: unrewarded_is_wrong=True"
 )
+NOT_CALLED = (
+    "not one of the first %d rollouts has got a reward: the function that is watched for rewards was not called. They "
+    "count in dataset/{source}/unscored and in no accuracy; print the handle to see which function it is, and name the "
+    'one that rewards them: reward="…"'
+)
 CONTRADICTORY = "a rollout was given two rewards that differ: which one counts is not known, so it is unscored"
 
 
@@ -206,6 +211,8 @@ class RolloutBook:
                 one.wrong = self.unrewarded_is_wrong and split in self._rewarding
             if missing and settled and not self.unrewarded_is_wrong:
                 self._tell(UNREWARDED, len(missing), len(left) + len(settled))
+            if any(one.held for one in missing) and split not in self._rewarding:  # nor in the step they waited for
+                self._tell(NOT_CALLED, len(missing))
             for one in waited:
                 self._waiting.remove(one)
             for one in settled:

@@ -7,6 +7,7 @@ import pytest
 
 from llm_telemetry.trainers.by_shape import ByShape
 from tests.support.loops import AsyncExecutor, Grader, Items, Loop, SyncExecutor, counts, payload_of, right
+from tests.support.trainers import watch
 
 
 def one_by_one(trainer):
@@ -187,3 +188,23 @@ def test_where_no_reward_was_seen_nothing_is_wrong_whatever_is_said(tmp_path):
     trainer = Loop(lambda t: t.executor.execute("2 + 2?"), executor=SyncExecutor())
     payload = payload_of(trainer, tmp_path, unrewarded_is_wrong=True)
     assert (payload["dataset/unscored"], "dataset/accuracy" in payload) == (1, False)
+
+
+def test_where_the_reward_function_that_is_watched_is_not_the_one_that_is_called_that_is_told_once(tmp_path, caplog):
+    class Two(Grader):
+        def compute_rewards(self, problems, predictions):
+            return [self.grade(one) for one in predictions]
+
+    def body(trainer):
+        problems = [item["problem"] for item in trainer.data.sample_batch()]
+        return trainer.reward.compute_rewards(problems, [trainer.executor.execute(one) for one in problems])
+
+    trainer = Loop(body, executor=SyncExecutor(), reward=Two())
+    telemetry, memory = watch(trainer, tmp_path / "found")
+    for step in range(3):
+        trainer.train_step(step)
+    assert [message.count("was not called") for message in caplog.messages if "reward" in message] == [1]
+    assert memory.last["dataset/unscored"] == memory.last["dataset/count"] > 0
+    telemetry.uninstrument()
+    named = payload_of(trainer, tmp_path / "named", reward="reward.compute_rewards")
+    assert (named["dataset/accuracy"], named["dataset/unscored"]) == (100, 0)

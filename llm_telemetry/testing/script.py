@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Marking = Callable[[Request], Mapping[str, object]]
 
 _KEEPS_THE_SCRIPT = ("refused", "hung", "lost", "stuck", "overloaded")  # planned ones that are no answer to a question
+_GOES_ON = ("refused", "hung")  # at the end of a script: until the SDK gives up
 
 
 class Answer(NamedTuple):
@@ -118,6 +119,8 @@ class Script:
             variant = 0 if request.repeatable else turn
             left = left or steps_of(faults, self._seed, request.key, variant)
             step, left = left[0], left[1:]
+            if not left and step.form in _GOES_ON and request.retry is not None:
+                left = (step,)  # an SDK may retry more often than by default
             retry = step.attempt + failed if request.retry is None else request.retry
             if self._plan:
                 fault = planned(self._plan.popleft())

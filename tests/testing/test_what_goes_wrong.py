@@ -33,6 +33,16 @@ def test_an_exhausted_call_reaches_the_client_as_an_error(serve):
     assert server.books.tokens() == Tokens()
 
 
+@pytest.mark.skipif(IS_OLD, reason="this SDK does not tell its retries")
+def test_an_exhausted_call_is_one_error_however_often_its_client_tries(serve):
+    server = serve(exhausted=1.0)
+    for retries in (4, 0, 3):
+        with connect(server, max_retries=retries) as client, pytest.raises(openai.APIStatusError):
+            client.chat.completions.create(**ASK)
+    assert [entry.retry for entry in server.books] == [0, 1, 2, 3, 4, 0, 0, 1, 2, 3]
+    assert (server.books.calls(), server.books.errors().total(), server.books.outcomes().total()) == (3, 3, 3)
+
+
 PLANNED = [
     (401, openai.AuthenticationError, "auth"),
     (429, openai.RateLimitError, "rate_limit"),

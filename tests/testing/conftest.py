@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llm_telemetry.testing import Faults, LLMServer
+from llm_telemetry.testing.fixtures import llm_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Serve = Callable[..., LLMServer]
+
+__all__ = ["llm_server", "serve"]
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 
 from llm_telemetry.testing import Faults, LLMServer, Reply, Tokens, ToolCall
 
-pytest_plugins = ["llm_telemetry.testing.fixtures"]
 MESSAGES = [{"role": "system", "content": "You are a poet."}, {"role": "user", "content": "2 + 2?"}]
 ASK = {"model": "gpt-4o-mini", "messages": MESSAGES}
 STREAM = {**ASK, "stream": True, "stream_options": {"include_usage": True}}

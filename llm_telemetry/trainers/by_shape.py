@@ -101,7 +101,8 @@ class ByShape(Adapter):
         if step is None:
             raise InstrumentError(_nothing_to_hook(trainer, watched))
         is_sure = executor is not None or reward is not None
-        return Found(watched, _lacks(executor, reward, judges), is_sure, has_executor=executor is not None)
+        lacks = [*_lacks(executor, reward, judges), *_yielding(watched)]
+        return Found(watched, lacks, is_sure, has_executor=executor is not None)
 
     def entrances(self, cls: type) -> Sequence[tuple[str, kinds.Kind]]:
         """Return the first step method of a class, and its first validation."""
@@ -130,6 +131,18 @@ def _lacks(executor: Part | None, reward: Part | None, judges: Sequence[Part]) -
     if reward is not None:
         lacks.append((judges or None, "judge function", "judge/… rates; its calls still count as judge cost"))
     return [f"no {what} found: the payload will lack {absent}" for part, what, absent in lacks if part is None]
+
+
+def _yielding(watched: Sequence[Watched]) -> Iterator[str]:
+    """Name what has only begun when its call returns; what hands out items may well be like that."""
+    for kind, part in watched:
+        yields = inspect.isgeneratorfunction(part.function) or inspect.isasyncgenfunction(part.function)
+        if yields and kind != kinds.ITEMS:
+            yield (
+                f"{kind.name} {part} is a generator, which works as it is iterated, when its call is over: that counts "
+                "as done outside of it, a step's work in the payload of the next. Let a plain function iterate it, or "
+                "tell it by hand (docs/extending.md#no-trainer-at-all)"
+            )
 
 
 def _first(cls: type, names: Sequence[str]) -> str | None:

@@ -290,3 +290,28 @@ def test_a_training_step_of_a_hugging_face_trainer_is_a_micro_batch_and_no_step(
         assert [name for name, kind in ByShape().entrances(cls) if kind == STEP] == steps
     with pytest.raises(InstrumentError, match="has no step method"):
         instrument(OfTransformers(), folder=tmp_path)
+
+
+def test_what_is_a_generator_is_told_for_it_works_when_its_call_is_over(tmp_path, caplog):
+    class Streaming:
+        async def execute(self, problem):
+            yield problem
+
+    class Stepping(Loop):
+        def train_step(self, step=None):
+            yield step
+
+    instrument(Stepping(None, executor=Streaming(), reward=Grader()), folder=tmp_path, run=False)
+    told = [message.partition(" is a generator")[0] for message in caplog.messages if "is a generator" in message]
+    assert told == [
+        f"llm_telemetry: Stepping: {part}" for part in ("step Stepping.train_step", "executor Streaming.execute")
+    ]
+
+
+def test_a_generator_that_hands_out_items_is_as_it_should_be(tmp_path, caplog):
+    class Batches:
+        def sample_batch(self):
+            yield {"problem": "?"}
+
+    instrument(Loop(None, executor=SyncExecutor(), reward=Grader(), data=Batches()), folder=tmp_path, run=False)
+    assert "is a generator" not in caplog.text

@@ -239,7 +239,8 @@ class RolloutBook:
         last = last if last is not None and fits(wanted, last) else None
         is_rewarded = last in self._rewarded
         if last is not None and not (is_rewarded or last.closed or last in self._waiting):
-            return [last]  # it is under way
+            self._executing.add(last.split)  # it is under way, which in the first step nothing else has told yet
+            return [last]
         near = last if is_rewarded or (last is not None and self._is_alone(last)) else None
         fresh = self._waiting.like(wanted, near, other_words=not self._same_words)
         is_told = fresh is not None and fresh.likeness.problem  # what is like it by less does not come before it

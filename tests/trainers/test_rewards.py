@@ -146,6 +146,16 @@ def test_an_executor_that_computes_the_reward_itself_has_one_rollout(tmp_path):
     assert right(payload) == counts(payload) == {"gsm8k": 1, "mmlu": 1}
 
 
+def test_an_executor_that_rewards_several_candidates_has_one_rollout_from_the_first_step_on(tmp_path):
+    class BestOfThree(SyncExecutor):
+        def execute(self, problem):
+            return max((str(i) for i in range(3)), key=lambda one: trainer.reward.compute_reward(problem, one))
+
+    trainer = Loop(one_by_one, executor=BestOfThree(), reward=Grader())
+    payload = payload_of(trainer, tmp_path)
+    assert right(payload) == counts(payload) == {"gsm8k": 1, "mmlu": 1}
+
+
 def test_a_sub_workflow_is_part_of_its_rollout(tmp_path):
     class Nested(SyncExecutor):
         def execute(self, problem, depth=2):

@@ -225,6 +225,7 @@ class OpenCall:
         """Tell the judge's evaluation what came at the end."""
         if response is not None:
             self._answer(attempt, response)
+            attempt.elsewhere = not attempt.replies
         if error is not None:
             said = attempt.replies[0] if attempt.replies else Reply()
             told = f"{type(error).__name__}: {error}"  # the error itself would keep the trainer's frames alive

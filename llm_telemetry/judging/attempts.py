@@ -29,7 +29,7 @@ class Reply(NamedTuple):
 class Attempt:
     """One call of the judge's: what it asked, and what came."""
 
-    __slots__ = ("again", "replies", "request")
+    __slots__ = ("again", "elsewhere", "replies", "request")
 
     def __init__(self, request: Any, *, again: bool = False) -> None:
         """Note the request, as the SDK has it; it is only read, and only when there are several.
@@ -41,6 +41,8 @@ class Attempt:
         self.request = request
         self.again = again
         self.replies: list[Reply] = []
+        self.elsewhere = False
+        """It was only taken on (`background=True`): the answer is fetched by requests of which nothing is heard."""
 
     def add(self, delta: Reply) -> None:
         """Take what one chunk of a stream adds."""

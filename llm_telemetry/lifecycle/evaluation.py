@@ -146,12 +146,13 @@ class OpenEvaluation:
     def _rule(self, items: Sequence[Item], result: Any, raised: str | None) -> list[Ruling]:
         """Decide about each item; a batch function that returns no batch is one evaluation."""
         count, reader = len(items), self._scope.session.reader
+        attempts = [one for one in self._attempts if not one.elsewhere]
         batch = batch_in(result, count, _VERDICTS_FIELDS) if count > 1 and raised is None else None
         if batch is not None or (count > 1 and raised is not None):
             used = [None] * count if batch is None else [returned_verdict(one) for one in batch]
-            return rule_batch(self._attempts, [item.text for item in items], used, raised, reader)
+            return rule_batch(attempts, [item.text for item in items], used, raised, reader)
         used_one = None if raised else returned_verdict(result)
-        return [rule(group(self._attempts), used_one, raised, reader, items[0].text if count == 1 else "")]
+        return [rule(group(attempts), used_one, raised, reader, items[0].text if count == 1 else "")]
 
     def _evidence(
         self, ruling: Ruling, judged: Judged | None, result: Any, error: BaseException | None

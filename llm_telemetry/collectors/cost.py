@@ -100,14 +100,7 @@ class CostTracker:
                 sums.unmetered += call.error is None
             return
         tier = 0 if prompt <= SMALLEST_TIER else tier_of(call, prompt, self._prices)
-        tokens = self._pending[call[:5], tier, call.service_tier]
-        tokens.calls += 1  # as `Tokens.add` does, without a frame of its own
-        tokens.prompt += prompt
-        tokens.completion += completion
-        if cached:
-            tokens.cached += cached
-        if cache_write:
-            tokens.cache_write += cache_write
+        self._pending[call[:5], tier, call.service_tier].add(prompt, cached, cache_write, completion)
 
     @exactly
     def add_cost(

@@ -22,7 +22,8 @@ _JUDGE = (
 _COST = ((keys.STEP_COST, "this step"), (keys.TOTAL_COST, "in all"), (keys.AVG_COST_PER_SAMPLE, "a rollout"))
 WIDTH = 80
 """Columns that a line takes at most."""
-_LONGEST_NAME = 48
+_LONGEST_NAME = 45
+"""Characters of a source's name: in the columns that are left, a thousand million rollouts fit."""
 _INDENT = "  "
 
 

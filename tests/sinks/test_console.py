@@ -4,7 +4,7 @@ import io
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_telemetry.events import STEP_KEY, Payload
@@ -70,6 +70,7 @@ def test_usd_of_a_step_that_lacks_nothing_are_not_marked_for_what_earlier_steps_
     st.floats(0, 1e9),
     st.integers(0, 10**9),
 )
+@example({"all": 10**9, "a" * 46: 0}, 0.0, 0)
 def test_every_line_fits_a_terminal_of_80_columns(sources, usd, calls):
     datasets = {f"dataset/{source}/count": count for source, count in sources.items()}
     datasets |= {f"dataset/{source}/accuracy": 100.0 for source in sources}

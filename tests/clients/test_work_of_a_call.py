@@ -13,8 +13,8 @@ from tests.support.watching import CHAT, STREAM
 pytestmark = COUNTED
 
 CALLS = 16
-PLAIN, TOGETHER, CHUNK, BOOKED = 855, 965, 71, 262
-"""Bytecodes a call, or a chunk of a stream, at most; some 2 or 3 in 100 more than there are in Python 3.11."""
+PLAIN, TOGETHER, CHUNK, BOOKED = 855, 965, 71, 272
+"""Bytecodes a call, or a chunk of a stream, at most; some 2 or 3 in 100 more than there are in Python 3.11; 3.10 takes 267 to book one."""
 
 
 def in_a_step(tmp_path, work):

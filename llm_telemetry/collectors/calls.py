@@ -19,8 +19,8 @@ class RoleWindow:
 
     # fmt: off
     __slots__ = (
-        "cache_write", "cached", "completion", "errors", "latency", "no_usage", "prompt", "reasoning", "retries",
-        "uncacheable", "unplaced",
+        "cache_write", "cacheable", "cached", "completion", "errors", "latency", "no_usage", "prompt", "reasoning",
+        "retries", "unplaced",
     )
     # fmt: on
 
@@ -29,8 +29,8 @@ class RoleWindow:
         self.retries = 0
         self.no_usage = 0
         self.unplaced = 0
-        self.uncacheable = 0
-        """Prompt tokens of calls that did not tell how many of them were cached."""
+        self.cacheable = 0
+        """Prompt tokens of calls that told how many of them were cached."""
         self.errors: Counter[str] = Counter()
         self.prompt: int | None = None
         """Tokens; of none of their kinds, as long as no call has told any."""
@@ -44,11 +44,6 @@ class RoleWindow:
     def calls(self) -> int:
         """All of them have a latency."""
         return self.latency.count
-
-    @property
-    def cacheable(self) -> int:
-        """Prompt tokens of calls that told how many of them were cached."""
-        return (self.prompt or 0) - self.uncacheable
 
     def add_trouble(self, retries: int, error: str | None) -> None:
         """Count what went wrong in a call."""
@@ -94,7 +89,7 @@ class CallCollector:
         window.latency.add(call.latency)
         if not call.placed:
             window.unplaced += 1
-        if call.retries or call.error is not None:
+        if call.retries or call.error:
             window.add_trouble(call.retries, call.error)
         if usage is None:
             window.no_usage += call.error is None
@@ -108,8 +103,7 @@ class CallCollector:
             window.completion = (window.completion or 0) + completion
         if cached is not None:
             window.cached = (window.cached or 0) + cached
-        else:
-            window.uncacheable += prompt or 0
+            window.cacheable += prompt or 0
         if reasoning is not None:
             window.reasoning = (window.reasoning or 0) + reasoning
         if cache_write is not None:
